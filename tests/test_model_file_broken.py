@@ -32,8 +32,8 @@ def refusal(path: Path) -> str:
 OTHER = safetensors_bytes({"a": np.ones(2, np.float32)})
 KINDS: list[tuple[bytes, str]] = [
     (b"", "not a complete safetensors file; it may be truncated or of another format"),
-    (b"a text, not a net\n", "not a complete safetensors file; it may be truncated or of another"),
-    (b"\x89PNG\r\n\x1a\n" + bytes(99), "not a complete safetensors file; it may be truncated"),
+    (b"a text, not a net\n", "it is a text, wanted a model file"),
+    (b"\x89PNG\r\n\x1a\n" + bytes(99), "it is a PNG picture, wanted a model file"),
     (struct.pack("<Q", 2**63) + bytes(99), "not a complete safetensors file; it may be truncated"),
     (struct.pack("<Q", 99) + bytes(99), "not a complete safetensors file: "),
     (struct.pack("<Q", 2) + b"{}", "a safetensors file, but not one that piecewise wrote"),

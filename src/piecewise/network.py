@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
+from collections.abc import Sequence
 from math import fsum
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,7 +22,7 @@ from .inputs import (
     layer_inputs,
 )
 from .network_files import NetworkFiles
-from .raw_inputs import Inputs, preprocess_all
+from .raw_inputs import File, Inputs, paths_of, preprocess_all
 from .reference.losses import softmax
 from .spec.parameters import Parameters, all_finite
 from .trace.backprop import Backprop
@@ -78,12 +77,12 @@ class Network(NetworkFiles):
 
     # Inputs.
 
-    def read_inputs(self, *files: str | os.PathLike[str]) -> Array:
+    def read_inputs(self, *files: File | Sequence[File]) -> Array:
         """Read and preprocess files.
 
         Parameters
         ----------
-        *files : path
+        *files : path, or one list of paths
             Files of the kind that the preprocessor reads.
 
         Returns
@@ -96,14 +95,14 @@ class Network(NetworkFiles):
         DataError
             If a file cannot be read; the message names it.
         """
-        return self.preprocess(*(self.preprocessor.read(Path(file)) for file in files))
+        return self.preprocess(*map(self.preprocessor.read, paths_of(files)))
 
     def preprocess(self, *examples: Any) -> Array:
         """Preprocess examples that are in memory.
 
         Parameters
         ----------
-        *examples : array (H, W, C) of uint8, Pillow image, sound, or str
+        *examples : array (H, W, C) of uint8, Pillow image, sound, or str; or one list of them
             Images, sounds as `read_sound` returns them, or texts.
 
         Returns

@@ -17,7 +17,8 @@ from .core.errors import DataError, shown
 from .data.audio.decoding import Sound
 from .data.preprocessing import Preprocessor
 
-Raw = str | os.PathLike[str] | Image.Image
+File = str | os.PathLike[str]
+Raw = File | Image.Image
 """The name of a file, a text, or a Pillow image."""
 Inputs = npt.ArrayLike | Raw | Sequence[Raw]
 """What `Network.predict` takes."""
@@ -71,8 +72,20 @@ def from_pillow(preprocessor: Preprocessor, image: Image.Image) -> Any:
     return preprocessor.read(content.getvalue(), "picture")
 
 
+def paths_of(files: Sequence[Any]) -> list[Path]:
+    """The paths of files, which may be in one list; DataError for other values."""
+    if len(files) == 1 and isinstance(files[0], list | tuple):
+        (files,) = files
+    for file in files:
+        if not isinstance(file, str | os.PathLike):
+            raise DataError(f"read_inputs: got {shown(file)}, wanted the name of a file")
+    return [Path(file) for file in files]
+
+
 def preprocess_all(preprocessor: Preprocessor, examples: Sequence[Any]) -> Array:
-    """Decoded examples as an array (N, ...); DataError."""
+    """Decoded examples, which may be in one list, as an array (N, ...); DataError."""
+    if len(examples) == 1 and isinstance(examples[0], list):
+        (examples,) = examples
     if not examples:
         raise DataError("got nothing to preprocess, wanted one example or more")
     return np.stack(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import wraps
+from pathlib import Path
 from typing import Any
 
 import rich_click as click
@@ -77,7 +78,38 @@ def choice_option(*names: str, words: Sequence[str], help: str, **more: Any) -> 
     return option(*names, type=click.Choice(words), metavar="NAME", help=help, **more)
 
 
-net_argument: Decorator = click.argument("net_file", metavar="NET")
+def net_argument(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The argument NET, and the check that it comes before the data."""
+
+    @wraps(function)
+    def command(**values: Any) -> Any:
+        _check_order(values)
+        return function(**values)
+
+    decorated: Callable[..., Any] = click.argument("net_file", metavar="NET")(command)
+    return decorated
+
+
+_AFTER_NET = ("source", "file", "inputs")
+"""The arguments that follow NET."""
+
+
+def _check_order(values: dict[str, Any]) -> None:
+    """UsageError if NET is no net, but an argument after it is one."""
+    from ..storage.safetensors_file import begins_as_safetensors  # noqa: PLC0415 - slow to import
+
+    net = values["net_file"]
+    if begins_as_safetensors(Path(net)):
+        return
+    for name in _AFTER_NET:
+        given = values.get(name) or ()
+        for other in (given,) if isinstance(given, str) else given:
+            if begins_as_safetensors(Path(other)):
+                raise click.UsageError(
+                    f"NET comes first: got {net}, which is no net, before {other}, which is one"
+                )
+
+
 data_argument: Decorator = click.argument("source", metavar="DATA")
 
 json_option: Decorator = option(

@@ -99,7 +99,8 @@ _WANTED = {
 _PPM_START = re.compile(rb"P[1-6]")
 _MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _CONTROL = re.compile("[\0-\x08\x0e-\x1a\x1c-\x1f]")
-_SAMPLE = 4_096
+KIND_BYTES = 4_096
+"""The first bytes of a file that `file_kind` looks at."""
 
 
 def file_kind(content: bytes) -> FileKind | None:
@@ -124,7 +125,7 @@ def file_kind(content: bytes) -> FileKind | None:
 def wrong_kind(file: Path | bytes | IO[bytes], modality: str) -> str | None:
     """Why a file cannot be read as this modality, if it is of another kind; None if its kind is
     that of the modality or unknown."""
-    kind = file_kind(first_bytes(file, _SAMPLE))
+    kind = file_kind(first_bytes(file, KIND_BYTES))
     if kind is None or kind.modality == modality or (modality == "texts" and kind is _PPM):
         return None  # a text may begin with P1
     noun, remedy = _WANTED[modality]
@@ -134,7 +135,7 @@ def wrong_kind(file: Path | bytes | IO[bytes], modality: str) -> str | None:
 
 def _of_brands(content: bytes) -> FileKind:
     """The kind of a file in the ISO base media format, by its brands."""
-    size = min(int.from_bytes(content[:4]), _SAMPLE)
+    size = min(int.from_bytes(content[:4]), KIND_BYTES)
     major, *others = content[8:12], *(content[at : at + 4] for at in range(16, size - 3, 4))
     if major in {b"avif", b"avis"} or (major == b"mif1" and b"avif" in others):
         return _picture("AVIF")
@@ -147,7 +148,7 @@ def _is_text(content: bytes) -> bool:
         return True
     try:
         text = codecs.getincrementaldecoder("utf-8")().decode(
-            content[:_SAMPLE], final=len(content) < _SAMPLE
+            content[:KIND_BYTES], final=len(content) < KIND_BYTES
         )
     except UnicodeDecodeError:
         return False

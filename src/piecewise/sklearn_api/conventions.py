@@ -13,6 +13,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from ..core.argument_names import names_checked
 from ..core.array_types import Array, Float64, Labels
 from ..core.constraints import SEED, checked, is_integer
 from ..core.errors import DataError, LimitError, NotFittedError, shown
@@ -22,6 +23,10 @@ from ..engine.runtime.thread_pool import processors
 
 class EstimatorConventions:
     """Parameters are the arguments of ``__init__``, stored unchanged under their names."""
+
+    def __init_subclass__(cls) -> None:
+        if "__init__" in vars(cls):
+            names_checked(cls.__name__, "a parameter")(cls)
 
     @classmethod
     def _defaults(cls) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import Field, dataclass, field, fields, replace
 from typing import Any
 
+from ..core.argument_names import names_checked
 from ..core.constraints import Flag, Real, checked, constraint_error
 from ..core.errors import LimitError, did_you_mean, shown
 
@@ -54,6 +55,7 @@ _FACTORS = _PairConstraint(
 )  # fmt: skip
 
 
+@names_checked("augmentation", "one of its limits")
 @dataclass(frozen=True)
 class Augmentation:
     """The limits of the random changes in training; the defaults change nothing.

@@ -20,7 +20,8 @@ from safetensors import SafetensorError, safe_open
 
 from ..core.array_types import Float32, Uint8
 from ..core.errors import shown
-from ..data.file_bytes import open_regular_file
+from ..data.file_bytes import first_bytes, open_regular_file
+from ..data.file_kinds import KIND_BYTES, file_kind
 
 MAX_HEADER_BYTES = 32 << 20  # bytes; a history of 100,000 epochs takes a third of it
 
@@ -94,6 +95,12 @@ def open_safetensors(path: Path, kind: str, max_bytes: int) -> Iterator[Safetens
         raise ValueError("not a complete safetensors file: its reader failed") from None
 
 
+def begins_as_safetensors(path: Path) -> bool:
+    """Whether the first bytes of a file are those of a .safetensors file."""
+    start = first_bytes(path, 9)
+    return int.from_bytes(start[:8], "little") <= MAX_HEADER_BYTES and start[8:] == b"{"
+
+
 def _check_sizes(path: Path, kind: str, max_bytes: int) -> None:
     """Refuse a file by its size and its first 8 bytes, before anything else is read."""
     size = path.stat().st_size
@@ -105,6 +112,9 @@ def _check_sizes(path: Path, kind: str, max_bytes: int) -> None:
         start = file.read(8)
     length = int.from_bytes(start, "little")
     if len(start) < 8 or length > size - 8:
+        other = file_kind(first_bytes(path, KIND_BYTES))
+        if other is not None:
+            raise ValueError(f"it is {other.name}, wanted {kind}")
         raise ValueError(
             "not a complete safetensors file; it may be truncated or of another format"
         )

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import Field, asdict, dataclass, field, fields
 from typing import Any
 
+from ..core.argument_names import check_names, names_checked
 from ..core.array_types import Float64
 from ..core.constraints import (
     FRACTION,
@@ -18,7 +19,6 @@ from ..core.constraints import (
     Real,
     checked,
 )
-from ..core.errors import LimitError, did_you_mean, shown
 from ..spec.augmentation import AUGMENTATION, Augmentation
 from ..spec.frozen_layers import LayerName
 from .schedule import SCHEDULES, learning_rates
@@ -28,6 +28,11 @@ def _knob(limit: Constraint, meaning: str, default: Any) -> Any:
     return field(default=default, metadata={"constraint": limit, "meaning": meaning})
 
 
+_NAMED = "recipe", "a hyperparameter"
+ALIASES = {"lr": "learning_rate", "batchsize": "batch_size", "augment": "augmentation"}
+
+
+@names_checked(*_NAMED, ALIASES)
 @dataclass(frozen=True)
 class Recipe:
     """The hyperparameters of training. docs/recipe.md describes each of them.
@@ -173,13 +178,6 @@ def knobs() -> tuple[Field[Any], ...]:
     return fields(Recipe)
 
 
-_ALIASES = {"lr": "learning_rate", "batchsize": "batch_size", "augment": "augmentation"}
-
-
 def check_knob_names(names: Iterable[str]) -> None:
     """Raise LimitError, with the nearest name, for a name that is no hyperparameter."""
-    known = [knob.name for knob in knobs()]
-    for name in names:
-        if name not in known:
-            near = did_you_mean(_ALIASES.get(name, name), known)
-            raise LimitError(f"recipe: {shown(name)} is not a hyperparameter{near}")
+    check_names(names, [knob.name for knob in knobs()], *_NAMED, ALIASES)
