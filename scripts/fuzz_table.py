@@ -391,4 +391,5 @@ READERS: dict[str, Reader] = {
     "caffemodel": (as_file(".caffemodel", read_import), exported("caffe", "net.caffemodel")),
     "onnx": (as_file(".onnx", read_import), onnx_seeds),
     "prototxt": (as_file(".prototxt", read_prototxt), prototxt_seeds),
+    "t7": (as_file(".t7", read_import), exported("torch", "net.t7")),
 }

@@ -14,6 +14,7 @@ from .runner import Runner
 _EXPORTERS: dict[str, str] = {
     "onnx": "onnx.exporter:OnnxExporter",
     "caffe": "caffe.exporter:CaffeExporter",
+    "torch": "torch7.exporter:TorchExporter",
     "cntk": "cntk.exporter:CntkExporter",
     "pytorch": "pytorch.exporter:PyTorchExporter",
     "tensorflow": "keras.exporter:TensorFlowExporter",
@@ -25,6 +26,7 @@ _EXPORTERS: dict[str, str] = {
 _RUNNERS: dict[str, str] = {
     "onnxruntime": "runners.onnxruntime:OnnxRuntime",
     "opencv-caffe": "runners.opencv:OpenCVCaffe",
+    "opencv-torch": "runners.opencv:OpenCVTorch",
     "onnxruntime for CNTK": "runners.onnxruntime:CntkInOnnxRuntime",
     "PyTorch": "runners.pytorch:PyTorchRunner",
     "NumPy": "runners.numpy_script:NumPyRunner",
@@ -34,6 +36,7 @@ _IMPORTERS: dict[str, str] = {
     "onnx": "onnx.importer",
     "caffe": "caffe.importer",
     "Keras": "runners.keras:KerasRunner",
+    "torch": "torch7.importer",
 }
 """By name of the format: the module that has `recognizes` and `read`."""
 

@@ -37,7 +37,7 @@ class CaffeExporter(Exporter):
         "full": "yes",
         "dropout": "as nothing: it matters for training only",
         "norm": "as BatchNorm and Scale",
-        "embed": "no: Caffe's layers read no lengths of texts, so padding would change the answer",
+        "embed": "no: Caffe's layers read no lengths of texts, so padding would change answers",
     }
 
     def files(self, model: SavedModel) -> Files:

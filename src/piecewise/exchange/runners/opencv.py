@@ -35,3 +35,10 @@ class OpenCVCaffe(_OpenCV):
 
     name: ClassVar[str] = "OpenCV (Caffe)"
     exporter: ClassVar[str] = "caffe"
+
+
+class OpenCVTorch(_OpenCV):
+    """Runs net.t7."""
+
+    name: ClassVar[str] = "OpenCV (Torch)"
+    exporter: ClassVar[str] = "torch"
