@@ -29,13 +29,13 @@ _RUNNERS: dict[str, str] = {
     "opencv-torch": "runners.opencv:OpenCVTorch",
     "onnxruntime for CNTK": "runners.onnxruntime:CntkInOnnxRuntime",
     "PyTorch": "runners.pytorch:PyTorchRunner",
+    "Keras": "runners.keras:KerasRunner",
     "NumPy": "runners.numpy_script:NumPyRunner",
     "C compiler": "runners.c_compiler:CCompiler",
 }
 _IMPORTERS: dict[str, str] = {
     "onnx": "onnx.importer",
     "caffe": "caffe.importer",
-    "Keras": "runners.keras:KerasRunner",
     "torch": "torch7.importer",
 }
 """By name of the format: the module that has `recognizes` and `read`."""

@@ -15,7 +15,7 @@ DATA_LAYERS = (
 """The types of layers that bring inputs and labels."""
 
 
-class Fields:
+class MessageFields:
     """The fields of a message, with the type that each must have; the last one counts."""
 
     def __init__(self, message: Message, where: str) -> None:
@@ -56,19 +56,19 @@ class Fields:
         values = self.texts(name)
         return values[-1] if values else default
 
-    def messages(self, name: str) -> list[Fields]:
+    def messages(self, name: str) -> list[MessageFields]:
         """All messages of a field."""
         found = []
         for value in self._message.get(name, []):
             if not isinstance(value, dict):
                 raise self._wrong(name, value, "fields in brackets")
-            found.append(Fields(value, self._where))
+            found.append(MessageFields(value, self._where))
         return found
 
-    def message(self, name: str) -> Fields:
+    def message(self, name: str) -> MessageFields:
         """A message; an empty one if the field is left out."""
         found = self.messages(name)
-        return found[-1] if found else Fields({}, self._where)
+        return found[-1] if found else MessageFields({}, self._where)
 
     def __contains__(self, name: str) -> bool:
         return name in self._message
@@ -94,7 +94,7 @@ class LayerRecord:
     type: str
     bottoms: tuple[str, ...]
     tops: tuple[str, ...]
-    fields: Fields
+    fields: MessageFields
     blobs: Blobs = field(default_factory=list)
 
     @property
@@ -121,9 +121,9 @@ def layer_records(
                 f"{source}: layer {number} is of the first version of the format; convert the file "
                 "with Caffe's upgrade_net_proto_text or upgrade_net_proto_binary"
             )
-        anonymous = Fields(message, f"layer {number}")
+        anonymous = MessageFields(message, f"layer {number}")
         name = anonymous.text("name", f"number {number}")
-        own = Fields(message, f"layer {shown(name)}")
+        own = MessageFields(message, f"layer {shown(name)}")
         kind = own.text("type")
         records.append(LayerRecord(
             name, V1_TYPES.get(kind, kind), tuple(own.texts("bottom")), tuple(own.texts("top")),
@@ -142,7 +142,7 @@ def with_blobs(
 
 def defined_input(net: Message, layers: Sequence[LayerRecord]) -> tuple[str, list[int]]:
     """The name of the first input blob, and its dimensions without the batch; empty if unknown."""
-    own = Fields(net, "the net")
+    own = MessageFields(net, "the net")
     dims = own.message("input_shape").integers("dim") or own.integers("input_dim")[:4]
     if names := own.texts("input"):
         return names[0], dims[1:]

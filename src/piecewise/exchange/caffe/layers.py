@@ -13,7 +13,7 @@ from ...core.windows import complete_windows, partial_windows
 from ..chain import ChainBuilder
 from ..formats import protobuf
 from ..rewriting import without_zeros_in_front
-from .definition import Fields, LayerRecord
+from .definition import LayerRecord, MessageFields
 
 _LONGEST_SHAPE = 256  # bytes of the dimensions of a blob
 
@@ -274,7 +274,7 @@ class LayerReader:
     # Helpers.
 
     def _weight_and_bias(
-        self, layer: LayerRecord, fields: Fields, axes: int
+        self, layer: LayerRecord, fields: MessageFields, axes: int
     ) -> tuple[Float32, Float32 | None]:
         """The weight with this number of axes, and the bias (outputs) or None."""
         has_bias = fields.flag("bias_term", True)
@@ -340,7 +340,7 @@ def _several(values: Sequence[int], default: int) -> tuple[int, int]:
     return (values[0], values[-1]) if values else (default, default)
 
 
-def _pair(fields: Fields, name: str, default: int | None) -> tuple[int, int]:
+def _pair(fields: MessageFields, name: str, default: int | None) -> tuple[int, int]:
     """The numbers for rows and columns of a kernel, a stride or a pad."""
     if f"{name}_h" in fields or f"{name}_w" in fields:
         return fields.integer(f"{name}_h", default or 0), fields.integer(f"{name}_w", default or 0)
@@ -350,6 +350,6 @@ def _pair(fields: Fields, name: str, default: int | None) -> tuple[int, int]:
     return _several(values, default or 0)
 
 
-def _is_ceil(fields: Fields) -> bool:
+def _is_ceil(fields: MessageFields) -> bool:
     """Whether windows may extend past the edge, as they do unless a later version says FLOOR."""
     return fields.text("round_mode", "CEIL") == "CEIL" and fields.flag("ceil_mode", True)

@@ -33,7 +33,7 @@ class ModuleReader:
         if self._pads != NO_PADS and not module.kind.startswith("Spatial"):
             raise self.chain.refused(where, "it reads a padded map; convolutions can do that")
         try:
-            method(self, Fields(module.fields, where))
+            method(self, ModuleFields(module.fields, where))
         except ModelFileError:
             raise
         except ValueError as error:
@@ -41,7 +41,7 @@ class ModuleReader:
 
     # One method per kind of module.
 
-    def _convolution(self, fields: Fields) -> None:
+    def _convolution(self, fields: ModuleFields) -> None:
         self._need_maps()
         window, stride = fields.sides("k"), fields.sides("d")
         weight = fields.tensor("weight")
@@ -61,21 +61,21 @@ class ModuleReader:
         bias = fields.optional_tensor("bias")
         self.chain.convolution(fields.where, weight, bias, stride, pads, groups, dilation)
 
-    def _padding(self, fields: Fields) -> None:
+    def _padding(self, fields: ModuleFields) -> None:
         self._need_maps()
         pads = tuple(fields.integer(f"pad_{side}", 0) for side in "tlbr")
         _need(min(pads) >= 0 and max(pads) <= 4_096, f"its padding is {pads}")
         top, left, bottom, right = (a + b for a, b in zip(self._pads, pads, strict=True))
         self._pads = top, left, bottom, right
 
-    def _max_pool(self, fields: Fields) -> None:
+    def _max_pool(self, fields: ModuleFields) -> None:
         window, stride, pads, partial = self._windows(fields)
         if self._is_whole_map(window, pads):
             self.chain.global_pool(fields.where, "max")
         else:
             self.chain.max_pool(fields.where, window, stride, pads, partial)
 
-    def _average_pool(self, fields: Fields) -> None:
+    def _average_pool(self, fields: ModuleFields) -> None:
         window, stride, pads, partial = self._windows(fields)
         _need(fields.flag("divide", True), "it adds without dividing")
         counts = fields.flag("count_include_pad", True) and pads != NO_PADS
@@ -87,7 +87,7 @@ class ModuleReader:
     def _is_whole_map(self, window: tuple[int, int], pads: Pads) -> bool:
         return window == self.chain.shape[1:] and pads == NO_PADS
 
-    def _windows(self, fields: Fields) -> tuple[tuple[int, int], tuple[int, int], Pads, bool]:
+    def _windows(self, fields: ModuleFields) -> tuple[tuple[int, int], tuple[int, int], Pads, bool]:
         """The window, stride, padding and mode of a pooling module."""
         self._need_maps()
         _need(self._taken_pads() == NO_PADS, "it reads a padded map; convolutions can do that")
@@ -105,25 +105,25 @@ class ModuleReader:
             _need(pad > 0 or last < side, f"a window past the edge of {self.chain.shape}")
         return window, stride, (rows, columns, rows, columns), partial
 
-    def _linear(self, fields: Fields) -> None:
+    def _linear(self, fields: ModuleFields) -> None:
         cells = self.chain.shape.values // self.chain.shape.channels
         _need(self._flat or cells == 1, f"it reads {self.chain.shape}, wanted a row of values")
         weight, bias = fields.tensor("weight"), fields.optional_tensor("bias")
         self.chain.fully_connected(fields.where, weight, bias)
         self._flat = False  # its values are maps of one cell
 
-    def _relu(self, fields: Fields) -> None:
+    def _relu(self, fields: ModuleFields) -> None:
         limits = fields.real("threshold", 0), fields.real("val", 0)
         _need(limits == (0, 0), f"its threshold and value are {limits}")
         self.chain.relu(fields.where)
 
-    def _dropout(self, fields: Fields) -> None:
+    def _dropout(self, fields: ModuleFields) -> None:
         rate = fields.real("p", 0.5)
         self.chain.dropout(fields.where, rate)
         if not fields.flag("v2", False):  # the first version scales after training
             self.chain.scale(fields.where, 1 - rate)
 
-    def _batch_norm(self, fields: Fields) -> None:
+    def _batch_norm(self, fields: ModuleFields) -> None:
         _need(not self._flat, f"its input of {self.chain.shape} is flattened")
         mean, variance = fields.tensor("running_mean"), fields.tensor("running_var")
         weight, bias = fields.optional_tensor("weight"), fields.optional_tensor("bias")
@@ -132,10 +132,10 @@ class ModuleReader:
         epsilon = fields.real("eps", 1e-5)
         self.chain.batch_norm(fields.where, weight, bias, mean, variance, epsilon)
 
-    def _multiply(self, fields: Fields) -> None:
+    def _multiply(self, fields: ModuleFields) -> None:
         self.chain.scale(fields.where, fields.real("constant_scalar", 1))
 
-    def _reshape(self, fields: Fields) -> None:
+    def _reshape(self, fields: ModuleFields) -> None:
         size = fields.sizes("size")
         own = list(self.chain.shape)
         values = self.chain.shape.values
@@ -146,15 +146,15 @@ class ModuleReader:
         _need(size in (own, [values]), f"it makes {tuple(size)} of {self.chain.shape}")
         self._flat = size != own
 
-    def _softmax(self, fields: Fields) -> None:
+    def _softmax(self, fields: ModuleFields) -> None:
         cells = self.chain.shape.values // self.chain.shape.channels
         _need(self._flat or cells == 1, f"a softmax at each of {cells} cells")
         self.chain.softmax(fields.where)
 
-    def _sigmoid(self, fields: Fields) -> None:
+    def _sigmoid(self, fields: ModuleFields) -> None:
         self.chain.sigmoid_end(fields.where)
 
-    def _nothing(self, fields: Fields) -> None:
+    def _nothing(self, fields: ModuleFields) -> None:
         """A module that returns its input."""
 
     # Helpers.
@@ -167,7 +167,7 @@ class ModuleReader:
         return pads
 
 
-_METHODS: dict[str, Callable[[ModuleReader, Fields], None]] = {
+_METHODS: dict[str, Callable[[ModuleReader, ModuleFields], None]] = {
     "BatchNormalization": ModuleReader._batch_norm,
     "Contiguous": ModuleReader._nothing,
     "Copy": ModuleReader._nothing,
@@ -195,7 +195,7 @@ _METHODS: dict[str, Callable[[ModuleReader, Fields], None]] = {
 """The modules that are read."""
 
 
-class Fields:
+class ModuleFields:
     """The fields of a module, with the type that each must have."""
 
     def __init__(self, fields: Table, where: str) -> None:
