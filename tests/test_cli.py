@@ -249,9 +249,9 @@ def test_failures_print_one_sentence_and_exit_1(
     ("arguments", "words"),
     [
         (["tuor"], "'tuor' is not a command; did you mean 'tour'?"),
-        (["train", "x.npz"], "Missing option '-o'"),
+        (["train", "x.npz"], "missing option '-o'"),
         (["predict", "net"], "predict needs an INPUT, or --text"),
-        (["demo", "--speed"], "No such option"),
+        (["demo", "--speed"], "no such option"),
         (["train", "x.npz", "-o", "y", "--layers", "conv"], "conv needs its features and kernel"),
         (["train", "x.npz", "-o", "y", "--image-size", "x"], "got 'x', wanted one whole number"),
         (["train", "x.npz", "-o", "y", "--epochs", "0"], "got 0, wanted a whole number from 1"),

@@ -212,8 +212,8 @@ def test_text_option_replaces_input_file(place: Path, capsys: Printed) -> None:
             2,
             "--expected goes with --gradient",
         ),
-        (["influence", "drawing.png", "--expected", "O"], 2, "Missing option '--data'"),
-        (["influence", "drawing.png", "--data", "data.npz"], 2, "Missing option '--expected'"),
+        (["influence", "drawing.png", "--expected", "O"], 2, "missing option '--data'"),
+        (["influence", "drawing.png", "--data", "data.npz"], 2, "missing option '--expected'"),
         (
             ["influence", "--data", "data.npz", "--expected", "O"],
             2,

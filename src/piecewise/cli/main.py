@@ -88,6 +88,19 @@ class Commands(click.RichGroup):
             ctx.fail(f"'{args[0]}' is not a command{did_you_mean(args[0], COMMANDS)}")
         return args[0], import_module(f".{entry.module}", __package__).command, args[1:]
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; errors name its options as the command line does."""
+        try:
+            return super().invoke(ctx)
+        except PiecewiseError as error:
+            if ctx.invoked_subcommand:
+                from .options import with_option_names  # noqa: PLC0415 - the help needs it not
+
+                _, command, _ = self.resolve_command(ctx, [ctx.invoked_subcommand])
+                if command:
+                    error.args = (with_option_names(str(error), command),)
+            raise
+
 
 @click.command(cls=Commands)
 @click.rich_config(help_config=HELP)
@@ -119,7 +132,7 @@ def status(arguments: list[str] | None = None) -> int:
     except Exit as exit_:
         return int(exit_.exit_code)
     except click.ClickException as error:
-        error.show()
+        _print_error(_usage_sentence(error))
         return WRONG_USAGE
     except PiecewiseError as error:
         _print_error(str(error))
@@ -138,6 +151,17 @@ def status(arguments: list[str] | None = None) -> int:
         _print_error(NO_MEMORY)
         return FAILED
     return code if isinstance(code, int) else 0
+
+
+def _usage_sentence(error: click.ClickException) -> str:
+    """The message about wrong usage, and the command that shows the right one."""
+    message = error.format_message().rstrip(".")
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    if message[1:2].islower():  # not NET, the name of an argument
+        message = message[0].lower() + message[1:]
+    if context is None or "did you mean" in message.lower():
+        return message
+    return f"{message}; see {context.command_path} --help"
 
 
 def _is_about_memory(error: OSError) -> bool:

@@ -5,6 +5,7 @@ The help is grouped into panels. Each option states its range and its default, i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from functools import wraps
 from pathlib import Path
@@ -111,6 +112,26 @@ def _check_order(values: dict[str, Any]) -> None:
 
 
 data_argument: Decorator = click.argument("source", metavar="DATA")
+
+_PYTHON_NAMES = {"size": "image_size"}
+"""Options whose parameter of the command is called otherwise than the argument in Python."""
+
+
+def with_option_names(sentence: str, command: click.Command) -> str:
+    """A message of the package with the names of the command's options: --text-length in place of
+    the argument `text_length`, in backticks or before a colon."""
+    names = {
+        one.name: next(name for name in one.opts if name.startswith("--"))
+        for one in command.params
+        if isinstance(one, click.Option)
+    }
+    names |= {name: names[own] for name, own in _PYTHON_NAMES.items() if own in names}
+
+    for name, option_name in names.items():
+        sentence = sentence.replace(f"`{name}`", option_name)
+        sentence = re.sub(rf"(^|: )(?:recipe: )?{name}(?=: )", rf"\1{option_name}", sentence)
+    return sentence
+
 
 json_option: Decorator = option(
     "--json", "as_json", is_flag=True, panel=OUTPUT, help="Print plain values as JSON, not text."

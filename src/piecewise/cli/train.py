@@ -45,6 +45,7 @@ from .options import (
     table_options,
     text_length_option,
     threads_option,
+    with_option_names,
 )
 from .output import Meter, messages, print_json, print_message, print_skipped, results
 from .output_files import check_net_path, force_option
@@ -268,7 +269,7 @@ def _read(options: TrainOptions, start: Network | None, console: Console) -> Dat
     if dataset.cache_error:
         print_message(console, dataset.cache_error)
     for sentence in warnings(dataset):
-        print_message(console, f"warning: {sentence}")
+        print_message(console, f"warning: {with_option_names(sentence, command)}")
     return dataset
 
 

@@ -25,12 +25,17 @@ _IRREGULAR = {
 }
 
 
-_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/+[^/]")  # a Path makes one slash of two
+_ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/+(?=[^/])")  # a Path makes one slash of two
+
+
+def path_name(path: Path) -> str:
+    """A path for a message; an address, as in https://example.org/cat.png, with both slashes."""
+    return _ADDRESS.sub(r"\1://", str(path), count=1) if is_address(path) else str(path)
 
 
 def display_name(file: Path | bytes | IO[bytes], name: str | None, kind: str) -> str:
     """The name of a file in error messages: ``name``, its path, or its kind."""
-    return name or (str(file) if isinstance(file, Path) else kind)
+    return name or (path_name(file) if isinstance(file, Path) else kind)
 
 
 def open_regular_file(path: Path, kind: str = "file") -> IO[bytes]:
@@ -101,6 +106,12 @@ def first_bytes(file: Path | bytes | IO[bytes], most: int) -> bytes:
 def is_address(path: Path | None) -> bool:
     """Whether a path that does not exist is an address, as in https://example.org/cat.png."""
     return path is not None and _ADDRESS.match(str(path)) is not None
+
+
+def check_no_address(path: Path) -> None:
+    """DataError if a path is an address, unless there is such a file."""
+    if is_address(path) and not os.path.lexists(path):
+        raise DataError(f"{path_name(path)}: {MISSING_ADDRESS}")
 
 
 def open_error(error: Exception, kind: str, path: Path | None = None) -> DataError:

@@ -26,6 +26,7 @@ from ..core.atomic_write import write_atomically
 from ..core.constraints import MAX_CLASSES, MAX_NOTATION, MAX_PARAMETERS
 from ..core.errors import ModelFileError, PiecewiseError, reason, shown
 from ..core.version import __version__
+from ..data.file_bytes import MISSING_ADDRESS, is_address, path_name
 from ..data.modalities import preprocessor_from_json
 from ..data.preprocessing import Preprocessor
 from ..spec.architecture import Architecture
@@ -175,7 +176,9 @@ def read(path: str | os.PathLike[str]) -> SavedModel:
     try:
         return _read(Path(path))
     except (OSError, PiecewiseError, ValueError, RecursionError) as error:
-        raise ModelFileError(f"{Path(path)}: {reason(error)}") from None
+        is_missing_address = isinstance(error, FileNotFoundError) and is_address(Path(path))
+        words = MISSING_ADDRESS if is_missing_address else reason(error)
+        raise ModelFileError(f"{path_name(Path(path))}: {words}") from None
 
 
 def _read(path: Path) -> SavedModel:

@@ -31,7 +31,7 @@ def check_knobs_apply(
         if name in knobs and all(recipe.optimizer == "adamw" for recipe in recipes):
             raise LimitError(
                 f"{name}: got {shown(knobs[name])} for the optimizer adamw, which has no momentum; "
-                "leave it out, or set the optimizer to sgd"
+                "leave it out, or set `optimizer` to sgd"
             )
     if knobs.get("validation_fraction"):
         got = f"validation_fraction: got {shown(knobs['validation_fraction'])}"
@@ -40,5 +40,5 @@ def check_knobs_apply(
         if folds:
             raise LimitError(
                 f"{got}, but the data are cross-validated, so that no fixed fraction is held out; "
-                "leave it out, or set folds to 0"
+                "leave it out, or set `folds` to 0"
             )

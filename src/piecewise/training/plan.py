@@ -336,7 +336,7 @@ def _candidates(
 def _check_patience(recipe: Recipe, parts: dict[str, Split]) -> None:
     """LimitError if early stopping lacks a validation split."""
     if recipe.patience and "validation" not in parts:
-        wanted = "a validation split, or folds 0 and validation_fraction above 0"
+        wanted = "a validation split, or `folds` 0 and `validation_fraction` above 0"
         raise LimitError(
             f"patience: got {recipe.patience}, but there is no validation split; wanted {wanted}"
         )

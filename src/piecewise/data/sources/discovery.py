@@ -12,7 +12,7 @@ import numpy as np
 
 from ...core.array_types import Array, Strings, Uint8
 from ...core.errors import NO_NAME, DataError
-from ..file_bytes import MISSING_ADDRESS, is_address
+from ..file_bytes import check_no_address
 from ..modalities import MODALITIES
 from . import csv_tables
 from .class_labels import quantity_error
@@ -118,11 +118,11 @@ def discover(path: Path, table_options: TableOptions | None = None) -> RawDatase
 
 def _is_folder(path: Path) -> bool:
     """Whether a path is a folder rather than a file; DataError if it is neither."""
+    check_no_address(path)
     try:
         return stat.S_ISDIR(path.stat().st_mode)
     except FileNotFoundError:
-        words = MISSING_ADDRESS if is_address(path) else "no such file or folder"
-        raise DataError(f"{path}: {words}") from None
+        raise DataError(f"{path}: no such file or folder") from None
     except OSError as error:  # the name is too long, or access is denied
         raise DataError(f"{path}: {error.strerror}") from None
     except ValueError:  # a zero byte in it

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from ...core.errors import DataError
+from ..file_bytes import check_no_address
 from ..modalities import MODALITIES
 from . import csv_tables
 from .discovery import LazyFiles, RawDataset
@@ -30,6 +31,7 @@ def list_unlabelled(
     Returns None for any other path, which is an input itself. Raises DataError, naming the path,
     if there is no input in it.
     """
+    check_no_address(path)
     suffix = path.suffix.lower()
     if _is_folder(path):
         return _from_files(path, _walk(path), modality)
