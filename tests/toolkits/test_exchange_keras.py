@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 
 from piecewise import Network
+from piecewise.exchange.deeplearning4j.exporter import Deeplearning4jExporter
+from piecewise.exchange.exporter import Exporter
 from piecewise.exchange.keras.exporter import TensorFlowExporter
 from piecewise.exchange.runners.environments import python_of, run_script
-from piecewise.exchange.runners.keras import KerasRunner
+from piecewise.exchange.runners.keras import KerasLegacyRunner, KerasRunner
 
 from ..exchange_judging import (
     ALL,
@@ -34,7 +36,10 @@ EXPORTER = TensorFlowExporter()
 
 
 def keras_errors(
-    nets: list[Network], folder: Path, expected: list[Network] | None = None
+    nets: list[Network],
+    folder: Path,
+    expected: list[Network] | None = None,
+    exporter: Exporter = EXPORTER,
 ) -> list[tuple[float, float]]:
     """The largest errors of logits and probabilities of many nets in one process of Keras; against
     those of other nets if ``expected`` is passed."""
@@ -49,7 +54,7 @@ for number in range(COUNT):
     runner = Path(run_script.__code__.co_filename).parent / "scripts" / "keras.py.txt"
     samples = [samples_of(net) for net in nets]
     for number, (net, one) in enumerate(zip(nets, samples, strict=True)):
-        place = write(EXPORTER.files(saved(net)), folder / str(number))
+        place = write(exporter.files(saved(net)), folder / str(number))
         np.savez(place / "inputs.npz", inputs=one.inputs, layer_inputs=one.layer_inputs)
     code = f"ROOT, COUNT, SOURCE = {str(folder)!r}, {len(nets)}, {runner.read_text()!r}\n"
     done = subprocess.run(
@@ -89,6 +94,31 @@ def test_keras_catches_changed_kernels(tmp_path: Path) -> None:
     ):
         assert logits > 10 * LOGITS, net
         assert probabilities > 10 * PROBABILITIES, net
+
+
+def test_keras_agrees_with_files_for_deeplearning4j(tmp_path: Path) -> None:
+    exporter = Deeplearning4jExporter()
+    nets = [net_of(kind) for kind in ALL] + [random_net(seed) for seed in range(60)]
+    expressible = [net for net in nets if exporter.refusal(saved(net)) is None]
+    assert len(expressible) > 30
+    found = keras_errors(expressible, tmp_path, exporter=exporter)
+    for net, (logits, probabilities) in zip(expressible, found, strict=True):
+        assert logits <= LOGITS, net
+        assert probabilities <= PROBABILITIES, net
+
+
+def test_keras_catches_changed_kernels_of_files_for_deeplearning4j(tmp_path: Path) -> None:
+    kinds = ["picture grey", "picture deck"]
+    changed = [net for kind in kinds for net in changed_nets(kind)]
+    right = [net_of(kind) for kind in kinds for _ in range(2)]
+    found = keras_errors(changed, tmp_path, right, Deeplearning4jExporter())
+    assert min(logits for logits, _ in found) > 10 * LOGITS
+    assert min(probabilities for _, probabilities in found) > 10 * PROBABILITIES
+
+
+def test_keras_legacy_runner_agrees(tmp_path: Path) -> None:
+    net = net_of("picture colour")
+    assert_agrees(net, Deeplearning4jExporter(), KerasLegacyRunner().run, tmp_path)
 
 
 @pytest.mark.parametrize("kind", ["picture deck", "text strides"])

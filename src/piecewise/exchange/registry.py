@@ -18,6 +18,7 @@ _EXPORTERS: dict[str, str] = {
     "cntk": "cntk.exporter:CntkExporter",
     "pytorch": "pytorch.exporter:PyTorchExporter",
     "tensorflow": "keras.exporter:TensorFlowExporter",
+    "dl4j": "deeplearning4j.exporter:Deeplearning4jExporter",
     "card": "card.exporter:CardExporter",
     "numpy": "numpy_script.exporter:NumPyExporter",
     "c": "c_source.exporter:CExporter",
@@ -30,6 +31,8 @@ _RUNNERS: dict[str, str] = {
     "onnxruntime for CNTK": "runners.onnxruntime:CntkInOnnxRuntime",
     "PyTorch": "runners.pytorch:PyTorchRunner",
     "Keras": "runners.keras:KerasRunner",
+    "Keras for dl4j": "runners.keras:KerasLegacyRunner",
+    "dl4j": "runners.keras:Deeplearning4jRunner",
     "NumPy": "runners.numpy_script:NumPyRunner",
     "C compiler": "runners.c_compiler:CCompiler",
 }

@@ -27,6 +27,7 @@ _LEAF, _INTERNAL = 4, 16  # a node of a group holds twice as many names, or node
 _SUPERBLOCK_BYTES = 96
 _SMALLEST_HEAP = 4_096
 _FLOAT32 = struct.pack("<B3BI HHBBBBI", 0x11, 0x20, 31, 0, 4, 0, 32, 23, 8, 0, 23, 127)
+_FLOAT64 = struct.pack("<B3BI HHBBBBI", 0x11, 0x20, 63, 0, 8, 0, 64, 52, 11, 0, 52, 1_023)
 _TEXT = struct.pack("<B3BI", 0x19, 1, 1, 0, 16) + struct.pack("<B3BIHH", 0x10, 0, 0, 0, 1, 0, 8)
 """The type of texts of any length in UTF-8: a reference to the global heap, then their bytes."""
 
@@ -148,7 +149,9 @@ class _Output:
             data = struct.pack("<IQI", len(value.encode()), self._heap, number)
             return _attribute_message(name, _TEXT, _dataspace(()), data)
         texts = [text.encode() for text in value]
-        size = max(map(len, texts), default=1)
+        if not texts:  # as NumPy makes an array of no texts
+            return _attribute_message(name, _FLOAT64, _dataspace((0,)), b"")
+        size = max(map(len, texts))
         kind = struct.pack("<B3BI", 0x13, 0x11, 0, 0, size)
         data = b"".join(text.ljust(size, b"\0") for text in texts)
         return _attribute_message(name, kind, _dataspace((len(texts),)), data)

@@ -80,7 +80,7 @@ class LayerWriter:
         if len(self.dims) == 1 and self.layers.last.kind != "InputLayer":
             self.layers.rename_last(LOGITS)
         else:
-            self.layers.add("Flatten", LOGITS, (classes,))
+            self.layers.add("Flatten", LOGITS, (classes,), data_format="channels_last")
         if self._model.calibration.temperature != 1:
             self.scale("temperature", 1 / self._model.calibration.temperature)
         self._activation(self._dialect.softmax, PROBABILITIES, "softmax")
@@ -203,7 +203,8 @@ def _relu(writer: LayerWriter, stage: Stage, arrays: dict[str, Float32]) -> None
 def _full(writer: LayerWriter, stage: Stage, arrays: dict[str, Float32]) -> None:
     weight, dims = arrays["weight"], writer.dims
     if len(dims) > 1:
-        writer.layers.add("Flatten", f"{stage.name}_values", (prod(dims),))
+        name = f"{stage.name}_values"
+        writer.layers.add("Flatten", name, (prod(dims),), data_format="channels_last")
         cells = weight.reshape(len(weight), dims[2], *dims[:2])
         weight = cells.transpose(0, 2, 3, 1).reshape(weight.shape)
     writer.layers.add(

@@ -26,3 +26,23 @@ class KerasRunner(Runner):
         arrays = {"inputs": samples.inputs, "layer_inputs": samples.layer_inputs}
         made = run_script(python, "keras.py.txt", folder, arrays)
         return Outputs(made["logits"], made["probabilities"])
+
+
+class KerasLegacyRunner(KerasRunner):
+    """Keras on the file for Deeplearning4j, which is a file of Keras 2."""
+
+    name: ClassVar[str] = "Keras, reading the same file"
+    exporter: ClassVar[str] = "dl4j"
+
+
+class Deeplearning4jRunner(Runner):
+    """Deeplearning4j itself, which is not run: its packages are Java's."""
+
+    name: ClassVar[str] = "Deeplearning4j"
+    exporter: ClassVar[str] = "dl4j"
+
+    def version(self) -> str | None:
+        return None
+
+    def run(self, folder: Path, samples: Samples) -> Outputs:
+        raise RunnerError("Deeplearning4j is not run here; compile and run Check.java")
