@@ -54,6 +54,8 @@ class ChainBuilder:
         The output shape of the layers so far.
     notes : list of str
         How layers were rewritten, a sentence each.
+    temperature : float
+        What the logits are divided by before the softmax.
     """
 
     def __init__(self, input: Sequence[int], order: str = CHANNELS_FIRST) -> None:
@@ -66,7 +68,7 @@ class ChainBuilder:
         self._parameters = 0
         self._shifted = False  # whether the tokens of the file are one lower than ours
         self._scale: float | None = None  # a scale that no layer has taken yet
-        self._temperature = 1.0
+        self.temperature = 1.0
         self._end = ""  # the layer that made probabilities
 
     # One method per kind of layer. ``where`` names the layer of the file in errors.
@@ -218,7 +220,7 @@ class ChainBuilder:
         if self._scale is not None:
             if not self._scale > 0:
                 raise self.refused(where, f"a softmax of logits times {self._scale:g}")
-            self._temperature, self._scale = 1 / self._scale, None
+            self.temperature, self._scale = 1 / self._scale, None
         self._end = where
 
     def sigmoid_end(self, where: str) -> None:
@@ -257,7 +259,7 @@ class ChainBuilder:
         if preprocessor is None:
             preprocessor = self._preprocessor(architecture)
         summary = {"imported": {"format": source, "notes": self.notes}}
-        calibration = Calibration(temperature=self._temperature)
+        calibration = Calibration(temperature=self.temperature)
         return SavedModel(
             architecture,
             0,
@@ -270,6 +272,11 @@ class ChainBuilder:
     def refused(self, where: str, why: str) -> ModelFileError:
         """The error for a layer that cannot be imported."""
         return ModelFileError(f"layer {shown(where, 80)}: {why}")
+
+    @property
+    def layers(self) -> tuple[tuple[Layer, dict[str, Float32]], ...]:
+        """The layers so far, each with its arrays by their short names."""
+        return tuple(zip(self._layers, self._arrays, strict=True))
 
     # Helpers.
 

@@ -162,3 +162,18 @@ class Axes(NamedTuple):
         cells = weight.reshape(len(weight), *(self.sizes[axis] for axis in order))
         turned = cells.transpose(0, *(1 + order.index(axis) for axis in wanted))
         return np.ascontiguousarray(turned).reshape(weight.shape)
+
+    def maps_of(self, tensor: Array) -> Array:
+        """A tensor (N, sides) with these axes as feature maps (N, C, H, W)."""
+        order = self.order
+        cells = tensor.reshape(len(tensor), *(self.sizes[axis] for axis in order))
+        wanted = [1 + order.index(axis) for axis in "CHW" if axis in order]
+        turned = np.ascontiguousarray(cells.transpose(0, *wanted))
+        return turned.reshape(len(tensor), *(self.sizes[axis] for axis in "CHW"))
+
+    def tensor_of(self, maps: Array) -> Array:
+        """Feature maps (N, C, H, W) as a tensor (N, sides) with these axes."""
+        present = [axis for axis in "CHW" if axis in self.order]
+        cells = maps.reshape(len(maps), *(self.sizes[axis] for axis in present))
+        turned = cells.transpose(0, *(1 + present.index(axis) for axis in self.order))
+        return np.ascontiguousarray(turned).reshape(len(maps), *self.sides)

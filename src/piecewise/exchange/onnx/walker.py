@@ -43,12 +43,13 @@ class Walker:
     Attributes
     ----------
     chain : ChainBuilder
-    axes : Axes
-        Where channels, rows and columns are in the tensor at this node.
+    axes, input_axes : Axes
+        Where channels, rows and columns are in the tensor at this node, and in the input.
     """
 
     def __init__(self, path: Path, constants: Constants, shape: Shape, axes: Axes) -> None:
         self.path, self.constants, self.axes = path, constants, axes
+        self.input_axes = axes
         self.chain = ChainBuilder(shape)
         self.pads: tuple[int, int, int, int] | None = None  # of a Pad node before a convolution
         self.is_end = False  # whether probabilities are computed
