@@ -6,21 +6,24 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+import onnx.reference
 import onnxruntime
 import pytest
 
 from piecewise import AudioPreprocessor, Network
 from piecewise.core.array_types import Array, Float32
 from piecewise.data.audio.decoding import SUFFIXES, Sound, read_sound
+from piecewise.data.audio.preprocessor import MAX_WINDOWS, resample
+from piecewise.exchange.export import export_model
 from piecewise.exchange.onnx.exporter import NET, OnnxExporter
 from piecewise.exchange.onnx.graph import Graph
-from piecewise.exchange.onnx.sounds import add_spectrogram
-from piecewise.exchange.runner import Samples
+from piecewise.exchange.onnx.sounds import add_windows
 from piecewise.exchange.runners.onnxruntime import OnnxRuntime
-from piecewise.inputs import layer_inputs
+from piecewise.exchange.samples import raw_logits_of, samples_of
+from piecewise.training.metrics import mean_logits
 
 from .exchange_nets import CLASSES, SOUND_NET, randomized, saved, sound_net
-from .onnx_files import MAX_LOGIT_ERROR, MAX_PROBABILITY_ERROR, errors, exported, run
+from .onnx_files import MAX_LOGIT_ERROR, MAX_PROBABILITY_ERROR, exported, run
 from .real_data import real
 
 PREPROCESSORS = {
@@ -62,62 +65,99 @@ SOUNDS: dict[str, Float32] = {
     "tone": np.sin(np.arange(20_000) * 0.37).astype(np.float32),
     "chirp": np.sin((np.arange(9_000) / 110) ** 2).astype(np.float32),
     "clipped": np.sign(noise(3_000)),
+    "very long": noise(700_000),
+    "long and uneven": noise(90_000)
+    * np.repeat(np.array([1, 0.2, 0.5, 0.03, 0.8, 0.1], np.float32), 15_000),
+    "two thirds too long": around(6_000, 9_000, 12_000),
 }
 
 
-def spectrogram_session(preprocessor: AudioPreprocessor) -> onnxruntime.InferenceSession:
+def windows_file(preprocessor: AudioPreprocessor) -> bytes:
+    """A graph from samples to windows and the numbers of their sounds."""
     graph = Graph("spectrogram")
     samples = graph.input("samples", np.float32, ("N", "samples"))
-    graph.output(add_spectrogram(graph, preprocessor, samples), "result")
-    return onnxruntime.InferenceSession(graph.to_bytes({}))
+    windows = add_windows(graph, preprocessor, samples)
+    graph.output(windows.levels, "inputs")
+    graph.output(windows.sounds, "owners")
+    return graph.to_bytes({})
 
 
-def spectrogram(session: onnxruntime.InferenceSession, samples: Array) -> Array:
-    result: Array = session.run(None, {"samples": samples})[0]
-    return result
+def in_order(windows: Array) -> Array:
+    """Windows as bytes, in an order that does not depend on theirs."""
+    assert (windows == windows.astype(np.uint8)).all()
+    return np.array(sorted(windows.astype(np.uint8), key=lambda one: one.tobytes()))
 
 
 @pytest.mark.parametrize("name", PREPROCESSORS)
-def test_spectrogram_in_graph_has_bytes_of_transform(name: str) -> None:
-    preprocessor = PREPROCESSORS[name]
-    session = spectrogram_session(preprocessor)
+def test_windows_in_graph_have_bytes_of_windows(name: str) -> None:
+    preprocessor, counts = PREPROCESSORS[name], set[int]()
+    session = onnxruntime.InferenceSession(windows_file(preprocessor))
     for sound, samples in SOUNDS.items():
-        expected = preprocessor.transform(Sound(samples, preprocessor.rate))
-        got = spectrogram(session, samples[None])[0]
-        assert (got == expected).all(), f"{sound}: {np.abs(got - expected).max()}"
+        expected = preprocessor.windows(Sound(samples, preprocessor.rate))
+        got, sounds = session.run(None, {"samples": samples[None]})
+        assert got.shape == expected.shape, sound
+        assert (in_order(got) == in_order(expected)).all(), sound
+        assert not sounds.any()
         assert expected.any() == (sound not in ("silence", "inaudible")), sound
+        counts.add(len(expected))
+    assert len(counts) > 1
+    assert name != "default" or (MAX_WINDOWS in counts and len(counts) > 3)
 
 
-def test_spectrogram_of_other_samples_is_different() -> None:
+@pytest.mark.parametrize("name", ["default", "odd hop"])
+def test_onnx_reference_has_bytes_of_windows(name: str) -> None:
+    preprocessor = PREPROCESSORS[name]
+    evaluator = onnx.reference.ReferenceEvaluator(windows_file(preprocessor))
+    for sound, samples in SOUNDS.items():
+        expected = preprocessor.windows(Sound(samples, preprocessor.rate))
+        got = evaluator.run(["inputs"], {"samples": samples[None]})[0]
+        assert got.shape == expected.shape, sound
+        assert (in_order(got) == in_order(expected)).all(), sound
+
+
+def test_windows_of_other_samples_are_different() -> None:
     preprocessor = PREPROCESSORS["default"]
-    session = spectrogram_session(preprocessor)
+    session = onnxruntime.InferenceSession(windows_file(preprocessor))
     for name in ("short", "chirp", "loud at the end"):
         samples = SOUNDS[name]
-        expected = preprocessor.transform(Sound(samples, preprocessor.rate))
+        expected = preprocessor.windows(Sound(samples, preprocessor.rate))
         changed = np.concatenate((samples[40:], noise(40, 1)))
-        assert (spectrogram(session, changed[None])[0] != expected).mean() > 0.05
+        got = session.run(None, {"samples": changed[None]})[0]
+        assert got.shape != expected.shape or (got != expected).mean() > 0.05
 
 
 def test_sounds_of_one_length_are_a_batch() -> None:
-    preprocessor = PREPROCESSORS["default"]
+    net = sound_net()
+    assert isinstance(net.preprocessor, AudioPreprocessor)
     sounds = [samples for samples in SOUNDS.values() if len(samples) == 40_000]
     sounds.append(np.zeros(40_000, np.float32))
-    got = spectrogram(spectrogram_session(preprocessor), np.stack(sounds))
     assert len(sounds) == 4
-    for one, samples in zip(got, sounds, strict=True):
-        assert (one == preprocessor.transform(Sound(samples, preprocessor.rate))).all()
+    got = run(exported(net, NET), np.stack(sounds))
+    for index, samples in enumerate(sounds):
+        logits, probabilities = expected_of(net, samples)
+        assert got.logits is not None
+        assert np.abs(got.logits[index] - logits).max() <= MAX_LOGIT_ERROR
+        assert np.abs(got.probabilities[index] - probabilities).max() <= MAX_PROBABILITY_ERROR
+
+
+def expected_of(net: Network, samples: Float32) -> tuple[Float32, Float32]:
+    """The answer of `piecewise predict`: the mean of the logits of all windows."""
+    assert isinstance(net.preprocessor, AudioPreprocessor)
+    logits = net.logits(net.preprocessor.windows(Sound(samples, net.preprocessor.rate)))
+    mean = mean_logits(logits, np.zeros(len(logits), np.int64))
+    return mean[0], net.probabilities_of(mean)[0]
 
 
 @pytest.mark.parametrize("name", ["default", "fast", "odd hop"])
-def test_net_answers_for_samples_as_for_spectrograms(name: str) -> None:
+def test_net_answers_for_samples_as_predict(name: str) -> None:
     preprocessor = PREPROCESSORS[name]
     net = randomized(Network(SOUND_NET, preprocessor.shape, CLASSES, 0, preprocessor), 0)
     session = onnxruntime.InferenceSession(exported(net, NET))
     for samples in SOUNDS.values():
-        inputs = preprocessor.transform(Sound(samples, preprocessor.rate))[None]
+        expected, expected_probabilities = expected_of(net, samples)
         logits, probabilities = session.run(None, {"samples": samples[None]})
-        assert np.abs(logits - net.logits(inputs)).max() <= MAX_LOGIT_ERROR
-        assert np.abs(probabilities - net.probabilities(inputs)).max() <= MAX_PROBABILITY_ERROR
+        assert np.abs(logits - expected).max() <= MAX_LOGIT_ERROR
+        assert np.abs(probabilities - expected_probabilities).max() <= MAX_PROBABILITY_ERROR
 
 
 def test_preprocessing_adds_little_to_the_file() -> None:
@@ -125,21 +165,37 @@ def test_preprocessing_adds_little_to_the_file() -> None:
     assert len(files[NET]) - len(files["layers.onnx"]) < 70_000
 
 
-@pytest.mark.parametrize("archive", ["spoken-digits.zip", "drum-hits.zip"])
-def test_runner_answers_for_real_recordings_as_network(archive: str, tmp_path: Path) -> None:
-    net = sound_net(1)
+def recordings(archive: str) -> list[Sound]:
+    """Some real recordings, a long one and one of silence."""
     with zipfile.ZipFile(real(archive)) as file:
         names = [name for name in sorted(file.namelist()) if name.endswith(SUFFIXES)]
         sounds = [read_sound(file.read(name)) for name in names[:: len(names) // 30]]
-    sounds.append(Sound(np.concatenate([one.samples for one in sounds]), sounds[0].rate))  # long
-    sounds.append(Sound(np.zeros(500, np.float32), 44_100))
-    inputs = np.stack([net.preprocessor.transform(one) for one in sounds])
+    long = np.concatenate([one.samples for one in sounds])
+    return [*sounds, Sound(long, sounds[0].rate), Sound(np.zeros(500, np.float32), 44_100)]
+
+
+@pytest.mark.parametrize("archive", ["spoken-digits.zip", "drum-hits.zip"])
+def test_runner_answers_for_real_recordings_as_predict(archive: str, tmp_path: Path) -> None:
+    net, sounds = sound_net(1), recordings(archive)
+    assert isinstance(net.preprocessor, AudioPreprocessor)
+    samples = samples_of(net.preprocessor, sounds)
     for file_name, content in OnnxExporter().files(saved(net)).items():
         (tmp_path / file_name).write_bytes(content)
-    got = OnnxRuntime().run(tmp_path, Samples(inputs, layer_inputs(net, inputs), sounds))
-    logits, probabilities = errors(net, got, inputs)
-    assert len(sounds) > 30
-    assert logits <= MAX_LOGIT_ERROR
-    assert probabilities <= MAX_PROBABILITY_ERROR
-    other = run(exported(net), layer_inputs(net, np.roll(inputs, 1, axis=3)))
-    assert errors(net, other, inputs)[0] > MAX_LOGIT_ERROR
+    got = OnnxRuntime().run(tmp_path, samples)
+    expected = [expected_of(net, resample(sound, net.preprocessor.rate)) for sound in sounds]
+    assert len(net.preprocessor.windows(sounds[-2])) >= 10
+    assert got.logits is not None
+    assert np.abs(got.logits - [one[0] for one in expected]).max() <= MAX_LOGIT_ERROR
+    assert np.abs(got.probabilities - [one[1] for one in expected]).max() <= 1e-5
+    assert np.abs(got.probabilities - np.roll(got.probabilities, 1, 0)).max() > 0.1
+
+
+def test_passport_of_long_sounds_agrees_with_predict(tmp_path: Path) -> None:
+    net = sound_net(1)
+    sounds = [Sound(samples, 8_000) for samples in SOUNDS.values()]
+    samples = samples_of(net.preprocessor, sounds)
+    (run,) = export_model(saved(net), tmp_path / "out", ["onnx"], samples).passport.runs["onnx"]
+    assert run.agrees
+    logits = net.logits(samples.inputs)
+    raw = raw_logits_of(saved(net), samples, logits)
+    assert (np.abs(raw - logits).max(axis=1) > 0.01).any()  # the windows matter

@@ -25,8 +25,8 @@ from ..reference.losses import softmax
 from ..storage.model_file import SavedModel
 from .controls import negative_controls
 from .exporter import Exporter, Files
-from .runner import Outputs, Runner, Samples
-from .samples import logits_of
+from .runner import Runner, Samples
+from .samples import logits_of, raw_logits_of
 
 PROBABILITIES = 1e-5
 """The largest difference of probabilities that agrees."""
@@ -140,8 +140,9 @@ class Comparison:
 
     def __init__(self, model: SavedModel, samples: Samples) -> None:
         self._model, self._samples = model, samples
-        self._expected = logits_of(model, samples)
-        self._controls = negative_controls(model, samples, self._expected, LOGITS)
+        expected = logits_of(model, samples)
+        self._expected = {False: expected, True: raw_logits_of(model, samples, expected)}
+        self._controls = negative_controls(model, samples, expected, LOGITS)
 
     def run(self, runner: Runner, exporter: Exporter, folder: Path) -> ToolkitRun:
         """One toolkit on the files of one exporter, in ``folder``, and on its controls."""
@@ -149,7 +150,7 @@ class Comparison:
         if version is None:
             return ToolkitRun(runner.name, None, problem=NOT_RUN)
         try:
-            difference = self._difference(runner.run(folder, self._samples))
+            difference = self._difference(runner, folder)
             controls = dict(self._run_controls(runner, exporter))
         except Exception as error:  # a toolkit can raise anything
             return ToolkitRun(runner.name, version, problem=f"failed: {reason(error)[:500]}")
@@ -160,10 +161,10 @@ class Comparison:
             with tempfile.TemporaryDirectory() as folder:
                 for file, content in exporter.files(control).items():
                     (Path(folder) / file).write_bytes(content)
-                yield name, self._difference(runner.run(Path(folder), self._samples))
+                yield name, self._difference(runner, Path(folder))
 
-    def _difference(self, outputs: Outputs) -> Difference:
-        expected = self._expected
+    def _difference(self, runner: Runner, folder: Path) -> Difference:
+        outputs, expected = runner.run(folder, self._samples), self._expected[runner.reads_raw]
         temperature = np.float32(self._model.calibration.temperature)
         probabilities = _largest(outputs.probabilities, softmax(expected / temperature))
         if outputs.logits is None:

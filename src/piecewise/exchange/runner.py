@@ -39,6 +39,9 @@ class Runner(ABC):
     """Its name in a passport: "onnxruntime"."""
     exporter: ClassVar[str]
     """The name of the exporter whose files it runs."""
+    reads_raw: ClassVar[bool] = False
+    """Whether it runs raw samples, where there are some, with the preprocessing in the file: of a
+    long sound all windows, as `piecewise predict`."""
 
     @abstractmethod
     def version(self) -> str | None:

@@ -73,3 +73,15 @@ def logits_of(model: SavedModel, samples: Samples) -> Float32:
         model.preprocessor.scaling,
         None,
     )
+
+
+def raw_logits_of(model: SavedModel, samples: Samples, logits: Float32) -> Float32:
+    """The logits that piecewise predicts for raw samples: those for their inputs, ``logits``, but
+    for a long sound the mean of those for its windows."""
+    if samples.raw is None or not isinstance(model.preprocessor, AudioPreprocessor):
+        return logits
+    windows = [model.preprocessor.windows(sound) for sound in samples.raw]
+    every = logits_of(model, samples_of_inputs(model.preprocessor, np.concatenate(windows)))
+    ends = np.cumsum([len(one) for one in windows])[:-1]
+    means = [one.mean(axis=0, dtype=np.float64) for one in np.split(every, ends)]
+    return np.asarray(means, np.float32)

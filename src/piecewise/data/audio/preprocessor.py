@@ -26,6 +26,10 @@ BANDS = 40
 MAX_STEPS = 96
 MAX_WINDOWS = 32
 """Windows of one sound."""
+LONG = 1.5
+"""Times the input's length; longer sounds are cut into windows."""
+FAINT = 0.1
+"""A fraction of the power of the loudest window; fainter windows are left out."""
 QUIET = 10**-3.5
 """A fraction of the loudest step's power; quieter steps at both ends are trimmed."""
 FLOOR = -70.0
@@ -39,8 +43,6 @@ _STEPS = Integer(1, 4_096)
 _FITTING = 19, 20  # of the sounds of usual length fit completely, even when shifted
 _USUAL = 2  # times the median; longer sounds need not fit
 _ROOM = 32  # steps that fit even if the median is far below
-_LONG = 1.5  # times the input's length; longer sounds are cut into windows
-_FAINT = 0.1  # of the power of the loudest window; fainter windows are left out
 
 
 @dataclass(frozen=True)
@@ -170,13 +172,13 @@ class AudioPreprocessor(Preprocessor):
         """The first steps of the windows of powers (bands, steps), the loudest first; empty if the
         sound is no long one."""
         start, end = _extent(powers)
-        if end - start <= _LONG * self.frames:
+        if end - start <= LONG * self.frames:
             return []
         first = loudest - (loudest - start) // self.frames * self.frames
         starts = np.arange(first, end - self.frames + 1, self.frames)
         sums = np.concatenate(([0.0], np.add.accumulate(_totals(powers))))
         loudness = sums[starts + self.frames] - sums[starts]
-        least = _FAINT * (sums[loudest + self.frames] - sums[loudest])
+        least = FAINT * (sums[loudest + self.frames] - sums[loudest])
         others = [at for at in starts[loudness >= least].tolist() if at != loudest]
         most = MAX_WINDOWS - 1
         if len(others) > most:

@@ -11,7 +11,7 @@ from typing import ClassVar
 from ...storage.model_file import SavedModel
 from ..exporter import Exporter, Files
 from ..onnx.graph import Graph
-from ..onnx.layers import add_layers, layer_input
+from ..onnx.layers import add_layers_alone
 from ..onnx.metadata import metadata
 from ..source_code import byte_scaling
 
@@ -37,7 +37,7 @@ class CntkExporter(Exporter):
 
     def files(self, model: SavedModel) -> Files:
         graph = Graph("net", OPSET, IR_VERSION, lists_constants=True)
-        add_layers(graph, model, layer_input(graph, model))
+        add_layers_alone(graph, model)
         return {NET: graph.to_bytes(metadata(model))}
 
     def usage(self, model: SavedModel) -> str:

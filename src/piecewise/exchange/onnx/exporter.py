@@ -10,16 +10,20 @@ from ...storage.model_file import SavedModel
 from ..exporter import Exporter, Files
 from ..tokenizer import tokenizer_files
 from .graph import Graph
-from .layers import add_layers, layer_input
+from .layers import add_layers_alone
 from .metadata import metadata
-from .raw_inputs import add_raw_input
+from .raw_inputs import add_net
 
 NET, LAYERS = "net.onnx", "layers.onnx"
 
 
 class OnnxExporter(Exporter):
     """Two files, each with the outputs logits and probabilities (N, classes), and with the class
-    names in its metadata: ``net.onnx`` takes raw inputs, ``layers.onnx`` those of the layers."""
+    names in its metadata: ``net.onnx`` takes raw inputs, ``layers.onnx`` those of the layers.
+
+    Raw inputs are pixels, tokens, or the samples of sounds; of a long sound, the outputs are the
+    mean of its windows. A tokenizer and its vocabulary are beside the files for texts.
+    """
 
     name = "onnx"
     title = "ONNX"
@@ -36,9 +40,9 @@ class OnnxExporter(Exporter):
     def files(self, model: SavedModel) -> Files:
         texts = metadata(model)
         files = {}
-        for name, add_input in ((NET, add_raw_input), (LAYERS, layer_input)):
-            graph = Graph("net" if name == NET else "layers")
-            add_layers(graph, model, add_input(graph, model))
+        for name, add in ((NET, add_net), (LAYERS, add_layers_alone)):
+            graph = Graph(name.removesuffix(".onnx"))
+            add(graph, model)
             files[name] = graph.to_bytes(texts)
         if isinstance(model.preprocessor, TextPreprocessor):
             files |= tokenizer_files(model.preprocessor)
@@ -70,6 +74,6 @@ def _example(model: SavedModel) -> tuple[str, str, str]:
         return "tokens", code, "from tokenizer import tokenize  # the file beside the net\n"
     if isinstance(preprocessor, AudioPreprocessor):
         code = f"np.zeros((1, {preprocessor.rate}), np.float32)"
-        return "samples", f"{code}  # mono, from -1 to 1, {preprocessor.rate} a second", ""
+        return "samples", f"{code}  # mono, -1 to 1, {preprocessor.rate:,} a second", ""
     pixels = f"np.zeros({(1, *model.architecture.input)}, np.uint8)"
     return "pixels", f"{pixels}  # your pictures: channels, rows, columns", ""

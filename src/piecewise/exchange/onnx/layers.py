@@ -25,16 +25,19 @@ LOGITS, PROBABILITIES = "logits", "probabilities"
 """The names of the outputs."""
 
 
-def layer_input(graph: Graph, model: SavedModel) -> Value:
-    """The input of a file that starts with the layers: float32 (N, C, H, W), or tokens."""
-    architecture = model.architecture
-    if architecture.reads_texts:
-        return graph.input("tokens", np.int64, (BATCH, architecture.input.width))
-    return graph.input("input", np.float32, (BATCH, *architecture.input))
+def add_layers_alone(graph: Graph, model: SavedModel) -> None:
+    """Add an input for what the layers read, float32 (N, C, H, W) or tokens, the layers and the
+    outputs."""
+    shape = model.architecture.input
+    if model.architecture.reads_texts:
+        x = graph.input("tokens", np.int64, (BATCH, shape.width))
+    else:
+        x = graph.input("input", np.float32, (BATCH, *shape))
+    add_outputs(graph, model, add_layers(graph, model, x))
 
 
-def add_layers(graph: Graph, model: SavedModel, x: Value) -> None:
-    """Add all layers from their input on, and the outputs logits and probabilities."""
+def add_layers(graph: Graph, model: SavedModel, x: Value) -> Value:
+    """Add all layers from their input on: the logits (N, classes)."""
     texts = Texts(graph, model, x) if model.architecture.reads_texts else None
     for stage in inference_stages(model):
         arrays = stage_arrays(model, stage)
@@ -42,7 +45,9 @@ def add_layers(graph: Graph, model: SavedModel, x: Value) -> None:
             x = _add_layer(graph, stage, arrays, x)
         else:
             x = texts.without_padding(stage, _add_text_layer(graph, stage, arrays, x, texts))
-    _add_outputs(graph, model, x)
+    if len(x.dims) == 4:
+        x = graph.add("Flatten", [x], "flat_logits", (x.dims[0], x.dims[1]), axis=1)
+    return x
 
 
 def _add_layer(graph: Graph, stage: Stage, arrays: Arrays, x: Value) -> Value:
@@ -57,11 +62,8 @@ def _add_text_layer(graph: Graph, stage: Stage, arrays: Arrays, x: Value, texts:
     return _add_layer(graph, stage, arrays, x)
 
 
-def _add_outputs(graph: Graph, model: SavedModel, logits: Value) -> None:
-    """The logits (N, classes), and their softmax at the calibrated temperature."""
-    if len(logits.dims) == 4:
-        dims = (BATCH, len(model.architecture.classes))
-        logits = graph.add("Flatten", [logits], "flat_logits", dims, axis=1)
+def add_outputs(graph: Graph, model: SavedModel, logits: Value) -> None:
+    """Make the logits (N, classes) an output, and their softmax at the calibrated temperature."""
     graph.output(logits, LOGITS)
     if model.calibration.temperature != 1:
         temperature = np.array([model.calibration.temperature], np.float32)
@@ -75,7 +77,7 @@ def _as_maps(graph: Graph, stage: Stage, x: Value) -> Value:
     if len(x.dims) == 4 or not isinstance(stage.layer, Convolution | Pool):
         return x
     shape = graph.constant(f"{stage.name}.input_shape", np.array([0, *stage.input], np.int64))
-    return graph.add("Reshape", [x, shape], f"{stage.name}_input", (BATCH, *stage.input))
+    return graph.add("Reshape", [x, shape], f"{stage.name}_input", (x.dims[0], *stage.input))
 
 
 def _constants(graph: Graph, stage: Stage, arrays: Arrays, *names: str) -> list[Value]:
@@ -86,7 +88,7 @@ def _constants(graph: Graph, stage: Stage, arrays: Arrays, *names: str) -> list[
 def _convolution(graph: Graph, stage: Stage, arrays: Arrays, x: Value) -> Value:
     layer = stage.layer
     assert isinstance(layer, Convolution)
-    dims = (BATCH, *stage.output)
+    dims = (x.dims[0], *stage.output)
     name = f"{stage.name}_sum" if layer.mean else stage.name
     y = graph.add(
         "Conv", [x, *_constants(graph, stage, arrays, *arrays)], name, dims,
@@ -111,7 +113,7 @@ def _pool(graph: Graph, stage: Stage, arrays: Arrays, x: Value) -> Value:
     average counts; runtimes disagree about ceil_mode."""
     layer = stage.layer
     assert isinstance(layer, Pool)
-    dims, kind = (BATCH, *stage.output), "Max" if layer.kind == "max" else "Average"
+    dims, kind = (x.dims[0], *stage.output), "Max" if layer.kind == "max" else "Average"
     if isinstance(layer.window, str):
         return graph.add(f"Global{kind}Pool", [x], stage.name, dims)
     rows, columns = layer.windows(stage.input)
@@ -125,9 +127,13 @@ def _pool(graph: Graph, stage: Stage, arrays: Arrays, x: Value) -> Value:
 
 def _full(graph: Graph, stage: Stage, arrays: Arrays, x: Value) -> Value:
     if len(x.dims) == 4:
-        x = graph.add("Flatten", [x], f"{stage.name}_input", (BATCH, stage.input.values), axis=1)
+        x = graph.add(
+            "Flatten", [x], f"{stage.name}_input", (x.dims[0], stage.input.values), axis=1
+        )
     constants = _constants(graph, stage, arrays, "weight", "bias")
-    return graph.add("Gemm", [x, *constants], stage.name, (BATCH, stage.output.values), transB=1)
+    return graph.add(
+        "Gemm", [x, *constants], stage.name, (x.dims[0], stage.output.values), transB=1
+    )
 
 
 def _norm(graph: Graph, stage: Stage, arrays: Arrays, x: Value) -> Value:

@@ -9,18 +9,28 @@ from ...data.preprocessing import Preprocessor
 from ...data.text.preprocessor import TextPreprocessor
 from ...storage.model_file import SavedModel
 from .graph import BATCH, Graph, Value
-from .sounds import SAMPLES, add_spectrogram
+from .layers import add_layers, add_outputs
+from .sound_bands import SAMPLES
+from .sounds import add_windows, mean_over_windows
 
 
-def add_raw_input(graph: Graph, model: SavedModel) -> Value:
-    """Add the raw input of a network, and the nodes from there to the input of its layers."""
+def add_net(graph: Graph, model: SavedModel) -> None:
+    """Add everything from the raw input of a network to its outputs."""
+    preprocessor = model.preprocessor
+    if isinstance(preprocessor, AudioPreprocessor):
+        samples = graph.input(SAMPLES, np.float32, (BATCH, SAMPLES))
+        windows = add_windows(graph, preprocessor, samples)
+        logits = add_layers(graph, model, scaled(graph, preprocessor, windows.levels))
+        logits = mean_over_windows(graph, windows, logits)
+    else:
+        logits = add_layers(graph, model, _layer_input(graph, model))
+    add_outputs(graph, model, logits)
+
+
+def _layer_input(graph: Graph, model: SavedModel) -> Value:
+    """Add the raw input, and the nodes from there to the input of the layers."""
     if isinstance(model.preprocessor, TextPreprocessor):
         return _texts(graph, model, model.preprocessor)
-    if isinstance(model.preprocessor, AudioPreprocessor):
-        samples = graph.input(SAMPLES, np.float32, (BATCH, SAMPLES))
-        return scaled(
-            graph, model.preprocessor, add_spectrogram(graph, model.preprocessor, samples)
-        )
     pixels = graph.input("pixels", np.uint8, (BATCH, *model.architecture.input))
     return scaled(graph, model.preprocessor, pixels)
 

@@ -27,6 +27,7 @@ class OnnxRuntime(Runner):
 
     name = "onnxruntime"
     exporter = "onnx"
+    reads_raw = True
 
     def version(self) -> str | None:
         try:
@@ -47,6 +48,7 @@ class CntkInOnnxRuntime(OnnxRuntime):
     """Runs the file of the CNTK exporter, which is an ONNX file, too."""
 
     exporter = "cntk"
+    reads_raw = False
 
     def run(self, folder: Path, samples: Samples) -> Outputs:
         return run_session(session(folder / NET), samples.layer_inputs)
