@@ -31,7 +31,7 @@ _STARTS, _CANDIDATES = "starts", "candidates"
 _END = np.iinfo(np.int64).max
 
 
-class Windows(NamedTuple):
+class SoundWindows(NamedTuple):
     """The windows of all sounds in a batch."""
 
     levels: Value
@@ -42,15 +42,15 @@ class Windows(NamedTuple):
     """The numbers of all sounds (N, 1)."""
 
 
-def add_windows(graph: Graph, preprocessor: AudioPreprocessor, samples: Value) -> Windows:
+def add_windows(graph: Graph, preprocessor: AudioPreprocessor, samples: Value) -> SoundWindows:
     """Samples float32 (N, samples), at the preprocessor's rate -> the windows of all sounds."""
     bands = BandNodes(graph, preprocessor, samples)
     sounds, starts, counts = _StepNodes(graph, preprocessor, bands).windows()
     levels = _ColumnNodes(graph, preprocessor, bands).levels(sounds, starts, counts)
-    return Windows(levels, sounds, bands.sounds)
+    return SoundWindows(levels, sounds, bands.sounds)
 
 
-def mean_over_windows(graph: Graph, windows: Windows, logits: Value) -> Value:
+def mean_over_windows(graph: Graph, windows: SoundWindows, logits: Value) -> Value:
     """The mean of logits (windows, classes) over the windows of each sound: (N, classes)."""
     add, dims = graph.add, (BATCH, WINDOWS)
     own = add("Equal", [windows.all_sounds, windows.sounds], "is_of_sound", dims, np.bool_)
