@@ -12,8 +12,12 @@ from piecewise.cli.main import status
 from piecewise.core.errors import TrainingError
 from piecewise.data.xo import make_xo
 from piecewise.network import Network
+from piecewise.training.divergence import check_stopped_net
 from piecewise.training.recipe import Recipe
 from piecewise.training.train import train
+
+from .children import interrupted
+from .steps import HANG
 
 XO_SET = make_xo(320, size=12, seed=0)
 CONVOLUTIONS = "conv 8 3, relu, pool 2, full"
@@ -66,3 +70,29 @@ def test_train_command_diverged_keeps_existing_net(
         assert status(wrong) == 1
         assert "training diverged: " in capsys.readouterr().err
         assert net.read_bytes() == before
+
+
+@pytest.mark.parametrize(("rate", "code"), [("10", 1), ("0.05", 130)])
+def test_train_command_stopped_saves_no_diverged_net(tmp_path: Path, rate: str, code: int) -> None:
+    np.savez(tmp_path / "xo.npz", images=XO_SET.inputs[:, 0], labels=XO_SET.labels)
+    net = tmp_path / "net.safetensors"
+    arguments = ["train", str(tmp_path / "xo.npz"), "-o", str(net), "--epochs", "90"]
+    arguments += ["--effort", "quick", "--folds", "0", "--layers", CONVOLUTIONS]
+    arguments += ["--learning-rate", rate, "--schedule", "constant"]
+    with interrupted(
+        arguments, "piecewise.training.state", "TrainingState.end_epoch", 1
+    ) as process:
+        _, words = process.communicate(timeout=HANG)
+    assert process.returncode == code
+    assert net.exists() == (code == 130), words
+    message = "stopped; nothing is saved\npiecewise: training diverged: the loss"
+    assert (message in words) == (code == 1)
+
+
+def test_stopped_network_is_judged_as_a_finished_one() -> None:
+    net = trained(CONVOLUTIONS, XO_SET.labels, epochs=3)
+    check_stopped_net(net, XO_SET.inputs, XO_SET.labels)
+    net.parameters.flat[:] *= 100
+    net.history[-1]["loss"] = 100.0
+    with pytest.raises(TrainingError, match=r"in the end, .*; try a learning rate below 0\.05"):
+        check_stopped_net(net, XO_SET.inputs, 1 - XO_SET.labels)

@@ -12,12 +12,19 @@ from typing import Any, NoReturn, Self
 import rich_click as click
 from rich.console import Console
 
-from ..core.errors import CheckpointError, LimitError, ModelFileError, NotationError
+from ..core.errors import (
+    CheckpointError,
+    LimitError,
+    ModelFileError,
+    NotationError,
+    TrainingError,
+)
 from ..data.dataset import Dataset, read_data
 from ..data.images.preprocessor import RESIZES
 from ..data.inspection.report import warnings
 from ..network import Network, load
 from ..spec.notation import parse
+from ..training.divergence import check_stopped_net
 from ..training.effort import EFFORT
 from ..training.experiment import TrainingResult, choose_by_trial, run_training
 from ..training.linear_baseline import LinearBaseline
@@ -226,11 +233,12 @@ def command(**values: Any) -> None:
     except CheckpointError as error:  # the run directory failed, but the net can be saved
         if not net.history:
             raise
+        _check_stopped(net, plan, console)
         output = _path_beside(options.output)
         _save(net, output)
         raise CheckpointError(f"{error}; the net is saved as it is: {output}") from None
     if result is None:
-        _stop(net, options.output, console)
+        _stop(net, plan, options.output, console)
     with ignore_interrupts():
         _save(net, options.output)
     seconds = time.perf_counter() - started
@@ -332,9 +340,20 @@ def _path_beside(output: str) -> str:
     return str(path.with_name(f"{path.stem}-unfinished{path.suffix}"))
 
 
-def _stop(net: Network, output: str, console: Console) -> NoReturn:
+def _check_stopped(net: Network, plan: TrainingPlan, console: Console) -> None:
+    """TrainingError if the training diverged until it was stopped."""
+    split = plan.splits["train"]
+    try:
+        check_stopped_net(net, split.inputs, split.labels)
+    except TrainingError:
+        print_message(console, "stopped; nothing is saved")
+        raise
+
+
+def _stop(net: Network, plan: TrainingPlan, output: str, console: Console) -> NoReturn:
     """Save the net if an epoch is complete, and raise KeyboardInterrupt."""
     if net.history:
+        _check_stopped(net, plan, console)
         _save(net, output)
         complete = len(net.history) == net.recipe["epochs"]
         what = "the net is saved, without scores" if complete else "the net is saved as it is"

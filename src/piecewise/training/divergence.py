@@ -7,12 +7,15 @@ active any more, that of a constant prediction.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ..core.array_types import Array, Labels
 from ..network import Network
 from ..reference.losses import LOSSES
-from .state import RunningMean, TrainingState
+from .recipe import Recipe
+from .state import RunningMean, TrainingState, divergence_error
 
 FACTOR = 2.0
 """How many times the loss of an untrained network the loss in the end needs to be, at least.
@@ -30,33 +33,48 @@ SAMPLE = 1_000
 
 
 def check_not_diverged(state: TrainingState) -> None:
-    """Raise TrainingError if a completed training diverged.
+    """Raise TrainingError if a completed training diverged."""
+    losses = [epoch.loss for epoch in state.history.epochs]
+    _check(state.net, state.inputs, state.labels, losses, state.recipe)
+
+
+def check_stopped_net(net: Network, inputs: Array, labels: Labels) -> None:
+    """Raise TrainingError if the training of a network, which was stopped, diverged until then.
+    ``inputs`` (N, ...) and ``labels`` (N,): the training examples."""
+    losses = [float(epoch["loss"]) for epoch in net.history]
+    _check(net, inputs, labels, losses, Recipe(**net.recipe))
+
+
+def _check(
+    net: Network, inputs: Array, labels: Labels, losses: Sequence[float], recipe: Recipe
+) -> None:
+    """Raise TrainingError if a training with these mean losses of its epochs diverged.
 
     Both the mean losses of the epochs, with dropout and augmentation, and the loss of the trained
     network on training examples need to be too high: early in training the first are, and
     batch-norm statistics of few steps make the second so.
     """
-    losses = [epoch.loss for epoch in state.history.epochs]
-    some = np.arange(len(state.labels))[:: max(1, -(-len(state.labels) // SAMPLE))]
-    labels, loss, net = state.labels[some], state.recipe.loss, state.net
+    some = np.arange(len(labels))[:: max(1, -(-len(labels) // SAMPLE))]
+    inputs, labels, loss = inputs[some], labels[some], recipe.loss
     constant = _mean_loss(np.zeros((len(some), len(net.classes)), np.float32), labels, loss)
     if not losses or (losses[-1] <= FACTOR * constant and max(losses) <= PEAK * constant):
         return
-    inputs = state.inputs[some]
     now = _mean_loss(net.logits(inputs), labels, loss)
     if now <= LEARNED * constant:
         return
     untrained = Network(net.layers, net.input, net.classes, net.seed, net.preprocessor)
     before = max(constant, _mean_loss(untrained.logits(inputs), labels, loss))
     if min(losses[-1], now) > FACTOR * before:
-        raise state.diverged(
+        raise divergence_error(
             f"training diverged: the loss is {now:.3g} in the end, that of an untrained network is "
-            f"{before:.3g}"
+            f"{before:.3g}",
+            recipe,
         )
     if max(losses) > PEAK * before:
-        raise state.diverged(
+        raise divergence_error(
             f"training diverged: the loss rose to {max(losses):.3g}, that of an untrained network "
-            f"is {before:.3g}, and nothing was learned"
+            f"is {before:.3g}, and nothing was learned",
+            recipe,
         )
 
 

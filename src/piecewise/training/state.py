@@ -108,7 +108,12 @@ class TrainingState:
         number."""
         where = f"step {self.step + 1} of {self.total_steps} (epoch {self.epoch + 1})"
         what = description or f"training diverged: at {where} the loss is not a finite number"
-        return TrainingError(
-            f"{what}; try a learning rate below {self.recipe.learning_rate:g}, such as "
-            f"{self.recipe.learning_rate / 10:g}"
-        )
+        return divergence_error(what, self.recipe)
+
+
+def divergence_error(description: str, recipe: Recipe) -> TrainingError:
+    """The error for a training that diverged, with a learning rate to try."""
+    rate = recipe.learning_rate
+    return TrainingError(
+        f"{description}; try a learning rate below {rate:g}, such as {rate / 10:g}"
+    )
