@@ -10,7 +10,7 @@ import numpy as np
 from piecewise import Network
 from piecewise.exchange.import_model import import_model
 from piecewise.exchange.onnx.graph import Graph
-from piecewise.exchange.onnx.layers import add_layers, layer_input
+from piecewise.exchange.onnx.layers import add_layers_alone
 from piecewise.exchange.registry import ImportOptions, exporter
 from piecewise.storage.model_file import SavedModel
 
@@ -40,7 +40,7 @@ def onnx_seeds() -> list[bytes]:
         made += [content for name, content in files.items() if name.endswith(".onnx")]
         if model is not texts:  # the padding of texts is a branch, which the metadata explain
             graph = Graph("net")
-            add_layers(graph, model, layer_input(graph, model))
+            add_layers_alone(graph, model)
             made.append(graph.to_bytes({}))
     return made
 
