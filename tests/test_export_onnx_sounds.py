@@ -20,7 +20,7 @@ from piecewise.exchange.onnx.graph import Graph
 from piecewise.exchange.onnx.sounds import add_windows
 from piecewise.exchange.runners.onnxruntime import OnnxRuntime
 from piecewise.exchange.samples import raw_logits_of, samples_of
-from piecewise.training.metrics import mean_logits
+from piecewise.raw_inputs import mean_logits
 
 from .exchange_nets import CLASSES, SOUND_NET, randomized, saved, sound_net
 from .onnx_files import MAX_LOGIT_ERROR, MAX_PROBABILITY_ERROR, exported, run

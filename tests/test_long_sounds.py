@@ -222,11 +222,18 @@ def test_predict_and_evaluate_combine_windows(
     assert np.allclose(predicted[0]["logits"], wanted, atol=1e-6)
     row = [Path(name).parts[-2:] for name in data.names].index(("low", "3.wav"))
     assert np.array_equal(np.float32(predicted[1]["logits"]), logits[row])
+    given, answers = [str(long), str(short)], [one["predicted"] for one in predicted]
+    wanted = np.array([one["logits"] for one in predicted], np.float32)
+    for called in (net, net.compile()):
+        assert np.array_equal(called.logits(given), wanted)
+        assert np.array_equal(np.ravel(called.logits(long)), wanted[0])
+        assert called.predict(given) == answers
+    assert pw.evaluate(net, given, answers).accuracy == 1
     lines = tmp_path / "predictions.jsonl"
     status(["evaluate", str(tmp_path / "net.safetensors"), str(words), "--predictions", str(lines)])
-    answers = [json.loads(line) for line in lines.read_text().splitlines()]
-    assert len(answers) == 28
-    by_name = {answer["input"]: answer["logits"] for answer in answers}
+    written = [json.loads(line) for line in lines.read_text().splitlines()]
+    assert len(written) == 28
+    by_name = {answer["input"]: answer["logits"] for answer in written}
     assert by_name[str(long)] == predicted[0]["logits"]
     assert by_name[str(short)] == predicted[1]["logits"]
 

@@ -13,7 +13,7 @@ from .core.constraints import THREADS, checked
 from .core.errors import LimitError
 from .engine.runtime.single_image import SingleImageProgram
 from .inputs import HasInputs
-from .raw_inputs import Inputs, prepare_raw, raw_inputs
+from .raw_inputs import Inputs, raw_inputs
 from .spec.parameters import Parameters
 
 
@@ -104,8 +104,8 @@ class CompiledNetwork:
     def _checked_logits(self, inputs: Inputs) -> Float32:
         """The logits of inputs that need a check or a conversion first."""
         if (raw := raw_inputs(inputs)) is not None:
-            prepared = prepare_raw(self.net.preprocessor, raw)
-            inputs = prepared if isinstance(inputs, list | tuple) else prepared[0]
+            raw_logits = self.net.logits(raw, self.threads)
+            return raw_logits if isinstance(inputs, list | tuple) else raw_logits[0]
         array = np.asarray(inputs)
         if array.shape == self._shape:
             logits: Float32 = self.net.logits(array[None], self.threads)[0]

@@ -22,7 +22,7 @@ from .inputs import (
     layer_inputs,
 )
 from .network_files import NetworkFiles
-from .raw_inputs import File, Inputs, paths_of, preprocess_all
+from .raw_inputs import File, Inputs, paths_of, preprocess_all, raw_logits
 from .reference.losses import softmax
 from .spec.parameters import Parameters, all_finite
 from .trace.backprop import Backprop
@@ -122,7 +122,8 @@ class Network(NetworkFiles):
         inputs : array (N, C, H, W), or what is not preprocessed yet
             float32, or uint8, which the preprocessor scales. For a network that begins with embed:
             token numbers (N, positions). Or the name of a file, a Pillow image, a text (for a
-            network that reads texts), or a list of them.
+            network that reads texts), or a list of them; the logits of a long sound are the mean of
+            those of its windows.
         threads : int, optional
             The largest number of threads; that of the processors if left out. The result does not
             depend on it.
@@ -147,6 +148,9 @@ class Network(NetworkFiles):
         """
         from .engine.runtime import program_registry  # noqa: PLC0415 - it loads the compiler
 
+        raw = raw_logits(self.preprocessor, inputs, lambda some: self.logits(some, threads))
+        if raw is not None:
+            return raw
         logits = program_registry.logits(
             self.architecture,
             self.parameters.flat,

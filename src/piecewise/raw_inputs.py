@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps
 
-from .core.array_types import Array
+from .core.array_types import Array, Float32, Int64
 from .core.errors import DataError, shown
 from .data.audio.decoding import Sound
 from .data.preprocessing import Preprocessor
@@ -46,6 +46,27 @@ def prepare_raw(preprocessor: Preprocessor, inputs: Sequence[Any]) -> Array:
     """Raw inputs as an array (N, ...). A str is a text for a network that reads texts, else the
     name of a file; DataError."""
     return np.stack([preprocessor.transform(one) for one in decode_raw(preprocessor, inputs)])
+
+
+def raw_logits(
+    preprocessor: Preprocessor, inputs: Any, logits_of: Callable[[Array], Float32]
+) -> Float32 | None:
+    """The logits (N, classes) of raw inputs, for a long sound the mean of those of its windows;
+    None if the inputs are an array. ``logits_of``: those of prepared inputs."""
+    raw = raw_inputs(inputs)
+    if raw is None:
+        return None
+    windows = [preprocessor.windows(one) for one in decode_raw(preprocessor, raw)]
+    owners = np.repeat(np.arange(len(windows)), [len(one) for one in windows])
+    return mean_logits(logits_of(np.concatenate(windows)), owners)
+
+
+def mean_logits(logits: Float32, recordings: Int64) -> Float32:
+    """The mean of the logits (N, classes) of each recording, in the order of their numbers (N,)."""
+    _, recording, counts = np.unique(recordings, return_inverse=True, return_counts=True)
+    sums = np.zeros((len(counts), logits.shape[1]))
+    np.add.at(sums, recording, logits)  # one after another, in float64
+    return np.asarray(sums / counts[:, None], np.float32)
 
 
 def decode_raw(preprocessor: Preprocessor, inputs: Sequence[Any]) -> list[Any]:

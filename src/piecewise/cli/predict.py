@@ -23,7 +23,7 @@ from ..data.sources.discovery import RawDataset
 from ..data.sources.table_columns import TableOptions
 from ..data.sources.unlabelled import list_unlabelled, listed_inputs
 from ..network import Network
-from ..training.metrics import mean_logits
+from ..raw_inputs import mean_logits
 from .options import (
     DATA,
     OUTPUT,

@@ -20,7 +20,8 @@ from ..data.dataset import Dataset, read_data
 from ..data.loading.subset import select_rows
 from ..inputs import check_examples
 from ..network import Network
-from .metrics import Scores, mean_logits, scores_from_logits
+from ..raw_inputs import mean_logits, raw_inputs
+from .metrics import Scores, scores_from_logits
 from .splits import Split
 
 ALL, UNSEEN, TRAINING = "all", "unseen", "training"
@@ -139,7 +140,9 @@ def evaluate(
     if labels is None:
         raise DataError("labels: got none, wanted the class number of each input")
     checked_inputs, checked_labels = check_examples(net, inputs, labels)
-    return scores_from_logits(net.classes, net.logits(checked_inputs), checked_labels)
+    is_raw = raw_inputs(inputs) is not None  # of a long sound, all windows count
+    logits = net.logits(inputs if is_raw else checked_inputs)
+    return scores_from_logits(net.classes, logits, checked_labels)
 
 
 def predict_dataset(net: Network, data: Dataset) -> DatasetPredictions:

@@ -107,14 +107,6 @@ class Scores:
         }
 
 
-def mean_logits(logits: Float32, recordings: Int64) -> Float32:
-    """The mean of the logits (N, classes) of each recording, in the order of their numbers (N,)."""
-    _, recording, counts = np.unique(recordings, return_inverse=True, return_counts=True)
-    sums = np.zeros((len(counts), logits.shape[1]))
-    np.add.at(sums, recording, logits)  # one after another, in float64
-    return np.asarray(sums / counts[:, None], np.float32)
-
-
 def scores_from_logits(
     classes: tuple[str, ...],
     logits: Float32,
