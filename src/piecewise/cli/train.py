@@ -288,11 +288,11 @@ def _choose(plan: TrainingPlan, console: Console, options: TrainOptions) -> Trai
         try:
             plan = choose_by_trial(plan, log, threads=options.threads)
         except KeyboardInterrupt:
-            log.meter.clear()
+            log.close()
             print_message(console, "stopped in the trials; nothing is saved")
             raise
         finally:
-            log.meter.clear()
+            log.close()
     print_trials(plan, console)
     return plan
 
@@ -316,7 +316,7 @@ def _run(
             ignore_further_interrupts()
             return None
         finally:
-            log.meter.clear()
+            log.close()
 
 
 def _save(net: Network, output: str) -> None:

@@ -14,6 +14,8 @@ from .output import Meter, counted, print_message
 from .start_net import start_lines
 
 CLASSES_SHOWN = 20
+EPOCHS_SHOWN = 16
+"""Evenly spaced epochs on a terminal; the first, the last and the best are shown as well."""
 
 
 def print_plan(net: Network, plan: TrainingPlan, console: Console) -> None:
@@ -67,11 +69,19 @@ def _more(classes: int) -> str:
 
 
 class TrainingLog:
-    """An ``on_progress`` callback: prints a line per epoch and shows a progress bar in between."""
+    """An ``on_progress`` callback: prints lines about epochs and shows a progress bar in between.
+
+    A terminal shows at most about `EPOCHS_SHOWN` of them: the first, evenly spaced ones, the last
+    and the best one. Other output, such as a log file, gets a line for each epoch.
+    """
 
     def __init__(self, console: Console, epochs: int, interrupt: DeferredInterrupt) -> None:
         self.console, self.epochs, self.interrupt = console, epochs, interrupt
         self.meter, self.note = Meter(console), ""
+        self._every = -(-epochs // EPOCHS_SHOWN) if console.is_terminal else 1
+        self._shown = set[int]()
+        self._last: Epoch | None = None
+        self._best: Epoch | None = None
 
     def __call__(self, progress: Progress) -> None:
         in_training = progress.stage == TRAINING_STAGE
@@ -82,17 +92,46 @@ class TrainingLog:
             print_message(
                 self.console, f"resuming from step {progress.done:,} of {progress.total:,}"
             )
+        if not in_training:
+            self._print_last()
         self.meter(progress)
         if progress.epoch and in_training:
-            self._print_epoch(progress.epoch)
+            self._add(progress.epoch)
         self.interrupt.check()
 
-    def _print_epoch(self, epoch: Epoch) -> None:
+    def close(self) -> None:
+        """Print what is left to print, and clear the progress bar."""
+        self._print_last()
+        self.meter.clear()
+
+    def _add(self, epoch: Epoch) -> None:
+        """Record an epoch, and print it if it is one of those that are shown."""
+        accuracy, best = epoch.validation_accuracy, self._best
+        if accuracy is not None and (best is None or accuracy > (best.validation_accuracy or 0)):
+            self._best = epoch
+        self._last = epoch
+        if not self._shown or epoch.epoch % self._every == 0:
+            self._print_epoch(epoch)
+        if epoch.epoch == self.epochs:
+            self._print_last()
+
+    def _print_last(self) -> None:
+        """Print the last epoch and the best one, if they were left out."""
+        if self._last is not None:
+            self._print_epoch(self._last)
+        if self._best is not None:
+            self._print_epoch(self._best, ", the best")
+        self._last = self._best = None
+
+    def _print_epoch(self, epoch: Epoch, note: str = "") -> None:
+        if epoch.epoch in self._shown:
+            return
+        self._shown.add(epoch.epoch)
         self.meter.clear()
         accuracy = epoch.validation_accuracy
         scored = "" if accuracy is None else f"   validation {100 * accuracy:.2f} %"
         print_message(
             self.console,
             f"epoch {epoch.epoch:>3} of {self.epochs}   loss {epoch.loss:.4f}{scored}   "
-            f"{epoch.seconds:.1f} s",
+            f"{epoch.seconds:.1f} s{note}",
         )
