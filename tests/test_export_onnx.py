@@ -12,7 +12,7 @@ import onnx
 import onnx.reference
 import pytest
 
-from piecewise import Network
+from piecewise import Network, TextPreprocessor
 from piecewise.data.modalities import preprocessor_from_json
 from piecewise.exchange import registry
 from piecewise.exchange.onnx.exporter import LAYERS, NET, OnnxExporter
@@ -30,6 +30,7 @@ from .exchange_nets import (
     inputs_of,
     picture_net,
     random_net,
+    randomized,
     samples_of,
     saved,
     sound_net,
@@ -154,6 +155,21 @@ def test_file_has_opset_17_and_no_attribute_that_runtimes_read_differently(name:
     assert not attributes & {"ceil_mode", "auto_pad"}
     assert [one.name for one in model.graph.output] == ["logits", "probabilities"]
     assert model.graph.output[0].type.tensor_type.shape.dim[0].dim_param == "N"
+
+
+def test_net_that_reads_texts_as_images_takes_tokens() -> None:
+    preprocessor = TextPreprocessor("words", ("good", "bad", "film", "a"), 9)
+    layers = "conv 5 6x2, relu, pool 1x3 stride=1x2, full"
+    net = randomized(Network(layers, preprocessor.shape, CLASSES, 0, preprocessor), 0)
+    texts = ["a good film", "bad, bad, bad!", "", "good good a film film film a bad film bad"]
+    tokens = np.stack([preprocessor.transform(text) for text in texts])
+    logits, probabilities = errors(net, run(exported(net, NET), tokens), tokens)
+    assert logits <= MAX_LOGIT_ERROR
+    assert probabilities <= MAX_PROBABILITY_ERROR
+    assert_shapes_inferred(exported(net, NET))
+    images = preprocessor.one_hot(tokens)
+    logits, _ = errors(net, run(exported(net), layer_inputs(net, images)), tokens)
+    assert logits <= MAX_LOGIT_ERROR
 
 
 def test_uncalibrated_net_has_the_softmax_of_its_logits() -> None:

@@ -56,10 +56,9 @@ def _texts(graph: Graph, model: SavedModel, preprocessor: TextPreprocessor) -> V
     if model.architecture.reads_texts:
         return tokens
     depth = graph.constant("tokens_of_vocabulary", np.int64(words))
-    values = graph.constant("off_on", np.array([0, 1], np.uint8))
+    values = graph.constant("off_on", np.array([0, 1], np.float32))
     axis = graph.constant("axis_1", np.array([1]))
     rows = graph.add(
-        "OneHot", [tokens, depth, values], "one_hot", (BATCH, words, positions), np.uint8, axis=1
+        "OneHot", [tokens, depth, values], "one_hot", (BATCH, words, positions), np.float32, axis=1
     )
-    image = graph.add("Unsqueeze", [rows, axis], "image", (BATCH, 1, words, positions))
-    return scaled(graph, preprocessor, image)
+    return graph.add("Unsqueeze", [rows, axis], "image", (BATCH, 1, words, positions))
