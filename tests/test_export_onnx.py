@@ -157,7 +157,7 @@ def test_file_has_opset_17_and_no_attribute_that_runtimes_read_differently(name:
     assert model.graph.output[0].type.tensor_type.shape.dim[0].dim_param == "N"
 
 
-def test_net_that_reads_texts_as_images_takes_tokens() -> None:
+def test_net_that_reads_texts_as_images_takes_tokens(tmp_path: Path) -> None:
     preprocessor = TextPreprocessor("words", ("good", "bad", "film", "a"), 9)
     layers = "conv 5 6x2, relu, pool 1x3 stride=1x2, full"
     net = randomized(Network(layers, preprocessor.shape, CLASSES, 0, preprocessor), 0)
@@ -167,9 +167,21 @@ def test_net_that_reads_texts_as_images_takes_tokens() -> None:
     assert logits <= MAX_LOGIT_ERROR
     assert probabilities <= MAX_PROBABILITY_ERROR
     assert_shapes_inferred(exported(net, NET))
+    for given in (texts, None):
+        (checked,) = net.export(tmp_path / "out", "onnx", samples=given).passport.runs["onnx"]
+        assert checked.agrees, checked
     images = preprocessor.one_hot(tokens)
     logits, _ = errors(net, run(exported(net), layer_inputs(net, images)), tokens)
     assert logits <= MAX_LOGIT_ERROR
+
+
+def test_net_of_tokens_without_vocabulary_takes_tokens(tmp_path: Path) -> None:
+    net = randomized(Network("embed 4, conv 5 1x2, relu, pool all, full", (1, 12, 7), 3), 0)
+    assert_answers_as(net, inputs_of(net, 7))
+    assert set(OnnxExporter().files(saved(net))) == {NET, LAYERS}
+    assert "np.zeros((1, 7), np.int64)" in OnnxExporter().usage(saved(net))
+    (checked,) = net.export(tmp_path / "out", "onnx").passport.runs["onnx"]
+    assert checked.agrees
 
 
 def test_uncalibrated_net_has_the_softmax_of_its_logits() -> None:

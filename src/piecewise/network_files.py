@@ -179,7 +179,9 @@ class NetworkFiles(NetworkState):
         raw = raw_inputs(inputs)
         if raw is None:
             return samples_of_inputs(self.preprocessor, check_inputs(self, inputs))
-        return samples_of(self.preprocessor, decode_raw(self.preprocessor, raw))
+        decoded = decode_raw(self.preprocessor, raw)
+        reads_texts = self.architecture.reads_texts
+        return samples_of(self.preprocessor, decoded, reads_texts=reads_texts)
 
     @classmethod
     def import_file(

@@ -98,7 +98,8 @@ def _samples(net: Network, source: str) -> Samples:
     if raw.modality != wanted:
         raise DataError(f"{source}: got {raw.modality}, wanted {wanted} for this net")
     chosen = np.linspace(0, len(raw) - 1, min(_MOST_SAMPLES, len(raw))).astype(int)
-    return samples_of(net.preprocessor, [raw.examples[int(index)] for index in chosen])
+    examples = [raw.examples[int(index)] for index in chosen]
+    return samples_of(net.preprocessor, examples, reads_texts=net.architecture.reads_texts)
 
 
 def _examples(path: Path, modality: str) -> RawDataset:

@@ -11,6 +11,7 @@ from ..core.array_types import Array, Float32
 from ..data.audio.decoding import Sound, round_to_16_bit
 from ..data.audio.preprocessor import AudioPreprocessor
 from ..data.preprocessing import Preprocessor
+from ..data.text.preprocessor import TextPreprocessor
 from ..spec.parameters import flattened
 from ..storage.model_file import SavedModel
 from .runner import Samples
@@ -19,9 +20,14 @@ GENERATED = 40
 """Samples that are generated if the user gives none."""
 
 
-def samples_of(preprocessor: Preprocessor, raw: Sequence[Any]) -> Samples:
-    """Samples from decoded examples: images (H, W, C), sounds or texts."""
+def samples_of(
+    preprocessor: Preprocessor, raw: Sequence[Any], *, reads_texts: bool = True
+) -> Samples:
+    """Samples from decoded examples: images (H, W, C), sounds or texts; texts are images for a
+    network whose layers do not read texts."""
     inputs = np.stack([preprocessor.transform(one) for one in raw])
+    if isinstance(preprocessor, TextPreprocessor) and not reads_texts:
+        inputs = preprocessor.one_hot(inputs)
     return samples_of_inputs(preprocessor, inputs)._replace(raw=list(raw))
 
 
@@ -38,20 +44,23 @@ def generated_samples(model: SavedModel, count: int = GENERATED) -> Samples:
     of random tokens, the first of which is empty."""
     generator = np.random.default_rng(0)
     channels, height, width = model.architecture.input
-    if model.architecture.reads_texts:
+    preprocessor = model.preprocessor
+    if isinstance(preprocessor, TextPreprocessor) or model.architecture.reads_texts:
         tokens = generator.integers(1, max(2, height), (count, width)) % height
         lengths = np.linspace(0, width, count).astype(int)
         tokens[np.arange(width) >= lengths[:, None]] = 0
-        return samples_of_inputs(model.preprocessor, tokens)
-    if isinstance(model.preprocessor, AudioPreprocessor):
+        if isinstance(preprocessor, TextPreprocessor) and not model.architecture.reads_texts:
+            return samples_of_inputs(preprocessor, preprocessor.one_hot(tokens))
+        return samples_of_inputs(preprocessor, tokens)
+    if isinstance(preprocessor, AudioPreprocessor):
         seconds = np.linspace(0.1, 2.0, count)
-        return samples_of(model.preprocessor, [_noise(generator, model.preprocessor.rate, one)
-                                               for one in seconds])  # fmt: skip
+        sounds = [_noise(generator, preprocessor.rate, one) for one in seconds]
+        return samples_of(preprocessor, sounds)
     pixels = generator.integers(0, 256, (count, height, width, channels), np.uint8)
-    if channels in (1, 3) and model.preprocessor.modality == "pictures":
-        return samples_of(model.preprocessor, list(pixels))
+    if channels in (1, 3) and preprocessor.modality == "pictures":
+        return samples_of(preprocessor, list(pixels))
     inputs = np.ascontiguousarray(pixels.transpose(0, 3, 1, 2))
-    return samples_of_inputs(model.preprocessor, inputs)
+    return samples_of_inputs(preprocessor, inputs)
 
 
 def _noise(generator: np.random.Generator, rate: int, seconds: float) -> Sound:

@@ -68,12 +68,14 @@ print(classes[probabilities[0].argmax()], probabilities[0].max())
 
 def _example(model: SavedModel) -> tuple[str, str, str]:
     """The name of the raw input, how to make one, and what to import for it."""
-    preprocessor = model.preprocessor
+    preprocessor, shape = model.preprocessor, model.architecture.input
     if isinstance(preprocessor, TextPreprocessor):
         code = 'np.array([tokenize("your text")], np.int64)'
         return "tokens", code, "from tokenizer import tokenize  # the file beside the net\n"
+    if model.architecture.reads_texts:
+        return "tokens", f"np.zeros((1, {shape.width}), np.int64)  # 0 after the end of a text", ""
     if isinstance(preprocessor, AudioPreprocessor):
         code = f"np.zeros((1, {preprocessor.rate}), np.float32)"
         return "samples", f"{code}  # mono, -1 to 1, {preprocessor.rate:,} a second", ""
-    pixels = f"np.zeros({(1, *model.architecture.input)}, np.uint8)"
+    pixels = f"np.zeros({(1, *shape)}, np.uint8)"
     return "pixels", f"{pixels}  # your pictures: channels, rows, columns", ""

@@ -16,8 +16,8 @@ from .sounds import add_windows, mean_over_windows
 
 def add_net(graph: Graph, model: SavedModel) -> None:
     """Add everything from the raw input of a network to its outputs."""
-    preprocessor = model.preprocessor
-    if isinstance(preprocessor, AudioPreprocessor):
+    preprocessor, architecture = model.preprocessor, model.architecture
+    if isinstance(preprocessor, AudioPreprocessor) and not architecture.reads_texts:
         samples = graph.input(SAMPLES, np.float32, (BATCH, SAMPLES))
         windows = add_windows(graph, preprocessor, samples)
         logits = add_layers(graph, model, scaled(graph, preprocessor, windows.levels))
@@ -29,10 +29,12 @@ def add_net(graph: Graph, model: SavedModel) -> None:
 
 def _layer_input(graph: Graph, model: SavedModel) -> Value:
     """Add the raw input, and the nodes from there to the input of the layers."""
-    if isinstance(model.preprocessor, TextPreprocessor):
-        return _texts(graph, model, model.preprocessor)
-    pixels = graph.input("pixels", np.uint8, (BATCH, *model.architecture.input))
-    return scaled(graph, model.preprocessor, pixels)
+    preprocessor, shape = model.preprocessor, model.architecture.input
+    if model.architecture.reads_texts or isinstance(preprocessor, TextPreprocessor):
+        tokens = graph.input("tokens", np.int64, (BATCH, shape.width))
+        return tokens if model.architecture.reads_texts else _one_hot(graph, tokens, shape.height)
+    pixels = graph.input("pixels", np.uint8, (BATCH, *shape))
+    return scaled(graph, preprocessor, pixels)
 
 
 def scaled(graph: Graph, preprocessor: Preprocessor, cells: Value) -> Value:
@@ -48,17 +50,11 @@ def scaled(graph: Graph, preprocessor: Preprocessor, cells: Value) -> Value:
     return x
 
 
-def _texts(graph: Graph, model: SavedModel, preprocessor: TextPreprocessor) -> Value:
-    """Tokens (N, positions); for layers that read images, a row for each token (N, 1, tokens,
-    positions)."""
-    _, words, positions = preprocessor.shape
-    tokens = graph.input("tokens", np.int64, (BATCH, positions))
-    if model.architecture.reads_texts:
-        return tokens
+def _one_hot(graph: Graph, tokens: Value, words: int) -> Value:
+    """Tokens (N, positions) as images with a row for each word (N, 1, words, positions)."""
+    positions = tokens.dims[1]
     depth = graph.constant("tokens_of_vocabulary", np.int64(words))
     values = graph.constant("off_on", np.array([0, 1], np.float32))
-    axis = graph.constant("axis_1", np.array([1]))
-    rows = graph.add(
-        "OneHot", [tokens, depth, values], "one_hot", (BATCH, words, positions), np.float32, axis=1
-    )
+    dims, axis = (BATCH, words, positions), graph.constant("axis_1", np.array([1]))
+    rows = graph.add("OneHot", [tokens, depth, values], "one_hot", dims, np.float32, axis=1)
     return graph.add("Unsqueeze", [rows, axis], "image", (BATCH, 1, words, positions))

@@ -12,7 +12,9 @@ import numpy as np
 
 from ...core.array_types import Array
 from ...data.audio.decoding import Sound
-from ...data.audio.preprocessor import resample
+from ...data.audio.preprocessor import AudioPreprocessor, resample
+from ...data.modalities import preprocessor_from_json
+from ...data.text.preprocessor import TextPreprocessor
 from ..onnx.exporter import LAYERS, NET
 from ..onnx.layers import LOGITS, PROBABILITIES
 from ..onnx.metadata import KEY
@@ -39,8 +41,12 @@ class OnnxRuntime(Runner):
         if samples.raw is None:
             return run_session(session(folder / LAYERS), samples.layer_inputs)
         net = session(folder / NET)
-        if isinstance(samples.raw[0], Sound):
-            return _run_sounds(net, samples.raw)
+        own = json.loads(net.get_modelmeta().custom_metadata_map[KEY])
+        preprocessor = preprocessor_from_json(own["preprocessor"], own["input"])
+        if isinstance(preprocessor, AudioPreprocessor):
+            return _run_sounds(net, samples.raw, preprocessor.rate)
+        if isinstance(preprocessor, TextPreprocessor):
+            return run_session(net, np.stack([preprocessor.transform(one) for one in samples.raw]))
         return run_session(net, samples.inputs)
 
 
@@ -54,9 +60,8 @@ class CntkInOnnxRuntime(OnnxRuntime):
         return run_session(session(folder / NET), samples.layer_inputs)
 
 
-def _run_sounds(net: InferenceSession, sounds: Sequence[Sound]) -> Outputs:
+def _run_sounds(net: InferenceSession, sounds: Sequence[Sound], rate: int) -> Outputs:
     """Sounds of any rates and lengths, one by one."""
-    rate = json.loads(net.get_modelmeta().custom_metadata_map[KEY])["preprocessor"]["rate"]
     outputs = [run_session(net, resample(sound, rate)[None]) for sound in sounds]
     logits = [one.logits for one in outputs if one.logits is not None]
     return Outputs(np.concatenate(logits), np.concatenate([one.probabilities for one in outputs]))
