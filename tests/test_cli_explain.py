@@ -111,7 +111,10 @@ def test_explain_json_has_ledger_and_attributions(run: Run) -> None:
 
 def test_explain_output_writes_report(run: Run, place: Path) -> None:
     code, out, err = run("explain", "drawing.png", "-o", "report.html", "--data", "data.npz")
-    assert (code, out) == (0, "")
+    assert code == 0
+    assert out.startswith("drawing.png: ")
+    assert " %, " in out.splitlines()[0]
+    assert len(out.splitlines()) == 2  # the answer and the reason
     assert err.endswith("wrote report.html\n")
     html = (place / "report.html").read_text()
     assert html.startswith("<!doctype html>")

@@ -238,6 +238,19 @@ def test_predict_and_evaluate_combine_windows(
     assert by_name[str(short)] == predicted[1]["logits"]
 
 
+def test_train_prints_recordings_and_windows(
+    words: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["train", str(words), "-o", str(tmp_path / "net.safetensors"), "--layers", "full"]
+    assert status([*arguments, "--epochs", "1", "--folds", "2"]) == 0
+    assert "\nsounds     28 (in 60 windows) for train, cross-val" in capsys.readouterr().err
+    for path in list((words / "_background_noise_").iterdir())[1:]:
+        path.unlink()
+    assert pw.read_data(words).source_description == (
+        "1 of 25 sounds is long and cut into 11 windows"
+    )
+
+
 def test_no_recordings_without_long_sounds(words: Path) -> None:
     for path in (words / "_background_noise_").iterdir():
         path.unlink()

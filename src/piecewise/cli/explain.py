@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import islice
 from math import fsum
 from pathlib import Path
 from typing import Any
@@ -83,6 +84,10 @@ def command(**values: Any) -> None:
         why = shlex.join(["piecewise", "why", *options.command_line, position])
         print_message(messages(), f"how the logit is computed: {why}; all numbers: -o report.html")
     if options.output is not None:
+        if not options.as_json:
+            results().print(
+                printable_lines(filter(None, islice(_lines(explanation), 2))), soft_wrap=True
+            )
         _write(explanation, options, options.output)
         print_warning(explanation)
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from rich.console import Console
 
 from ..core.progress import Epoch, Progress
 from ..network import Network
+from ..spec.frozen_layers import frozen_part
 from ..training.plan import TrainingPlan
 from ..training.recipe import Recipe
+from ..training.splits import Split
 from ..training.train import TRAINING as TRAINING_STAGE
 from .interrupts import DeferredInterrupt
 from .output import Meter, counted, print_message
@@ -20,7 +24,7 @@ EPOCHS_SHOWN = 16
 
 def print_plan(net: Network, plan: TrainingPlan, console: Console) -> None:
     """The splits, the input, the layers and the recipe."""
-    counts = ", ".join(f"{len(split.labels):,} for {name}" for name, split in plan.splits.items())
+    counts = ", ".join(f"{_size(split)} for {name}" for name, split in plan.splits.items())
     recipe = plan.config.recipe
     scored = f", cross-validation: {_folds(plan)}" if plan.folds else ""
     if plan.groups is not None:
@@ -32,6 +36,7 @@ def print_plan(net: Network, plan: TrainingPlan, console: Console) -> None:
         f"classes    {', '.join(net.classes[:CLASSES_SHOWN])}{_more(len(net.classes))}",
         f"input      {net.preprocessor.description}",
         f"layers     {net.notation}",
+        *_frozen_lines(net, recipe.freeze_until),
         f"recipe     {counted(recipe.epochs, 'epoch')}, batches of {recipe.batch_size}, "
         f"learning rate {recipe.learning_rate:.3g}, {recipe.loss}, seed {recipe.seed}",
         f"augment    {augmentation}",
@@ -42,6 +47,24 @@ def print_plan(net: Network, plan: TrainingPlan, console: Console) -> None:
             console,
             f"warning: the score of {name} will be too high: the net to start from was trained on "
             f"{seen:,} of its examples",
+        )
+
+
+def _size(split: Split) -> str:
+    """The number of examples of a split; for long sounds that of the recordings, and of the windows
+    that they are cut into."""
+    count, inputs = int(split.is_first.sum()), len(split.labels)
+    return f"{count:,}" if count == inputs else f"{count:,} (in {inputs:,} windows)"
+
+
+def _frozen_lines(net: Network, until: str | None) -> Iterator[str]:
+    """The layers that are not trained, if there are any."""
+    if until is not None:
+        names, architecture = [stage.name for stage in net.architecture.stages], net.architecture
+        frozen = frozen_part(architecture, until)
+        yield (
+            f"frozen     {', '.join(names[: frozen.stages])}: {frozen.parameters:,} of "
+            f"{architecture.parameter_count:,} parameters are not trained"
         )
 
 

@@ -248,8 +248,8 @@ def _label_conflicts(
     for kind, symbol, found, description, advice in (
         (
             "label-conflict", "=", exact, "the same to the net as",
-            "no net can tell them apart, so one of each is always wrong: correct a label, remove "
-            f"them{_or_keep_place(data.preprocessor)}",
+            "no net can tell them apart, so one of each is always wrong: "
+            f"{_conflict_advice(data.preprocessor)}",
         ),
         (
             "near-label-conflict", "~", near, "nearly the same as",
@@ -265,13 +265,15 @@ def _label_conflicts(
     return findings
 
 
-def _or_keep_place(preprocessor: Preprocessor) -> str:
-    """The advice for drawings that may differ only in what their preprocessing takes away."""
-    if not isinstance(preprocessor, ImagePreprocessor):
-        return ""
-    if (preprocessor.kind, preprocessor.framing) == ("drawings", "ink"):
-        return ", or keep the place and size of their ink (--framing canvas)"
-    return ""
+def _conflict_advice(preprocessor: Preprocessor) -> str:
+    """What to do about label conflicts. Drawings may differ only in what their preprocessing takes
+    away."""
+    if isinstance(preprocessor, ImagePreprocessor) and preprocessor.crops_to_ink:
+        return (
+            "correct a label, remove them, or keep the place and size of their ink "
+            "(--framing canvas)"
+        )
+    return "correct a label or remove them"
 
 
 def _empty(data: Dataset, names: ExampleNames) -> list[Finding]:
