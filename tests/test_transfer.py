@@ -292,7 +292,7 @@ def test_command_goes_on_from_a_net(folders: Path, capsys: Printed) -> None:
     printed = capsys.readouterr()
     assert "from       known: O; new: T; left out: X" in printed.err
     before, after, report = pw.load(start), pw.load(output), json.loads(printed.out)
-    kept = "conv1, norm1: 48 of 250 parameters are not trained"  # 4 kernels of 9, biases, norm
+    kept = "conv1, norm1: 48 of 178 parameters are not trained"  # 4 kernels of 9, biases, norm
     assert f"\nfrozen     {kept}\n" in printed.err
     assert report["start"]["parameters_sha256"] == before.parameters_sha256
     assert report["classes"] == ["O", "T"]
