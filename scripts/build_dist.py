@@ -26,6 +26,7 @@ IN_SDIST = (
 IN_WHEEL = (
     "__init__.py", "py.typed", "exchange/c_source/net.c.txt", "exchange/numpy_script/net.py.txt",
     "exchange/pytorch/net.py.txt", "exchange/runners/scripts/judge.c.txt",
+    "exchange/html/page.html", "exchange/html/modules/net/layers.js",
     "page/modules/explain.js", "page/modules/style/1-base.css",
 )  # fmt: skip
 TESTS = ("tests/test_notation.py",)

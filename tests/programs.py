@@ -11,6 +11,7 @@ import shutil
 import pytest
 
 CHROMIUM = shutil.which("chromium") or ""
+NODE = shutil.which("node") or ""
 OFFICE = shutil.which("soffice") or ""
 
 
@@ -20,4 +21,5 @@ def needs(program: str, name: str) -> pytest.MarkDecorator:
 
 
 needs_chromium = needs(CHROMIUM, "Chromium")
+needs_node = needs(NODE, "Node.js")
 needs_office = needs(OFFICE, "LibreOffice")

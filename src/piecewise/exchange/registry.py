@@ -22,6 +22,7 @@ _EXPORTERS: dict[str, str] = {
     "card": "card.exporter:CardExporter",
     "numpy": "numpy_script.exporter:NumPyExporter",
     "c": "c_source.exporter:CExporter",
+    "html": "html.exporter:HtmlExporter",
 }
 """By name, in the order in which they are listed: "module:class", below this package."""
 _RUNNERS: dict[str, str] = {
@@ -40,6 +41,7 @@ _IMPORTERS: dict[str, str] = {
     "onnx": "onnx.importer",
     "caffe": "caffe.importer",
     "torch": "torch7.importer",
+    "JavaScript": "runners.javascript:JavaScriptRunner",
 }
 """By name of the format: the module that has `recognizes` and `read`."""
 

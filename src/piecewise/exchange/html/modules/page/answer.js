@@ -1,0 +1,132 @@
+/** The answer: the most probable class, the probabilities as bars, and what makes it doubtful. */
+
+import { byId, element, percent } from "./elements.js";
+import { preparedInput } from "./prepared.js";
+
+const SHOWN = 10; // classes
+
+/** @type {{ answer: Answer, text: string } | null} */
+let last = null;
+
+/**
+ * Show an answer.
+ * @param {Answer} answer
+ * @param {string} text that was read, if it was one
+ */
+export function showAnswer(answer, text = "") {
+  last = { answer, text };
+  byId("problem").textContent = "";
+  showVerdict(answer);
+  const { warning, notes } = answer;
+  const lines = [...(warning ? [`A doubtful answer: ${warning}.`] : []), ...notes];
+  byId("notes").replaceChildren(...lines.map((line) => element("p", { text: line })));
+  byId("bars").replaceChildren(bars(answer.probabilities));
+  byId("prepared").replaceChildren(preparedInput(answer, text));
+}
+
+/** Back to the page as it was at first. */
+export function clearAnswer() {
+  last = null;
+  for (const id of ["problem", "notes", "bars", "prepared"]) byId(id).replaceChildren();
+  const empty = element("p", { class: "quiet", text: "Nothing to classify yet." });
+  byId("verdict").replaceChildren(empty);
+}
+
+/** @param {string} message */
+export function showProblem(message) {
+  clearAnswer();
+  byId("problem").textContent = message;
+}
+
+/** @param {Answer} answer */
+function showVerdict({ probabilities }) {
+  const best = bestOf(probabilities);
+  const isSure = probabilities[best] >= threshold();
+  byId("verdict").replaceChildren(
+    element("p", { class: "winner", dir: "auto", text: isSure ? nameOf(best) : "don\u2019t know" }),
+    element("p", {
+      class: "quiet",
+      text: isSure
+        ? `probability ${percent(probabilities[best])}`
+        : `the most probable class has only ${percent(probabilities[best])}`,
+    }),
+  );
+}
+
+/** @param {number} index */
+export function nameOf(index) {
+  return piecewise.data.classes[index];
+}
+
+/** @param {number[]} probabilities */
+export function bestOf(probabilities) {
+  return probabilities.indexOf(Math.max(...probabilities));
+}
+
+/** @param {number[]} probabilities */
+function bars(probabilities) {
+  const order = [...probabilities.keys()].sort((a, b) => probabilities[b] - probabilities[a]);
+  const rows = order.slice(0, SHOWN).map((index, place) => {
+    const filled = element("span", { class: "filled" });
+    filled.style.width = `${100 * probabilities[index]}%`;
+    return element(
+      "tr",
+      { class: place ? null : "first" },
+      element("th", { scope: "row", dir: "auto", text: nameOf(index) }),
+      element("td", { class: "track-cell" }, element("div", { class: "track" }, filled)),
+      element("td", { class: "number", text: percent(probabilities[index]) }),
+    );
+  });
+  const rest = order.slice(SHOWN).reduce((sum, index) => sum + probabilities[index], 0);
+  return element(
+    "div",
+    {},
+    element(
+      "table",
+      {},
+      element("caption", { text: "Probability of each class" }),
+      element("tbody", {}, ...rows),
+    ),
+    order.length > SHOWN
+      ? element("p", {
+          class: "quiet",
+          text: `The other ${order.length - SHOWN} classes together: ${percent(rest)}`,
+        })
+      : null,
+  );
+}
+
+/** The choice of a threshold, if the net was calibrated with some. */
+export function thresholdChoice() {
+  const { thresholds } = piecewise.data;
+  if (!thresholds.length) return;
+  const options = thresholds.map(({ probability, accuracy, coverage }) =>
+    element("option", {
+      value: probability,
+      text:
+        `${percent(probability)} or more: ` +
+        `${percent(accuracy)} right of the ${percent(coverage)} answered`,
+    }),
+  );
+  const select = element(
+    "select",
+    {
+      id: "threshold",
+      onchange: () => {
+        if (last) showVerdict(last.answer);
+      },
+    },
+    element("option", { value: 0, text: "always" }),
+    ...options,
+  );
+  byId("choice").append(
+    element("label", { for: "threshold", text: "Answer if the probability is" }),
+    select,
+  );
+}
+
+/** The smallest probability of an answer that is not "don't know". */
+export function threshold() {
+  const select = document.getElementById("threshold");
+  return select instanceof HTMLSelectElement ? Number(select.value) : 0;
+}
