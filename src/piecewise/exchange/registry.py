@@ -36,12 +36,12 @@ _RUNNERS: dict[str, str] = {
     "dl4j": "runners.keras:Deeplearning4jRunner",
     "NumPy": "runners.numpy_script:NumPyRunner",
     "C compiler": "runners.c_compiler:CCompiler",
+    "JavaScript": "runners.javascript:JavaScriptRunner",
 }
 _IMPORTERS: dict[str, str] = {
     "onnx": "onnx.importer",
     "caffe": "caffe.importer",
     "torch": "torch7.importer",
-    "JavaScript": "runners.javascript:JavaScriptRunner",
 }
 """By name of the format: the module that has `recognizes` and `read`."""
 
