@@ -1,0 +1,300 @@
+"""The teacher of a project: it trains a net after every change, on a thread of its own.
+
+A *sketch* is trained after every change of samples, classes or knobs: few epochs, so that it is
+there at once. Then its *score* is measured in folds. The next change ends both. *Thorough* is the
+training that `piecewise train` does, when a person asks for it.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import CancelledError
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..core.array_types import Array, Labels
+from ..core.errors import DataError, PiecewiseError
+from ..core.progress import Progress
+from ..data.preprocessing import Preprocessor
+from ..network import Network
+from ..training.defaults import TrainingConfig, batch_size_for, config_for
+from ..training.effort import cost_per_example
+from ..training.metrics import scores_from_logits
+from ..training.recipe import Recipe
+from ..training.splits import assign_folds
+from ..training.train import train
+from .attempts import Attempt, Attempts
+from .prepared import PreparedSamples
+from .project import Project
+
+SKETCH_WORK = 1.2e9
+"""The multiplications of a sketch: a function of sizes and counts, never of a clock."""
+SKETCH_EPOCHS = 3, 40
+"""The least and the most epochs of a sketch."""
+SKETCH_SAMPLES = 2_000
+"""Samples of a sketch, the same number of each class where there are more."""
+FOLDS = 5
+LEAST = 5
+"""Samples of a class that a net needs to learn it."""
+DELAY = 0.15
+"""Seconds after a change until a sketch begins, so that several changes make one sketch."""
+Publish = Callable[[dict[str, Any]], None]
+
+
+@dataclass(frozen=True)
+class TeachingData:
+    """What a net is taught from: inputs, labels and the names of the classes, and the knobs."""
+
+    inputs: Array
+    labels: Labels
+    classes: tuple[str, ...]
+    preprocessor: Preprocessor
+    config: TrainingConfig
+    data_sha256: str
+
+
+class Teacher:
+    """Teaches the net of a project.
+
+    Parameters
+    ----------
+    project : Project
+    publish : callable
+        Gets every piece of news, a dict with its ``type``: teaching, taught, score, stopped,
+        failed, waiting.
+    threads : int, optional
+        Threads of a training; all processors if left out.
+    """
+
+    def __init__(self, project: Project, publish: Publish, threads: int | None = None) -> None:
+        self.project, self.attempts = project, Attempts(project.root)
+        self.samples = PreparedSamples(project)
+        self._publish, self._threads = publish, threads
+        self._wake = threading.Condition()
+        self._wanted = 0  # one more for every change
+        self._began = 0
+        self._closed = False
+        self._net: Network | None = None
+        self._attempt: Attempt | None = None
+        self._news: dict[str, Any] = {"type": "waiting", "message": ""}
+        if latest := self.attempts.latest():
+            self._attempt, self._net = latest
+        self._thread = threading.Thread(target=self._run, name="piecewise teacher", daemon=True)
+        self._thread.start()
+
+    @property
+    def net(self) -> Network | None:
+        """The net that answers: that of the last teaching, or of the attempt that is used."""
+        return self._net
+
+    @property
+    def attempt(self) -> Attempt | None:
+        """The attempt of `net`."""
+        return self._attempt
+
+    def state(self) -> dict[str, Any]:
+        """The last piece of news."""
+        return self._news
+
+    def changed(self) -> None:
+        """Teach a sketch; what runs is stopped."""
+        with self._wake:
+            self._wanted += 1
+            self._wake.notify()
+
+    def stop(self) -> None:
+        """Stop what runs; the net stays."""
+        with self._wake:
+            self._began = self._wanted = self._wanted + 1
+        self._tell({"type": "stopped"})
+
+    def use(self, number: int) -> None:
+        """Answer with the net of an attempt, and take back its knobs; nothing is taught."""
+        attempt = self.attempts.get(number)
+        net = self.attempts.net(number)
+        self.stop()
+        self._net, self._attempt = net, attempt
+        self.project.set_settings(layers=attempt.layers, recipe=attempt.recipe)
+        self._tell(self._taught(attempt))
+
+    def close(self) -> None:
+        """Stop, and end the thread."""
+        with self._wake:
+            self._closed = True
+            self._wanted += 1
+            self._wake.notify()
+        self._thread.join()
+
+    # The thread.
+
+    def _run(self) -> None:
+        while True:
+            with self._wake:
+                self._wake.wait_for(lambda: self._closed or self._wanted > self._began)
+                if self._closed:
+                    return
+            self._settle()
+            self._teach_once()
+
+    def _settle(self) -> None:
+        """Wait until there was no change for a moment."""
+        with self._wake:
+            while not self._closed:
+                self._began = self._wanted
+                if not self._wake.wait_for(self._is_stale, DELAY):
+                    return
+
+    def _is_stale(self) -> bool:
+        """Whether there was a change since the teaching began."""
+        return self._closed or self._wanted != self._began
+
+    def _teach_once(self) -> None:
+        try:
+            data = self._data()
+            if data is not None:
+                self._score(data, self._sketch(data))
+        except CancelledError:
+            pass
+        except PiecewiseError as error:
+            self._tell({"type": "failed", "message": str(error)})
+        except Exception as error:
+            self._tell({"type": "failed", "message": f"{type(error).__name__}: {error}"})
+            raise
+
+    def _data(self) -> TeachingData | None:
+        """The samples and the knobs; None, with news of what is missing, if there are too few."""
+        classes = self.project.classes()
+        if message := self._missing():
+            self._tell({"type": "waiting", "message": message})
+            return None
+        split = self.samples.split("train", [one.folder for one in classes])
+        if split.problems:
+            self._tell({"type": "problems", "messages": split.problems[:20]})
+        chosen = _draw(split.labels, SKETCH_SAMPLES)
+        inputs, labels = split.inputs[chosen], split.labels[chosen]
+        preprocessor, settings = self.samples.preprocessor(), self.project.settings
+        knobs = settings.get("recipe", {})
+        if not isinstance(knobs, dict):
+            raise DataError("recipe: wanted names and values")
+        layers = settings.get("layers")
+        config = config_for(inputs, preprocessor, len(classes), layers=layers, effort="quick",
+                            **knobs)  # fmt: skip
+        if "epochs" not in knobs:
+            config = _sketch_config(config, len(inputs), preprocessor.shape, len(classes))
+        names = tuple(one.name for one in classes)
+        return TeachingData(inputs, labels, names, preprocessor, config, self.project.data_sha256())
+
+    def _missing(self) -> str:
+        """What a person has to add before there is something to learn; empty if nothing."""
+        classes = self.project.classes()
+        if len(classes) < 2:
+            return "Needs a second class." if classes else "Needs two classes."
+        for one in classes:
+            if one.train < LEAST:
+                more = LEAST - one.train
+                return f"{more} more of {one.name}, and it can learn."
+        return ""
+
+    def _sketch(self, data: TeachingData) -> Attempt:
+        """Train a net, keep it, and answer with it from now on."""
+        began = time.perf_counter()
+        losses: list[float] = []
+
+        def report(progress: Progress) -> None:
+            self._check()
+            if progress.epoch:
+                losses.append(round(progress.epoch.loss, 5))
+                self._tell({"type": "teaching", "epoch": progress.epoch.epoch,
+                            "epochs": data.config.recipe.epochs, "loss": losses[-1]})  # fmt: skip
+
+        net = self._trained(data, np.arange(len(data.labels)), report)
+        self._check()
+        attempt = Attempt(
+            0, net.notation, data.config.recipe.to_json(), data.data_sha256,
+            net.parameters_sha256, "sketch", len(data.labels),
+            round(time.perf_counter() - began, 3), losses,
+        )  # fmt: skip
+        self._attempt, self._net = self.attempts.add(attempt, net), net
+        self._tell(self._taught(self._attempt))
+        return self._attempt
+
+    def _score(self, data: TeachingData, attempt: Attempt) -> None:
+        """Measure the sketch's recipe in folds, and publish the score after every fold."""
+        if attempt.score and attempt.score["done"] == attempt.score["of"]:
+            return
+        counts = np.bincount(data.labels, minlength=len(data.classes))
+        folds = min(FOLDS, int(counts.min()))
+        fold = assign_folds(data.labels, 0, 0, folds, None)
+        logits = np.zeros((len(data.labels), len(data.classes)), np.float32)
+        measured = np.zeros(len(data.labels), bool)
+        for number in range(folds):
+            out = fold == number
+            net = self._trained(data, np.flatnonzero(~out), self._checked)
+            logits[out] = net.logits(data.inputs[out])
+            measured |= out
+            scores = scores_from_logits(data.classes, logits[measured], data.labels[measured])
+            score = {
+                "done": number + 1, "of": folds, "n": int(measured.sum()),
+                "right": round(scores.accuracy * int(measured.sum())),
+                "low": scores.interval[0], "high": scores.interval[1],
+                "base": scores.baseline,
+            }  # fmt: skip
+            self._check()
+            attempt = self.attempts.change(attempt.number, score=score)
+            self._attempt = attempt
+            self._tell({"type": "score", "attempt": attempt.number, **score})
+
+    def _trained(
+        self, data: TeachingData, rows: Array, report: Callable[[Progress], None]
+    ) -> Network:
+        net = Network(data.config.layers, data.preprocessor.shape, data.classes,
+                      data.config.recipe.seed, data.preprocessor)  # fmt: skip
+        train(net, data.inputs[rows], data.labels[rows], data.config.recipe, None, report,
+              self._threads)  # fmt: skip
+        return net
+
+    def _checked(self, progress: Progress) -> None:
+        """The progress callback of a fold."""
+        self._check()
+
+    def _check(self) -> None:
+        """Raise CancelledError if there was a change since the teaching began."""
+        if self._is_stale():
+            raise CancelledError
+
+    def _taught(self, attempt: Attempt) -> dict[str, Any]:
+        return {"type": "taught", "attempt": attempt.number, "samples": attempt.samples,
+                "seconds": attempt.seconds, "epochs": len(attempt.losses),
+                "losses": attempt.losses, "score": attempt.score}  # fmt: skip
+
+    def _tell(self, news: dict[str, Any]) -> None:
+        self._news = news
+        self._publish(news)
+
+
+def _sketch_config(
+    config: TrainingConfig, count: int, shape: tuple[int, int, int], classes: int
+) -> TrainingConfig:
+    """A config with the epochs of a sketch."""
+    work = max(1, count * cost_per_example(config.layers, shape, classes))
+    least, most = SKETCH_EPOCHS
+    epochs = max(least, min(most, int(SKETCH_WORK / work)))
+    recipe = Recipe(**{**config.recipe.to_json(), "epochs": epochs,
+                       "batch_size": batch_size_for(count)})  # fmt: skip
+    return TrainingConfig(config.layers, recipe)
+
+
+def _draw(labels: Labels, most: int) -> Array:
+    """The rows of at most so many samples, as many of each class as possible, evenly spaced."""
+    if len(labels) <= most:
+        return np.arange(len(labels))
+    each = max(1, most // len(np.unique(labels)))
+    rows = []
+    for label in np.unique(labels):
+        own = np.flatnonzero(labels == label)
+        rows.append(own[np.linspace(0, len(own) - 1, min(each, len(own))).astype(int)])
+    return np.sort(np.concatenate(rows))

@@ -1,0 +1,178 @@
+"""The teacher of the app: what it teaches after a change, and what it says meanwhile."""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import piecewise as pw
+from piecewise import DataError
+from piecewise.app.attempts import Attempts
+from piecewise.app.project import Project
+from piecewise.app.project_files import OWN
+from piecewise.app.strokes import checked_drawing
+from piecewise.app.teaching import Teacher
+
+LAYERS = "conv 4 5 stride=2, relu, pool 2, full"
+PATIENCE = 120
+"""Seconds until a test gives up waiting for news."""
+
+
+class Classroom:
+    """A project of slanted lines with its teacher, and the news."""
+
+    def __init__(self, folder: Path, each: int = 8) -> None:
+        self.project = Project(folder)
+        self.news: queue.Queue[dict[str, Any]] = queue.Queue()
+        for name in ("up", "down"):
+            self.project.add_class(name)
+            for number in range(each):
+                self.draw(name, number)
+        self.project.set_settings(layers=LAYERS, recipe={"epochs": 2})
+        self.teacher = Teacher(self.project, self.news.put)
+
+    def draw(self, name: str, number: int) -> None:
+        high, low = (90, 20) if name == "up" else (20, 90)
+        line = [[[15 + number, high], [80 + number, low]]]
+        self.project.add_drawing(name, "train", checked_drawing(line, 6))
+
+    def wait_for(self, kind: str, **values: Any) -> dict[str, Any]:
+        """The next piece of news of a kind with these values."""
+        while True:
+            news = self.news.get(timeout=PATIENCE)
+            assert news["type"] != "failed" or kind == "failed", news
+            if news["type"] == kind and values.items() <= news.items():
+                return news
+
+    def close(self) -> None:
+        self.teacher.close()
+        self.project.close()
+
+
+@pytest.fixture
+def classroom(tmp_path: Path) -> Iterator[Classroom]:
+    room = Classroom(tmp_path)
+    yield room
+    room.close()
+
+
+def test_change_teaches_a_net_and_then_scores_it(classroom: Classroom) -> None:
+    classroom.teacher.changed()
+    taught = classroom.wait_for("taught")
+    assert taught["samples"] == 16
+    assert len(taught["losses"]) == 2
+    net = classroom.teacher.net
+    assert net is not None
+    assert net.classes == ("down", "up")
+    score = classroom.wait_for("score", done=5)
+    assert (score["of"], score["n"]) == (5, 16)
+    assert 0 <= score["low"] <= score["right"] / 16 <= score["high"] <= 1
+    assert classroom.teacher.attempts.get(1).score is not None
+
+
+def test_sketch_is_the_net_that_training_gives(classroom: Classroom, tmp_path: Path) -> None:
+    classroom.teacher.changed()
+    classroom.wait_for("taught")
+    net, attempt = classroom.teacher.net, classroom.teacher.attempt
+    assert net is not None
+    assert attempt is not None
+    data = pw.read_data(tmp_path, net.preprocessor)
+    other = pw.Network(attempt.layers, net.input, data.classes, net.seed, net.preprocessor)
+    pw.train(other, *data.subset("train"), pw.Recipe(**attempt.recipe))
+    assert other.parameters_sha256 == net.parameters_sha256 == attempt.parameters_sha256
+
+
+def test_equal_changes_are_one_attempt_and_another_knob_is_a_new_one(classroom: Classroom) -> None:
+    classroom.teacher.changed()
+    first = classroom.wait_for("taught")
+    classroom.teacher.changed()
+    assert classroom.wait_for("taught")["attempt"] == first["attempt"]
+    classroom.project.set_settings(recipe={"epochs": 3})
+    classroom.teacher.changed()
+    assert classroom.wait_for("taught")["attempt"] == first["attempt"] + 1
+
+
+def test_attempt_that_is_used_answers_and_gives_its_knobs_back(classroom: Classroom) -> None:
+    classroom.teacher.changed()
+    classroom.wait_for("taught")
+    classroom.project.set_settings(recipe={"epochs": 3})
+    classroom.teacher.changed()
+    classroom.wait_for("taught", attempt=2)
+    classroom.teacher.use(1)
+    net = classroom.teacher.net
+    assert net is not None
+    assert net.parameters_sha256 == classroom.teacher.attempts.get(1).parameters_sha256
+    assert classroom.project.settings["recipe"]["epochs"] == 2
+    with pytest.raises(DataError, match="none of the number 9"):
+        classroom.teacher.use(9)
+
+
+def test_too_few_samples_are_counted(tmp_path: Path) -> None:
+    room = Classroom(tmp_path, each=3)
+    try:
+        room.teacher.changed()
+        assert room.wait_for("waiting")["message"] == "2 more of down, and it can learn."
+        assert room.teacher.net is None
+    finally:
+        room.close()
+
+
+def test_wrong_knob_keeps_the_last_net_and_names_the_knob(classroom: Classroom) -> None:
+    classroom.teacher.changed()
+    classroom.wait_for("taught")
+    net = classroom.teacher.net
+    classroom.project.set_settings(layers="conv 4 99, full")
+    classroom.teacher.changed()
+    assert "the kernel, 99x99" in classroom.wait_for("failed")["message"]
+    assert classroom.teacher.net is net
+
+
+def test_net_is_there_again_after_a_restart(classroom: Classroom, tmp_path: Path) -> None:
+    classroom.teacher.changed()
+    classroom.wait_for("score", done=5)
+    net = classroom.teacher.net
+    assert net is not None
+    classroom.close()
+    project = Project(tmp_path)
+    teacher = Teacher(project, lambda news: None)
+    assert teacher.net is not None
+    assert teacher.net.parameters_sha256 == net.parameters_sha256
+    teacher.close()
+    project.close()
+
+
+def test_file_that_cannot_be_read_is_named_and_left_out(
+    classroom: Classroom, tmp_path: Path
+) -> None:
+    classroom.teacher.changed()
+    classroom.wait_for("taught")
+    (tmp_path / "train" / "up" / "0099.png").write_bytes(b"no picture")
+    classroom.draw("up", 9)
+    classroom.teacher.changed()
+    assert "0099.png" in classroom.wait_for("problems")["messages"][0]
+    assert classroom.wait_for("taught")["samples"] == 17
+
+
+def test_damaged_attempts_are_left_out(classroom: Classroom, tmp_path: Path) -> None:
+    classroom.teacher.changed()
+    classroom.wait_for("taught")
+    with (tmp_path / OWN / "attempts.jsonl").open("a") as file:
+        file.write('{"number": 2}\n[[[\n{"number": "x"}\n')
+    attempts = Attempts(tmp_path)
+    assert [one.number for one in attempts.list()] == [1]
+    (tmp_path / OWN / "nets" / "0001.safetensors").write_bytes(b"damaged")
+    assert Attempts(tmp_path).latest() is None
+
+
+def test_stop_keeps_the_net(classroom: Classroom) -> None:
+    classroom.teacher.changed()
+    classroom.wait_for("taught")
+    net = classroom.teacher.net
+    classroom.teacher.changed()
+    classroom.teacher.stop()
+    classroom.wait_for("stopped")
+    assert classroom.teacher.net is net
