@@ -30,9 +30,9 @@ test: $(VENV)/test  ## the tests a newcomer runs
 test-long: $(VENV)/test  ## the tests that take minutes
 	$(BIN)/python -m pytest -m long --ignore tests/toolkits --durations=0
 
-test-toolkits: $(VENV)/toolkits  ## the tests judged by PyTorch and scikit-learn (installs them)
-	PYTHON=$(PYTHON) sh scripts/toolkits/tensorflow.sh
-	$(BIN)/python -m pytest tests/toolkits
+test-toolkits: $(VENV)/toolkits  ## the tests judged by other toolkits (installs them)
+	PYTHON=$(PYTHON) sh scripts/toolkits/all.sh; made=$$?; \
+	  $(BIN)/python -m pytest tests/toolkits && exit $$made
 
 test-arm: $(VENV)/test  ## the same bits on an emulated ARM processor (Debian; as root)
 	sh scripts/arm.sh

@@ -153,3 +153,12 @@ def test_registry_has_caffe() -> None:
     assert isinstance(exporter("caffe"), CaffeExporter)
     assert any(isinstance(one, OpenCVCaffe) for one in runners())
     assert importer in importers()
+
+
+def test_caffe_parameters_are_views_of_the_file(tmp_path: Path) -> None:
+    """So a large file is not held twice."""
+    net = net_of("picture grey")
+    write(EXPORTER.files(saved(net)), tmp_path)
+    model = importer.read(tmp_path / BINARY, ImportOptions())
+    assert model.tensors.keys() == net.state.keys()
+    assert not any(array.flags.owndata or array.flags.writeable for array in model.tensors.values())

@@ -29,6 +29,7 @@ _RUNNERS: dict[str, str] = {
     "onnxruntime": "runners.onnxruntime:OnnxRuntime",
     "opencv-caffe": "runners.opencv:OpenCVCaffe",
     "opencv-torch": "runners.opencv:OpenCVTorch",
+    "CNTK": "runners.cntk:CntkRunner",
     "onnxruntime for CNTK": "runners.onnxruntime:CntkInOnnxRuntime",
     "PyTorch": "runners.pytorch:PyTorchRunner",
     "Keras": "runners.keras:KerasRunner",
