@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
@@ -136,13 +136,19 @@ def usage_code(exporter: Exporter, net: Network, language: str = "python") -> st
     return str(code)
 
 
-def run_usage(exporter: Exporter, net: Network, folder: Path, python: str = sys.executable) -> str:
+def run_usage(
+    exporter: Exporter,
+    net: Network,
+    folder: Path,
+    python: str = sys.executable,
+    variables: Mapping[str, str] | None = None,
+) -> str:
     """What the code in the text about the use prints, run beside the files."""
     write(exporter.files(saved(net)), folder)
     (folder / "use.py").write_text(usage_code(exporter, net), "utf-8")
     done = subprocess.run(
         [python, "-B", "use.py"], cwd=folder, capture_output=True, encoding="utf-8", check=False,
-        env={"PYTHONUTF8": "1", "PATH": "/usr/bin:/bin"},
+        env={"PYTHONUTF8": "1", "PATH": "/usr/bin:/bin", **(variables or {})},
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
     return done.stdout

@@ -15,6 +15,7 @@ from piecewise.exchange.numpy_script.exporter import NumPyExporter
 from piecewise.exchange.pytorch.exporter import PyTorchExporter
 from piecewise.exchange.source_code import call, python_names, python_string
 from piecewise.exchange.text_steps import text_steps
+from piecewise.exchange.theano.exporter import TheanoExporter
 from piecewise.spec.architecture import Architecture
 from piecewise.spec.text_lengths import length_tables
 
@@ -22,7 +23,7 @@ from .exchange_judging import ALL, assert_formatted, net_of
 from .exchange_nets import random_net, samples_of, saved
 from .networks import random_input, random_layers
 
-PYTHON: list[Exporter] = [PyTorchExporter(), NumPyExporter()]
+PYTHON: list[Exporter] = [PyTorchExporter(), NumPyExporter(), TheanoExporter()]
 EXPORTERS: list[Exporter] = [*PYTHON, CExporter()]
 HOSTILE = (
     '"""', "'''", "\\", "\n", "a\nimport os", "*/", "/*", "??/", "\0", "${x}", "$layers", "{}",

@@ -21,6 +21,7 @@ _EXPORTERS: dict[str, str] = {
     "dl4j": "deeplearning4j.exporter:Deeplearning4jExporter",
     "card": "card.exporter:CardExporter",
     "numpy": "numpy_script.exporter:NumPyExporter",
+    "theano": "theano.exporter:TheanoExporter",
     "c": "c_source.exporter:CExporter",
     "html": "html.exporter:HtmlExporter",
 }
@@ -36,6 +37,7 @@ _RUNNERS: dict[str, str] = {
     "Keras for dl4j": "runners.keras:KerasLegacyRunner",
     "dl4j": "runners.keras:Deeplearning4jRunner",
     "NumPy": "runners.numpy_script:NumPyRunner",
+    "Theano": "runners.theano:TheanoRunner",
     "C compiler": "runners.c_compiler:CCompiler",
     "JavaScript": "runners.javascript:JavaScriptRunner",
 }

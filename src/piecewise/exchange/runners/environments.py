@@ -81,7 +81,7 @@ def run(
     variables: Mapping[str, str] | None = None,
     stdin: bytes = b"",
 ) -> bytes:
-    """The standard output of a command in a folder; RunnerError with its last line if it fails."""
+    """The standard output of a command in a folder; RunnerError with its last error if it fails."""
     try:
         done = subprocess.run(  # noqa: S603 - a toolkit that the user installed
             command, input=stdin, capture_output=True, cwd=folder, check=False, timeout=TIMEOUT,
@@ -91,5 +91,6 @@ def run(
         raise RunnerError(f"{Path(command[0]).name} took longer than {TIMEOUT} s") from None
     if done.returncode:
         lines = done.stderr.decode("utf-8", "replace").strip().splitlines() or ["no message"]
-        raise RunnerError(f"{Path(command[0]).name} failed: {lines[-1][:300]}")
+        cause = next((line for line in reversed(lines) if "rror: " in line), lines[-1])
+        raise RunnerError(f"{Path(command[0]).name} failed: {cause[:300]}")
     return done.stdout

@@ -1,0 +1,1 @@
+"""Theano: a script that builds the graph, and its arrays."""

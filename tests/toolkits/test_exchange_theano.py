@@ -1,0 +1,54 @@
+"""Export to Theano: the script gives the same numbers in Theano 1.0.5."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from piecewise.exchange.runners.environments import python_of
+from piecewise.exchange.runners.theano import FLAGS, TheanoRunner
+from piecewise.exchange.theano.exporter import TheanoExporter
+
+from ..exchange_judging import (
+    ALL,
+    assert_agrees,
+    assert_catches_changes,
+    net_of,
+    run_usage,
+)
+from ..exchange_nets import random_net
+
+PYTHON = python_of("theano", "theano")
+pytestmark = pytest.mark.skipif(
+    PYTHON is None, reason="there is no Theano; scripts/toolkits/theano.sh installs it"
+)
+EXPORTER = TheanoExporter()
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_theano_of_every_kind_of_net_agrees(kind: str, tmp_path: Path) -> None:
+    runner = TheanoRunner()
+    assert runner.version() == "1.0.5"
+    assert_agrees(net_of(kind), EXPORTER, runner.run, tmp_path)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_theano_of_random_net_agrees(seed: int, tmp_path: Path) -> None:
+    net = random_net(seed, texts=seed % 4 == 3)
+    assert_agrees(net, EXPORTER, TheanoRunner().run, tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["picture colour", "text windows"])
+def test_theano_catches_changed_kernels(kind: str, tmp_path: Path) -> None:
+    assert_catches_changes(kind, EXPORTER, TheanoRunner().run, tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["picture deck", "text average"])
+def test_theano_usage_prints_four_predictions(kind: str, tmp_path: Path) -> None:
+    net = net_of(kind)
+    cache = Path(str(PYTHON)).parents[1] / "compiled"
+    flags = {"THEANO_FLAGS": f"{FLAGS},base_compiledir={cache}"}
+    lines = run_usage(EXPORTER, net, tmp_path, str(PYTHON), flags).splitlines()
+    assert len(lines) == 4
+    assert all(line.startswith(net.classes) and line.endswith("%") for line in lines)
