@@ -257,7 +257,7 @@ class ChainBuilder:
         for stage, arrays in zip(architecture.stages, self._arrays, strict=True):
             tensors |= {row.name: arrays[row.tensor.name] for row in stage.arrays}
         if preprocessor is None:
-            preprocessor = self._preprocessor(architecture)
+            preprocessor = default_preprocessor(architecture)
         summary = {"imported": {"format": source, "notes": self.notes}}
         calibration = Calibration(temperature=self.temperature)
         return SavedModel(
@@ -279,13 +279,6 @@ class ChainBuilder:
         return tuple(zip(self._layers, self._arrays, strict=True))
 
     # Helpers.
-
-    def _preprocessor(self, architecture: Architecture) -> Preprocessor:
-        if not architecture.reads_texts:
-            return ImagePreprocessor(self.input)
-        # The words are not known: each token has a name of its own.
-        words = tuple(f"token{number}" for number in range(self.input.height - 2))
-        return TextPreprocessor("words", words, self.input.width)
 
     def _add(self, where: str, layer: Layer, arrays: dict[str, Array | None] | None = None) -> None:
         self._flush_scale()
@@ -394,3 +387,13 @@ class ChainBuilder:
 
     def _note(self, where: str, sentence: str) -> None:
         self.notes.append(f"{where}: {sentence}")
+
+
+def default_preprocessor(architecture: Architecture) -> Preprocessor:
+    """The preprocessor of an imported network whose file does not say how inputs are prepared."""
+    if not architecture.reads_texts:
+        return ImagePreprocessor(architecture.input)
+    # The words are not known: each token has a name of its own.
+    _, height, width = architecture.input
+    words = tuple(f"token{number}" for number in range(height - 2))
+    return TextPreprocessor("words", words, width)

@@ -45,6 +45,7 @@ _IMPORTERS: dict[str, str] = {
     "onnx": "onnx.importer",
     "caffe": "caffe.importer",
     "torch": "torch7.importer",
+    "pytorch": "pytorch.importer",
 }
 """By name of the format: the module that has `recognizes` and `read`."""
 

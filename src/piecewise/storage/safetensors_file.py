@@ -12,7 +12,7 @@ import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from pydantic import BaseModel, ValidationError
@@ -74,6 +74,28 @@ class SafetensorsFile:
             wanted = f"U8 of at most {max_rows:,} rows of {columns}"
             raise ValueError(f"the tensor {name}: got {dtype} {shape}, wanted {wanted}")
         return np.asarray(self._file.get_tensor(name))
+
+
+class TensorEntry(NamedTuple):
+    """A tensor of a .safetensors file."""
+
+    dtype: str
+    """Its type as the file names it: "F32"."""
+    shape: Shape
+    start: int
+    """Its first byte in the file."""
+
+
+def tensor_table(path: Path, kind: str, max_bytes: int) -> dict[str, TensorEntry]:
+    """The tensors of a file that `open_safetensors` accepts, by their names."""
+    with open_safetensors(path, kind, max_bytes), open_regular_file(path) as file:
+        length = int.from_bytes(file.read(8), "little")
+        header = parse_json(file.read(length).decode())
+    return {
+        name: TensorEntry(one["dtype"], tuple(one["shape"]), 8 + length + one["data_offsets"][0])
+        for name, one in header.items()
+        if name != "__metadata__"
+    }
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Theano runs the script of the Theano exporter, in the environment of scripts/toolkits/theano.sh."""
+"""Theano runs the script of the Theano exporter, in an environment of its own."""
 
 from __future__ import annotations
 

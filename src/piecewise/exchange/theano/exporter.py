@@ -1,4 +1,4 @@
-"""Theano: a script that builds the graph, because Theano has no format of models, and its arrays."""
+"""Theano, which has no format of models: a script that builds the graph, and its arrays."""
 
 from __future__ import annotations
 
