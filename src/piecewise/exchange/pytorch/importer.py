@@ -21,7 +21,7 @@ from ...storage.safetensors_file import TensorEntry, open_safetensors, tensor_ta
 from ..chain import default_preprocessor
 from ..formats.mapped import mapped
 from ..registry import ImportOptions
-from .matching import Module, match, modules_of
+from .matching import StateModule, match, modules_of
 
 TITLE = "PyTorch state dict"
 KIND = "safetensors file"
@@ -61,7 +61,7 @@ def read(path: Path, options: ImportOptions) -> SavedModel:
         raise ModelFileError(f"{len(table):,} tensors, wanted at most {MAX_TENSORS:,}")
     modules = modules_of({name: entry.shape for name, entry in table.items()})
     architecture, matched = _architecture(options, modules)
-    reader = _Reader(mapped(path, KIND, MAX_FILE_BYTES), table)
+    reader = _TensorReader(mapped(path, KIND, MAX_FILE_BYTES), table)
     tensors: dict[str, Float32] = {}
     for stage in architecture.stages:
         if stage.parameters:
@@ -79,8 +79,8 @@ def _own(path: Path) -> SavedModel:
 
 
 def _architecture(
-    options: ImportOptions, modules: Mapping[str, Module]
-) -> tuple[Architecture, dict[str, Module]]:
+    options: ImportOptions, modules: Mapping[str, StateModule]
+) -> tuple[Architecture, dict[str, StateModule]]:
     """The architecture of the options, and the module of each of its layers."""
     assert options.layers is not None
     assert options.input is not None
@@ -98,7 +98,7 @@ def _architecture(
 
 
 def _class_counts(
-    layers: str, input: tuple[int, int, int], modules: Mapping[str, Module]
+    layers: str, input: tuple[int, int, int], modules: Mapping[str, StateModule]
 ) -> list[int]:
     """The numbers of classes that the notation and the tensors allow; at least one number."""
     shape = input_shape(input)
@@ -114,14 +114,14 @@ def _class_counts(
     return [shape.values]
 
 
-class _Reader:
+class _TensorReader:
     """Reads the arrays of layers from a mapped file."""
 
     def __init__(self, content: memoryview, table: Mapping[str, TensorEntry]) -> None:
         self.notes: list[str] = []
         self._content, self._table = content, table
 
-    def arrays(self, stage: Stage, module: Module) -> dict[str, Float32]:
+    def arrays(self, stage: Stage, module: StateModule) -> dict[str, Float32]:
         """The arrays of a stage, by their names in the parameter table."""
         names = dict(module.names)
         arrays = {}
@@ -136,7 +136,7 @@ class _Reader:
             raise ModelFileError(f"{stage.name} does not take {unused}; leave out bias=no or mean")
         return arrays
 
-    def _default(self, stage: Stage, row: ArrayEntry, module: Module) -> Float32:
+    def _default(self, stage: Stage, row: ArrayEntry, module: StateModule) -> Float32:
         """A tensor that a module of PyTorch may go without."""
         short = row.tensor.name
         if not isinstance(stage.layer, Full | Norm) or short not in ("weight", "bias"):

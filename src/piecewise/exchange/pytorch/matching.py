@@ -14,7 +14,7 @@ from .state_names import IGNORED, ROLES, UnknownOrderError, in_order, split_name
 Shape = tuple[int, ...]
 
 
-class Module(NamedTuple):
+class StateModule(NamedTuple):
     """The tensors of a module: their names and shapes by what they are in a layer."""
 
     names: dict[str, str]
@@ -28,18 +28,18 @@ class Signature(NamedTuple):
     shape: Shape
 
 
-def modules_of(shapes: Mapping[str, Shape]) -> dict[str, Module]:
+def modules_of(shapes: Mapping[str, Shape]) -> dict[str, StateModule]:
     """The modules of a state dict, by name.
 
     Raises ModelFileError for a tensor that no layer has.
     """
-    modules: dict[str, Module] = {}
+    modules: dict[str, StateModule] = {}
     for name, shape in shapes.items():
         module, last = split_name(name)
         if last == IGNORED:
             continue
         role = ROLES.get(last)
-        found = modules.setdefault(module, Module({}, {}))
+        found = modules.setdefault(module, StateModule({}, {}))
         if role is None or role in found.names:
             raise ModelFileError(
                 f"the tensor {shown(name, 80)} is none that piecewise knows; a layer has weight, "
@@ -49,7 +49,7 @@ def modules_of(shapes: Mapping[str, Shape]) -> dict[str, Module]:
     return modules
 
 
-def match(stages: Sequence[Stage], modules: Mapping[str, Module]) -> dict[str, Module]:
+def match(stages: Sequence[Stage], modules: Mapping[str, StateModule]) -> dict[str, StateModule]:
     """The module of each stage with parameters, by the name of the stage.
 
     Raises ModelFileError, which names the layer or the tensors, if there is not exactly one way.
@@ -66,7 +66,7 @@ def match(stages: Sequence[Stage], modules: Mapping[str, Module]) -> dict[str, M
             has_bias = "bias" in module.names
             fitting = [one for one in fitting if (one.kind is Full) == has_bias]
         found[fitting[0]].append(name) if fitting else left_over.append(name)
-    matched: dict[str, Module] = {}
+    matched: dict[str, StateModule] = {}
     for signature, group in wanted.items():
         names = _ordered(found[signature], modules)
         _check_count(group, signature, names, [modules[one] for one in left_over])
@@ -82,7 +82,7 @@ def _signature(stage: Stage) -> Signature:
     return Signature(type(stage.layer), stage.parameters[0].shape)
 
 
-def _fits(module: Module, signature: Signature) -> bool:
+def _fits(module: StateModule, signature: Signature) -> bool:
     """Whether the tensors of a module can be those of a layer."""
     kind, shape = signature
     if (kind is Norm) != ("variance" in module.names):
@@ -101,7 +101,7 @@ def same_values(kind: type[object], got: Shape, wanted: Shape) -> bool:
     return kind is Full and got == (*wanted, 1, 1)
 
 
-def _ordered(names: list[str], modules: Mapping[str, Module]) -> list[str]:
+def _ordered(names: list[str], modules: Mapping[str, StateModule]) -> list[str]:
     """Modules of the same shapes in their order."""
     try:
         return in_order(names)
@@ -114,7 +114,7 @@ def _ordered(names: list[str], modules: Mapping[str, Module]) -> list[str]:
 
 
 def _check_count(
-    stages: list[Stage], signature: Signature, names: list[str], left_over: list[Module]
+    stages: list[Stage], signature: Signature, names: list[str], left_over: list[StateModule]
 ) -> None:
     """Refuse a file with fewer modules of these shapes than there are layers."""
     if len(names) >= len(stages):
@@ -128,7 +128,7 @@ def _check_count(
     )
 
 
-def _tensors(modules: Iterable[Module]) -> str:
+def _tensors(modules: Iterable[StateModule]) -> str:
     """The first tensors of some modules, with their shapes."""
     described = [
         f"{shown(module.names[role], 80)} {module.shapes[role]}"
