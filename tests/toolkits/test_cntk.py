@@ -41,7 +41,7 @@ def test_cntk_catches_changed_kernels(kind: str, tmp_path: Path) -> None:
 @installed
 def test_cntk_reports_a_file_that_it_cannot_read(tmp_path: Path) -> None:
     (tmp_path / "net.onnx").write_bytes(b"no ONNX")
-    with pytest.raises(RunnerError, match="cntk_convert"):
+    with pytest.raises(RunnerError, match="cntk_convert: Failed to load model"):
         RUNNER.run(tmp_path, samples_of(net_of("sound")))
 
 
