@@ -175,6 +175,15 @@ def test_net_that_reads_texts_as_images_takes_tokens(tmp_path: Path) -> None:
     assert logits <= MAX_LOGIT_ERROR
 
 
+@pytest.mark.parametrize("name", TEXT_NETS)
+def test_padding_has_no_vector_whatever_its_row_of_the_table_is(name: str) -> None:
+    net = text_net(name, seed=5)
+    net.parameters["embed1.weight"][0] = 3.0
+    tokens = inputs_of(net, 12)
+    tokens[:, 1] = 0  # inside of texts, too
+    assert_answers_as(net, tokens)
+
+
 def test_net_of_tokens_without_vocabulary_takes_tokens(tmp_path: Path) -> None:
     net = randomized(Network("embed 4, conv 5 1x2, relu, pool all, full", (1, 12, 7), 3), 0)
     assert_answers_as(net, inputs_of(net, 7))

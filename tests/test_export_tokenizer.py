@@ -43,6 +43,7 @@ TEXTS = [
     "\ud800 lone \udfff surrogates",
     "e\u0301\u0323 e\u0323\u0301 q\u0307\u0323 \u1e9b\u0323",
     "".join(NEW_CODE_POINTS) + "a\u0ceca\U0001e08f\u0301",
+    "\u03b1\u0345\u0301 \u03b1\u0301\u0345",  # composed before the case is folded
     "x".join("\u00ad\u034f\u180b\u200c\u2060\ufe0f\U000e0001"),
 ]
 
