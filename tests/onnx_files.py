@@ -41,11 +41,17 @@ def errors(net: Network, got: Outputs, inputs: Array) -> tuple[float, float]:
 
 def assert_answers_as(net: Network, inputs: Array, raw: bool = True) -> None:
     """Both files answer as the network; with ``raw`` unset, the file of the layers alone."""
-    wanted = {LAYERS: layer_inputs(net, inputs), **({NET: inputs} if raw else {})}
+    wanted = {LAYERS: layer_inputs(net, inputs), **({NET: raw_inputs(net, inputs)} if raw else {})}
     for name, given in wanted.items():
         logits, probabilities = errors(net, run(exported(net, name), given), inputs)
         assert logits <= MAX_LOGIT_ERROR, f"{name}: {net!r}: logits are off by {logits:.3g}"
         assert probabilities <= MAX_PROBABILITY_ERROR, f"{name}: {net!r}: {probabilities:.3g}"
+
+
+def raw_inputs(net: Network, inputs: Array) -> Array:
+    """Preprocessed inputs as the file with preprocessing takes them."""
+    is_picture = inputs.dtype == np.uint8 and inputs.ndim == 4 and net.input[0] in (1, 3)
+    return inputs.transpose(0, 2, 3, 1) if is_picture else inputs
 
 
 def assert_shapes_inferred(file: bytes) -> None:

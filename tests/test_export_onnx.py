@@ -11,6 +11,7 @@ import numpy as np
 import onnx
 import onnx.reference
 import pytest
+from PIL import Image
 
 from piecewise import Network, TextPreprocessor
 from piecewise.data.modalities import preprocessor_from_json
@@ -208,6 +209,8 @@ def test_usage_runs_as_it_is(
     model = saved(NETS[name])
     for file_name, content in OnnxExporter().files(model).items():
         (tmp_path / file_name).write_bytes(content)
+    pixels = np.random.default_rng(0).integers(0, 256, (30, 41, 3), np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "picture.png")
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     usage = OnnxExporter().usage(model)
@@ -218,6 +221,11 @@ def test_usage_runs_as_it_is(
     sys.modules.pop("tokenizer", None)
     assert names["classes"] == list(CLASSES)
     assert capsys.readouterr().out.startswith(CLASSES)
+    if name.startswith("picture"):
+        assert names["probabilities"] == pytest.approx(
+            NETS[name].probabilities("picture.png"), abs=1e-5
+        )
+        return
     zeros = np.zeros_like(inputs_of(NETS[name], 1))
     if name.startswith("text"):
         zeros[0, :2] = 1  # two unknown words
@@ -246,7 +254,7 @@ def test_registry_knows_exporter_and_runner() -> None:
 def test_graph_writes_attributes_that_onnx_reads() -> None:
     graph = Graph("attributes")
     x = graph.input("x", np.float32, ("N", 3))
-    given = {
+    given: dict[str, Any] = {
         "whole": -5,
         "real": 0.25,
         "text": "ä",

@@ -83,12 +83,26 @@ def test_random_graph_without_metadata_answers_the_same(seed: int, tmp_path: Pat
 
 
 def test_graph_that_reads_bytes_answers_for_the_same_bytes(tmp_path: Path) -> None:
+    """With the scale from -1 to 1 in the graph; inputs of piecewise have it before the layers."""
     net = picture_net("colour")
-    model = imported(without_metadata(exported(net, NET)), tmp_path)
+    model = onnx.load_from_string(without_metadata(exported(net)))
+    model.graph.input[0].type.tensor_type.elem_type = onnx.TensorProto.UINT8
+    for at, node in enumerate(SCALE):
+        model.graph.node.insert(at, onnx.helper.make_node(*node[:3], **node[3]))
+    for name, number in (("two", 2), ("most", 255)):
+        array = np.array(number, np.float32)
+        model.graph.initializer.append(onnx.numpy_helper.from_array(array, name))
+    model.graph.node[len(SCALE)].input[0] = "scaled"
+    back = Network.from_saved_model(imported(model, tmp_path))
     pixels = inputs_of(net, 6)
-    back = Network.from_saved_model(model)
     np.testing.assert_allclose(back.probabilities(pixels), net.probabilities(pixels), atol=1e-5)
     assert "bytes" in back.training_summary["imported"]["notes"][0]
+
+
+SCALE: list[tuple[str, list[str], list[str], dict[str, int]]] = [
+    ("Cast", ["input"], ["numbers"], {"to": 1}), ("Mul", ["numbers", "two"], ["doubled"], {}),
+    ("Sub", ["doubled", "most"], ["around"], {}), ("Div", ["around", "most"], ["scaled"], {}),
+]  # fmt: skip
 
 
 # Graphs as other tools write them; ONNX Runtime computes what is expected.

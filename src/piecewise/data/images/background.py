@@ -21,8 +21,10 @@ NEAR_BLACK, NEAR_WHITE = 80, 175
 LEAST_CONTRAST = 40
 """Grey levels between background and ink; with less contrast, there is no ink."""
 _FLATTEST, _BLANK = 12, 16  # grey levels of noise, in a drawing and on an empty page
-_ALIKE = 24  # levels by which the backgrounds of a set differ, or the colours of a border
-_UNIFORM = 0.75  # of the border has one colour
+ALIKE = 24
+"""Grey levels by which the backgrounds of a set differ, or the colours of a border."""
+UNIFORM = 0.75
+"""The fraction of a uniform border that has one colour."""
 
 
 def is_drawing(greys: Uint8, least: float = 1.0) -> Bool:
@@ -79,7 +81,7 @@ def are_drawings(plain: Float64, flat: Sequence[Flatness]) -> bool:
     if (plain >= 1).mean() >= 0.9 and border >= 0.75:
         return True
     darkness = np.minimum(levels, 255 - levels)
-    alike = np.abs(darkness - np.median(darkness)) <= _ALIKE
+    alike = np.abs(darkness - np.median(darkness)) <= ALIKE
     is_common = is_extreme(levels).mean() >= 0.95 and alike.mean() >= 0.9
     least = 0.25 if border >= 0.9 else 0.38
     return bool(is_common and border >= 0.65 and whole >= least)
@@ -100,8 +102,8 @@ def border_colour(pixels: Uint8) -> tuple[int, ...] | None:
     if less than three quarters of the border have about this colour."""
     border = _border(np.moveaxis(pixels, 2, 0))
     colour = np.asarray(np.median(border, axis=1), np.int16)
-    near = (np.abs(border.astype(np.int16) - colour[:, None]) <= _ALIKE).all(axis=0)
-    return tuple(colour.tolist()) if near.mean() >= _UNIFORM else None
+    near = (np.abs(border.astype(np.int16) - colour[:, None]) <= ALIKE).all(axis=0)
+    return tuple(colour.tolist()) if near.mean() >= UNIFORM else None
 
 
 def ink_box(ink: Uint8) -> tuple[int, int, int, int] | None:

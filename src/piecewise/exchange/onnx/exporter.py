@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from ...data.audio.preprocessor import AudioPreprocessor
+from ...data.images.preprocessor import ImagePreprocessor
 from ...data.text.preprocessor import TextPreprocessor
 from ...storage.model_file import SavedModel
 from ..exporter import Exporter, Files
@@ -12,6 +13,7 @@ from ..tokenizer import tokenizer_files
 from .graph import Graph
 from .layers import add_layers_alone
 from .metadata import metadata
+from .pictures import reads_pixels
 from .raw_inputs import add_net
 
 NET, LAYERS = "net.onnx", "layers.onnx"
@@ -77,5 +79,8 @@ def _example(model: SavedModel) -> tuple[str, str, str]:
     if isinstance(preprocessor, AudioPreprocessor):
         code = f"np.zeros((1, {preprocessor.rate}), np.float32)"
         return "samples", f"{code}  # mono, -1 to 1, {preprocessor.rate:,} a second", ""
+    if isinstance(preprocessor, ImagePreprocessor) and reads_pixels(preprocessor):
+        code = 'np.asarray(Image.open("picture.png").convert("RGB"))[None]'
+        return "pixels", f"{code}  # of any size", "from PIL import Image\n"
     pixels = f"np.zeros({(1, *shape)}, np.uint8)"
     return "pixels", f"{pixels}  # your pictures: channels, rows, columns", ""

@@ -39,12 +39,13 @@ class Value(NamedTuple):
 
 
 class _Node(NamedTuple):
-    """A node with one output, which has the name of the node."""
+    """A node: its first output has its name, and a second one is not read."""
 
     operator: str
     inputs: tuple[str, ...]
     name: str
     attributes: bytes
+    unread: tuple[str, ...] = ()
 
 
 class Graph:
@@ -109,9 +110,10 @@ class Graph:
         name: str,
         dims: Sequence[int | str] | None = None,
         dtype: npt.DTypeLike | None = None,
+        unread: npt.DTypeLike | None = None,
         **attributes: Any,
     ) -> Value:
-        """Add a node with one output, and return the output.
+        """Add a node, and return its output.
 
         Parameters
         ----------
@@ -123,6 +125,8 @@ class Graph:
             The name of the node and of its output.
         dims, dtype : optional
             Sides and type of the output; those of the first input if left out.
+        unread : optional
+            The type of a second output of the same sides, which is not read.
         **attributes : int, float, str, sequence of int or float, or array
             The attributes of the node.
 
@@ -141,7 +145,12 @@ class Graph:
         )
         self._inner[name] = self._new(value)
         encoded = b"".join(_attribute(key, attributes[key]) for key in sorted(attributes))
-        self._nodes.append(_Node(operator, tuple(one.name for one in inputs), name, encoded))
+        second = () if unread is None else (f"{name}_unread",)
+        for other in second:
+            self._inner[other] = self._new(Value(other, np.dtype(unread), value.dims))
+        self._nodes.append(
+            _Node(operator, tuple(one.name for one in inputs), name, encoded, second)
+        )
         return value
 
     def output(self, value: Value, name: str) -> None:
@@ -190,6 +199,7 @@ class Graph:
             [
                 *(text(1, names.get(name, name)) for name in node.inputs),
                 text(2, names.get(node.name, node.name)),
+                *(text(2, name) for name in node.unread),
                 text(3, node.name),
                 text(4, node.operator),
                 node.attributes,

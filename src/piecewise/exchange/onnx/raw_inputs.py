@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from ...data.audio.preprocessor import AudioPreprocessor
+from ...data.images.preprocessor import ImagePreprocessor
 from ...data.preprocessing import Preprocessor
 from ...data.text.preprocessor import TextPreprocessor
 from ...storage.model_file import SavedModel
 from .graph import BATCH, Graph, Value
 from .layers import add_layers, add_outputs
+from .pictures import PIXELS, add_pictures, reads_pixels
 from .sound_bands import SAMPLES
 from .sounds import add_windows, mean_over_windows
 
@@ -33,7 +35,9 @@ def _layer_input(graph: Graph, model: SavedModel) -> Value:
     if model.architecture.reads_texts or isinstance(preprocessor, TextPreprocessor):
         tokens = graph.input("tokens", np.int64, (BATCH, shape.width))
         return tokens if model.architecture.reads_texts else _one_hot(graph, tokens, shape.height)
-    pixels = graph.input("pixels", np.uint8, (BATCH, *shape))
+    if isinstance(preprocessor, ImagePreprocessor) and reads_pixels(preprocessor):
+        return scaled(graph, preprocessor, add_pictures(graph, preprocessor))
+    pixels = graph.input(PIXELS, np.uint8, (BATCH, *shape))
     return scaled(graph, preprocessor, pixels)
 
 

@@ -13,11 +13,13 @@ import numpy as np
 from ...core.array_types import Array
 from ...data.audio.decoding import Sound
 from ...data.audio.preprocessor import AudioPreprocessor, resample
+from ...data.images.preprocessor import ImagePreprocessor
 from ...data.modalities import preprocessor_from_json
 from ...data.text.preprocessor import TextPreprocessor
 from ..onnx.exporter import LAYERS, NET
 from ..onnx.layers import LOGITS, PROBABILITIES
 from ..onnx.metadata import KEY
+from ..onnx.pictures import reads_pixels
 from ..runner import Outputs, Runner, Samples
 
 if TYPE_CHECKING:
@@ -47,6 +49,9 @@ class OnnxRuntime(Runner):
             return _run_sounds(net, samples.raw, preprocessor.rate)
         if isinstance(preprocessor, TextPreprocessor):
             return run_session(net, np.stack([preprocessor.transform(one) for one in samples.raw]))
+        if isinstance(preprocessor, ImagePreprocessor) and reads_pixels(preprocessor):
+            pixels = [preprocessor.pixels(one) for one in samples.raw]
+            return _joined([run_session(net, one[None]) for one in pixels])
         return run_session(net, samples.inputs)
 
 
@@ -62,7 +67,10 @@ class CntkInOnnxRuntime(OnnxRuntime):
 
 def _run_sounds(net: InferenceSession, sounds: Sequence[Sound], rate: int) -> Outputs:
     """Sounds of any rates and lengths, one by one."""
-    outputs = [run_session(net, resample(sound, rate)[None]) for sound in sounds]
+    return _joined([run_session(net, resample(sound, rate)[None]) for sound in sounds])
+
+
+def _joined(outputs: Sequence[Outputs]) -> Outputs:
     logits = [one.logits for one in outputs if one.logits is not None]
     return Outputs(np.concatenate(logits), np.concatenate([one.probabilities for one in outputs]))
 
