@@ -11,65 +11,67 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .terms import Term, Terms
+from .expressions import Expression, Expressions
 
 _BITS = 22
 
 
-class Axis(NamedTuple):
+class ResizedAxis(NamedTuple):
     """What is resized along one axis: single numbers, or one for each image (N, 1, 1, 1)."""
 
-    pixels: Term
+    pixels: Expression
     """The numbers of all pixels of the image: 0, 1, 2 ..."""
-    first: Term
+    first: Expression
     """The pixel at which the part begins that is resized."""
-    size: Term
+    size: Expression
     """The pixels of that part."""
-    start: Term
+    start: Expression
     """Where the sampled interval begins, from ``first``."""
-    length: Term
+    length: Expression
     """The length of the sampled interval."""
-    inner: Term
+    inner: Expression
     """The pixels that it becomes."""
-    offset: Term
+    offset: Expression
     """Where they begin in the frame."""
     frame: int
     """The pixels of the frame."""
 
-    def targets(self, terms: Terms, *, as_row: bool) -> Term:
+    def targets(self, make: Expressions, *, as_row: bool) -> Expression:
         """The numbers of the pixels of the frame, from ``offset``; (1, frame) or (frame, 1)."""
         numbers = np.arange(self.frame, dtype=np.float64)
-        return terms.number(numbers[None] if as_row else numbers[:, None]) - self.offset
+        return make.number(numbers[None] if as_row else numbers[:, None]) - self.offset
 
-    def is_inside(self, terms: Terms, *, as_row: bool) -> Term:
+    def is_inside(self, make: Expressions, *, as_row: bool) -> Expression:
         """Which pixels of the frame belong to the image."""
-        target = self.targets(terms, as_row=as_row)
+        target = self.targets(make, as_row=as_row)
         return (target >= 0.0) & (target < self.inner)
 
 
-def framed(terms: Terms, image: Term, down: Axis, across: Axis, fill: Term) -> Term:
+def framed(
+    make: Expressions, image: Expression, down: ResizedAxis, across: ResizedAxis, fill: Expression
+) -> Expression:
     """An image (N, C, H, W) resized into a frame that is filled with ``fill``."""
-    columns = _weights(terms, across, as_row=True)
-    rows = _weights(terms, down, as_row=False)
+    columns = _weights(make, across, as_row=True)
+    rows = _weights(make, down, as_row=False)
     fewer, narrower = down.size - down.inner, across.size - across.inner
     down_first = _pass(_pass(rows @ image) @ columns)
     across_first = _pass(rows @ _pass(image @ columns))
     # Pillow starts with the axis after which there is less left to do.
     is_down_first = (fewer > 0.0) & (fewer > narrower * 2.0)
-    resized = terms.select(is_down_first, down_first, across_first)
-    inside = down.is_inside(terms, as_row=False) & across.is_inside(terms, as_row=True)
-    return terms.select(inside, resized, fill)
+    resized = make.select(is_down_first, down_first, across_first)
+    inside = down.is_inside(make, as_row=False) & across.is_inside(make, as_row=True)
+    return make.select(inside, resized, fill)
 
 
-def _pass(sums: Term) -> Term:
+def _pass(sums: Expression) -> Expression:
     """Sums of weights and bytes as bytes."""
     half = float(1 << (_BITS - 1))
     return ((sums + half) / float(1 << _BITS)).floor().at_least(0.0).at_most(255.0)
 
 
-def _weights(terms: Terms, axis: Axis, *, as_row: bool) -> Term:
+def _weights(make: Expressions, axis: ResizedAxis, *, as_row: bool) -> Expression:
     """The weights: (pixels, frame) with targets as a row, else (frame, pixels)."""
-    target = axis.targets(terms, as_row=as_row)
+    target = axis.targets(make, as_row=as_row)
     side = axis.pixels.dims[0]
     shape, dims = ([-1, 1], (side, 1)) if as_row else ([1, -1], (1, side))
     pixel = axis.pixels.reshape(shape, dims) - axis.first
@@ -80,6 +82,6 @@ def _weights(terms: Terms, axis: Axis, *, as_row: bool) -> Term:
     high = (centre + support + 0.5).floor().at_most(axis.size)
     distance = ((pixel - centre + 0.5) * (1.0 / support)).abs()
     used = (pixel >= low) & (pixel < high)
-    weight = terms.select(used, (1.0 - distance).at_least(0.0), 0.0)
+    weight = make.select(used, (1.0 - distance).at_least(0.0), 0.0)
     total = weight.sum([len(weight.dims) - (2 if as_row else 1)]).at_least(2.0**-1000)
     return (weight / total * float(1 << _BITS) + 0.5).floor()
