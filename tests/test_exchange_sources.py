@@ -130,3 +130,11 @@ def test_text_steps_give_the_lengths_of_the_tables(seed: int) -> None:
             lengths = 1 + np.maximum(lengths - reach, 0) // stride
         if step.clears:
             assert lengths.tolist() == table[1:].tolist(), f"{architecture.notation}: {stage.name}"
+
+
+def test_positions_are_cleared_after_pooling_and_before_layers_that_mix_them() -> None:
+    layers = "embed 2, conv 2 1x2, norm, relu, pool 1x2, norm, conv 3 1x2, pool all, full"
+    steps = text_steps(Architecture(layers, (1, 9, 12), 3).stages)
+    cleared = [number for number, step in enumerate(steps, 1) if step.clears]
+    assert cleared == [4, 5, 6, 7]
+    assert [number for number, step in enumerate(steps, 1) if step.changes] == [2, 5, 7]

@@ -21,7 +21,7 @@ from piecewise.exchange.registry import ImportOptions
 from piecewise.storage.model_file import SavedModel
 
 from .exchange_judging import ALL, net_of
-from .exchange_nets import picture_net, random_net
+from .exchange_nets import picture_net, random_net, text_net
 
 Namer = Callable[[str], str]
 TORCH = {"mean": "running_mean", "variance": "running_var"}
@@ -162,6 +162,7 @@ def test_tensors_that_are_not_aligned_are_read(tmp_path: Path) -> None:
         path.write_bytes(padded + content[8 + length :])
         model = importer.read(path, ImportOptions(layers="full", input=net.input))
         assert_same(model, net)
+        assert all(array.flags.aligned for array in model.tensors.values())
 
 
 def test_kernels_without_rows_and_convolutions_for_full_are_read(tmp_path: Path) -> None:
@@ -233,6 +234,19 @@ def test_equal_shapes_without_numbers_are_refused_by_name(tmp_path: Path) -> Non
         ModelFileError, match=r"'encoder\.fc\.weight' .*, 'head\.fc\.weight' .* have"
     ):
         imported(tmp_path / "s.safetensors", tensors, net)
+
+
+def test_embedding_and_full_layer_of_one_shape_differ_by_the_bias(tmp_path: Path) -> None:
+    preprocessor = text_net("average").preprocessor  # of 28 tokens
+    layers = "embed 5, pool all, full 28, relu, full"
+    net = Network(layers, preprocessor.shape, 3, preprocessor=preprocessor)
+    assert net.state["embed1.weight"].shape == net.state["full1.weight"].shape
+    modules = {"embed1": "words", "full1": "hidden", "full2": "out"}
+    tensors = {}
+    for name, array in net.state.items():
+        layer, _, short = name.partition(".")
+        tensors[f"{modules[layer]}.{short}"] = array
+    assert_same(imported(tmp_path / "s.safetensors", tensors, net), net)
 
 
 def test_number_of_classes_follows_from_the_tensors(tmp_path: Path) -> None:

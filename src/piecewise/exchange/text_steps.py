@@ -45,8 +45,9 @@ def text_steps(stages: Sequence[Stage]) -> list[TextStep]:
 
 
 def _clears(stages: Sequence[Stage]) -> list[bool]:
-    """Whether each stage sets positions to zero: as late as possible after a convolution and a
-    norm, before the next layer that mixes positions."""
+    """Whether each stage sets positions to zero: at once after pooling, whose windows without text
+    may hold infinity; after a convolution and a norm, before the next layer that mixes positions.
+    """
     clears, pending = [], False
     for stage, following in zip(stages, [*stages[1:], None], strict=True):
         is_pool = isinstance(stage.layer, Pool)

@@ -10,8 +10,6 @@ import numpy as np
 
 from ...core.array_types import Array
 
-_TIME = (1980, 1, 1, 0, 0, 0)
-
 
 def npz_bytes(arrays: Mapping[str, Array]) -> bytes:
     """An .npz file of arrays, not compressed, that `numpy.load` reads without pickle."""
@@ -20,7 +18,7 @@ def npz_bytes(arrays: Mapping[str, Array]) -> bytes:
         for name, array in arrays.items():
             entry = io.BytesIO()
             np.lib.format.write_array(entry, array, version=(1, 0), allow_pickle=False)
-            info = zipfile.ZipInfo(f"{name}.npy", _TIME)
-            info.create_system = 3
+            info = zipfile.ZipInfo(f"{name}.npy")  # with a fixed time, and
+            info.create_system = 3  # the same system everywhere
             archive.writestr(info, entry.getvalue())
     return file.getvalue()

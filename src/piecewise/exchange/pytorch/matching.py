@@ -62,9 +62,7 @@ def match(stages: Sequence[Stage], modules: Mapping[str, StateModule]) -> dict[s
     left_over = []
     for name, module in modules.items():
         fitting = [signature for signature in wanted if _fits(module, signature)]
-        if len(fitting) > 1:  # an embedding and a fully connected layer of one shape
-            has_bias = "bias" in module.names
-            fitting = [one for one in fitting if (one.kind is Full) == has_bias]
+        # Without a bias, an embedding, which is the first layer, comes before a full layer.
         found[fitting[0]].append(name) if fitting else left_over.append(name)
     matched: dict[str, StateModule] = {}
     for signature, group in wanted.items():
