@@ -164,12 +164,13 @@ def _spam(path: Path, count: int) -> Path:
     return path
 
 
-def test_few_texts_have_one_candidate_many_three(tmp_path: Path) -> None:
+def test_few_texts_have_one_candidate_many_two(tmp_path: Path) -> None:
     few = plan_training(_spam(tmp_path / "few.csv", 60))
     assert [one.name for one in few.candidates] == ["n-grams"]
+    assert few.config.layers == "embed 16, dropout 0.8, pool all kind=average, full"
     many = plan_training(_spam(tmp_path / "many.csv", 2 * MANY_TEXTS))
-    names = ["votes of n-grams", "n-grams", "words in order"]
-    assert [one.name for one in many.candidates] == names
+    assert [one.name for one in many.candidates] == ["votes of n-grams", "n-grams"]
+    assert many.candidates[1].layers == "embed 16, pool all kind=average, dropout 0.5, full"
     chosen = plan_training(_spam(tmp_path / "few.csv", 60), layers="embed 4, pool all, full")
     assert [one.name for one in chosen.candidates] == ["default"]
 
@@ -190,3 +191,47 @@ def test_a_single_candidate_brings_its_preprocessor(tmp_path: Path) -> None:
     alone = plan_training(path, folds=0, validation_fraction=0.0)  # nothing could judge a trial
     assert len(alone.candidates) == 1
     alone.network()
+
+
+def _with_split(path: Path, *names: str) -> Path:
+    """The table with a split column, whose first lines have these names and the others "train"."""
+    header, *lines = path.read_text().splitlines()
+    splits = [*names, *["train"] * (len(lines) - len(names))]
+    rows = [f"{line},{split}" for line, split in zip(lines, splits, strict=True)]
+    path.write_text("\n".join([f"{header},split", *rows]))
+    return path
+
+
+def test_texts_with_a_test_split_train_on_all_others(tmp_path: Path) -> None:
+    path = _with_split(_spam(tmp_path / "texts.csv", 80), *["test"] * 20)
+    plan = plan_training(path)
+    assert (plan.folds, plan.fold_runs) == (5, 3)
+    assert {name: len(part.labels) for name, part in plan.splits.items()} == {
+        "train": 60,
+        "test": 20,
+    }
+    result = pw.run_training(plan)
+    assert set(result.scores) == {"folds", "test"}
+    assert result.scores["folds"].n == 36  # three folds of twelve
+    assert result.net.calibration.n == 36
+    assert plan_training(path, folds=4).fold_runs > 3  # all that were asked for
+
+
+def test_texts_keep_a_validation_split_that_is_asked_for(tmp_path: Path) -> None:
+    path = _with_split(_spam(tmp_path / "texts.csv", 80), *["test"] * 20)
+    for option in ({"patience": 3}, {"validation_fraction": 0.2}, {"folds": 0}):
+        plan = plan_training(path, **option)
+        assert plan.folds == 0
+        assert len(plan.splits["validation"].labels) > 0
+    own = _with_split(_spam(tmp_path / "own.csv", 80), *["test", "test", "validation"] * 6)
+    assert plan_training(own).folds == 0
+
+
+def test_more_texts_than_the_limit_have_a_validation_split(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = _with_split(_spam(tmp_path / "texts.csv", 80), *["test"] * 20)
+    monkeypatch.setattr("piecewise.training.fold_count.CROSS_VALIDATED_TEXTS", 60)
+    assert plan_training(path).folds == 5
+    monkeypatch.setattr("piecewise.training.fold_count.CROSS_VALIDATED_TEXTS", 59)
+    assert plan_training(path).folds == 0

@@ -27,9 +27,10 @@ from ..spec.notation import parse
 from ..training.divergence import check_stopped_net
 from ..training.effort import EFFORT
 from ..training.experiment import TrainingResult, choose_by_trial, run_training
+from ..training.fold_count import FOLD_COUNTS
 from ..training.linear_baseline import LinearBaseline
 from ..training.metrics import Scores
-from ..training.plan import FOLD_COUNTS, TrainingPlan, plan_training
+from ..training.plan import TrainingPlan, plan_training
 from ..training.recipe import Recipe, knobs
 from .dataset_options import DataOptions
 from .interrupts import DeferredInterrupt, ignore_further_interrupts, ignore_interrupts
@@ -161,7 +162,8 @@ class TrainOptions(DataOptions):
     type=_Folds(),
     metavar="N|groups",
     panel=DATA,
-    unset="5 for small data sets without a validation or test split, else 0",
+    unset="5 for small data sets without a validation or test split, and for up to 10,000 texts "
+    "with a test split only; else 0",
     help=f"Number of cross-validation folds ({FOLD_COUNTS.description}), or groups for one fold a "
     "group; 0: no cross-validation.",
 )
@@ -207,8 +209,9 @@ def command(**values: Any) -> None:
     if it is split), a .zip of such a folder, an .npz with images and labels, or a .csv, .tsv or
     .jsonl with text and label. Layers and recipe options that you leave out are chosen from the
     data. A test split is used only for the final score. Without a validation split, a tenth of each
-    class is held out for validation; small data sets are cross-validated instead. Ctrl-C stops the
-    training and, from the second epoch on, saves the net as it is.
+    class is held out for validation; small data sets and texts with a test split are
+    cross-validated instead. Ctrl-C stops the training and, from the second epoch on, saves the net
+    as it is.
     """
     started, console = time.perf_counter(), messages()
     options = TrainOptions.of(values)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.constraints import Integer, checked, constraint_error
+from ..core.constraints import checked
 from ..core.errors import DataError, LimitError, shown
 from ..data.dataset import Dataset, as_dataset
 from ..data.preprocessing import Preprocessor
@@ -22,38 +22,19 @@ from .effort import (
     CHEAP_TRIALS,
     EFFORT,
     EFFORTS,
-    FOLDS,
     LINEAR,
+    MIN_FOLDS,
     TRIALS,
     cost_per_example,
     fold_runs,
     net_work,
 )
+from .fold_count import default_folds, fold_count
 from .knob_checks import check_knobs_apply
 from .recipe import Recipe, check_knob_names
 from .splits import Groups, Split, validation_mask
 from .transfer import data_for, next_candidate, seen_held_out, unseen
 from .trials import TrialResult
-
-SMALL_CLASS = 200
-"""With fewer examples of some class, cross-validation replaces the validation split."""
-
-
-class FoldCount(Integer):
-    """The number of cross-validation folds. One fold would leave nothing to train on."""
-
-    @property
-    def description(self) -> str:
-        return f"0, or a whole number from 2 to {self.high:,}"
-
-    def check(self, value: object) -> int | None:
-        checked_value = super().check(value)
-        if checked_value == 1:
-            raise constraint_error(value, self)
-        return checked_value
-
-
-FOLD_COUNTS = FoldCount(0, 1_000)
 
 
 @dataclass(frozen=True)
@@ -125,7 +106,11 @@ class TrainingPlan:
         per_fold = self._cost * (1 - 1 / self.folds)
         group_per_fold = self.groups is not None and self.folds == len(np.unique(self.groups))
         runs = fold_runs(remaining, per_fold, self.folds, requested=self.folds_requested)
-        return min(runs, self.folds) if group_per_fold else runs  # repeats would be equal
+        if group_per_fold:  # repeats would be equal
+            return min(runs, self.folds)
+        # With a test split, the folds only choose and calibrate: a few of them are enough.
+        has_test = "test" in self.splits and not self.folds_requested
+        return min(runs, MIN_FOLDS) if has_test else runs
 
     @property
     def repeats(self) -> int:
@@ -169,7 +154,8 @@ def plan_training(
 
     The test split is used only for the final scores. Without a validation split, a fraction of each
     class is held out. If there is no test split either and some class has fewer than 200 examples,
-    the data are cross-validated instead. Groups stay together.
+    the data are cross-validated instead. So are up to 10,000 texts with a test split, and the net
+    trains on all of them. Groups stay together.
 
     Parameters
     ----------
@@ -215,8 +201,11 @@ def plan_training(
     effort = checked("effort", EFFORT, effort)
     data = _prepared(data, start, name, layers, knobs)
     parts, groups = _checked_splits(data, name)
-    count, requested = _fold_count(folds, parts, groups, len(data.classes)), folds is not None
     check_knob_names(knobs)
+    if folds is None:
+        count, requested = default_folds(parts, groups, len(data.classes), knobs), False
+    else:
+        count, requested = fold_count(folds, parts, groups, len(data.classes)), True
     chosen = knobs if layers is None else {"layers": layers, **knobs}
     level = EFFORTS[effort]
     if count:
@@ -285,27 +274,6 @@ def _checked_splits(data: Dataset, name: str) -> tuple[dict[str, Split], Groups]
     if groups is not None and len(np.unique(groups)) < 2:
         raise DataError(f"{name}: groups: all training examples are of one group, wanted 2 or more")
     return {kind: part for kind, part in parts.items() if len(part.labels)}, groups
-
-
-def _fold_count(folds: object, parts: dict[str, Split], groups: Groups, classes: int) -> int:
-    """The number of folds: at most the examples of a class, or the groups; 0 for no folds."""
-    training = parts["train"]
-    counts = np.bincount(training.labels[training.is_first], minlength=classes)
-    most = int(counts.max()) if groups is None else len(np.unique(groups))
-    if folds is None:
-        is_small = int(counts.min()) < SMALL_CLASS and len(parts) == 1
-        return min(FOLDS, most) if is_small and most > 1 else 0
-    if folds == "groups":
-        if groups is None:
-            raise LimitError("folds: got 'groups', but the data have none; wanted a number")
-        folds = most
-        return most if most > 1 else 0
-    count: int = checked("folds", FOLD_COUNTS, folds)
-    if count > most:
-        what = "examples of the largest class" if groups is None else "groups"
-        wanted = f"at most {most:,}, the number of {what}" if most > 1 else "0"
-        raise LimitError(f"folds: got {count:,} for this little data, wanted {wanted}")
-    return count
 
 
 def _training_fraction(parts: dict[str, Split], chosen: dict[str, Any]) -> float:
