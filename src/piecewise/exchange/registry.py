@@ -46,6 +46,7 @@ _IMPORTERS: dict[str, str] = {
     "caffe": "caffe.importer",
     "torch": "torch7.importer",
     "pytorch": "pytorch.importer",
+    "keras": "keras.importer",
 }
 """By name of the format: the module that has `recognizes` and `read`."""
 

@@ -44,14 +44,14 @@ class LayerList:
         self,
         kind: str,
         name: str,
-        dims: Dims,
+        output: Dims,
         variables: dict[str, Float32] | None = None,
         inputs: Sequence[str] | None = None,
         **config: Any,
     ) -> str:
-        """Add a layer of a class of Keras, and return its name; ``dims`` is its output."""
+        """Add a layer of a class of Keras, and return its name; ``output`` is its shape."""
         before = (self.last.name,) if inputs is None and self.layers else tuple(inputs or ())
-        layer = KerasLayer(kind, name, config, dims, variables or {}, before)
+        layer = KerasLayer(kind, name, config, output, variables or {}, before)
         self.layers.append(layer)
         self.by_name[name] = layer
         return name

@@ -80,6 +80,10 @@ class LayerWriter:
         if len(self.dims) == 1 and self.layers.last.kind != "InputLayer":
             self.layers.rename_last(LOGITS)
         else:
+            if len(self.dims) > 1 and self.dims[2] > 1 and prod(self.dims[:2]) > 1:
+                rows, columns, channels = self.dims  # in the order channel, row, column
+                dims = [3, 1, 2]
+                self.layers.add("Permute", "logit_maps", (channels, rows, columns), dims=dims)
             self.layers.add("Flatten", LOGITS, (classes,), data_format="channels_last")
         if self._model.calibration.temperature != 1:
             self.scale("temperature", 1 / self._model.calibration.temperature)

@@ -35,16 +35,9 @@ class _Metadata(BaseModel):
 
 def own_model(model: ModelProto) -> SavedModel:
     """The network of a file that piecewise wrote; ValueError."""
-    metadata = validate(_Metadata, parse_json(model.metadata[KEY]))
-    if metadata.format != FORMAT:
-        raise ModelFileError(
-            f"its metadata have format {shown(metadata.format)}, this version reads {FORMAT}; "
-            "install the version of piecewise that wrote it"
-        )
-    architecture = Architecture(metadata.layers, metadata.input, metadata.classes)
-    preprocessor = preprocessor_from_json(metadata.preprocessor, architecture.input)
-    calibration = Calibration.from_json(metadata.calibration)
+    made = model_without_arrays(model.metadata[KEY])
     tensors = {}
+    architecture = made.architecture
     for row in architecture.parameters + architecture.running_stats:
         tensor = model.initializers.get(row.name)
         if tensor is None:
@@ -56,4 +49,19 @@ def own_model(model: ModelProto) -> SavedModel:
         if not all_finite(array) or array.min() < row.tensor.minimum:
             raise ModelFileError(f"its constant {row.name} has values that are not allowed")
         tensors[row.name] = array
-    return SavedModel(architecture, metadata.seed, preprocessor, tensors, calibration=calibration)
+    made.tensors = tensors
+    return made
+
+
+def model_without_arrays(text: str) -> SavedModel:
+    """The network that the metadata of a file describe, without its arrays; ValueError."""
+    metadata = validate(_Metadata, parse_json(text))
+    if metadata.format != FORMAT:
+        raise ModelFileError(
+            f"its metadata have format {shown(metadata.format)}, this version reads {FORMAT}; "
+            "install the version of piecewise that wrote it"
+        )
+    architecture = Architecture(metadata.layers, metadata.input, metadata.classes)
+    preprocessor = preprocessor_from_json(metadata.preprocessor, architecture.input)
+    calibration = Calibration.from_json(metadata.calibration)
+    return SavedModel(architecture, metadata.seed, preprocessor, {}, calibration=calibration)
