@@ -146,7 +146,7 @@ def test_other_file_as_checkpoint_is_refused(folder: Folder, kept: bytes) -> Non
     cut_short = "not a complete safetensors file; it may be truncated or of another format"
     other = safetensors_bytes({"a": np.ones(2, np.float32)})
     assert folder.refusal(b"") == cut_short
-    assert folder.refusal(b"a text, not a state") == cut_short
+    assert folder.refusal(b"a text, not a state") == "it is a text, wanted a checkpoint"
     assert folder.refusal(other) == "not a checkpoint"
     assert folder.refusal(struct.pack("<Q", 2**40) + bytes(99)) == cut_short
     head = struct.pack("<Q", safetensors_file.MAX_HEADER_BYTES + 1)
