@@ -9,7 +9,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo tour test test-long test-toolkits test-arm coverage programs fuzz bench check lint types \
+.PHONY: help demo app tour test test-long test-toolkits test-arm coverage programs fuzz bench check lint types \
         check-page build format lock notebook picture clean
 
 help:  ## what there is to make
@@ -18,6 +18,9 @@ help:  ## what there is to make
 
 demo: $(VENV)/run  ## teach a ConvNet X from O, and try it on ten thousand unseen ones
 	@$(BIN)/piecewise demo
+
+app: $(VENV)/run  ## open the app in the browser
+	@$(BIN)/piecewise app
 
 tour: $(VENV)/run  ## walk through the deck in the terminal
 	@$(BIN)/piecewise tour

@@ -170,8 +170,9 @@ def _command(name: str, command: click.Command) -> str:
         if record and isinstance(parameter, click.Option):
             option, meaning = (" ".join(text.split()).replace("|", "\\|") for text in record)
             lines.append(f"| {PANELS[_panel(parameter)]} | `{option}` | {meaning} |")
-    lines += ["", "Keys of `--json`:", ""]
-    lines += [f"- `{key}`: {meaning}" for key, meaning in JSON_KEYS[name].items()]
+    if JSON_KEYS[name]:
+        lines += ["", "Keys of `--json`:", ""]
+        lines += [f"- `{key}`: {meaning}" for key, meaning in JSON_KEYS[name].items()]
     return "\n".join([*lines, ""])
 
 

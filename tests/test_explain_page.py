@@ -264,5 +264,5 @@ def test_explanation_is_computed_once(
 def test_explain_label_not_a_class_is_refused(label: Any) -> None:
     xo = pw.make_xo(1, 9, seed=0)
     net = pw.Network("conv 2 3, relu, full", (1, 9, 9), ["X", "O"])
-    with pytest.raises(pw.LimitError, match=r"label: got .*, wanted a whole number from 0 to 1"):
+    with pytest.raises(pw.LimitError, match=r"label: got .*, wanted a class number from 0 to 1"):
         pw.explain(net, xo.inputs[0], label=label)

@@ -60,6 +60,7 @@ JSON_KEYS: dict[str, dict[str, str]] = {
         "gradient_check": "the largest difference of the gradients by backpropagation and nudging",
         "descent": "for some numbers of steps: the error by backpropagation and by nudging",
     },
+    "app": {},
     "inspect": {
         "modality": "pictures, sounds or texts",
         "preprocessing": "a description of how files become inputs",

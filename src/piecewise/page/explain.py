@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..core.array_types import Float32
 from ..insight.explanation import Explanation, explain
 from ..insight.reason import located_layer
 from ..insight.robustness.curves import Break, Curve
@@ -75,6 +76,29 @@ def explanation_page(explanation: Explanation, top_patches: Sequence[dict[str, A
 
 def _page_data(explanation: Explanation, top_patches: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """All data of the page as plain values."""
+    plain, arrays = answer_data(explanation)
+    arrays |= {f"attribution {one.method}": one.values for one in explanation.attributions}
+    data = {
+        **plain,
+        "reason": explanation.reason and explanation.reason.to_json(),
+        "facts": explanation.facts,
+        "image": _image(explanation),
+        "sound": sound_url(explanation.original),
+        "attributions": [
+            {"method": one.method, "label": one.label, "description": one.description}
+            for one in explanation.attributions
+        ],
+        "robustness": [_curve(one) for one in explanation.curves],
+        "top_patches": list(top_patches),
+    }
+    without = page("", START, {**data, "arrays": pack_arrays({}, 0).to_json()})
+    max_length = MAX_BYTES - _RESERVED_BYTES - len(without.encode())
+    return {**data, "arrays": pack_arrays(arrays, max_length).to_json()}
+
+
+def answer_data(explanation: Explanation) -> tuple[dict[str, Any], dict[str, Float32]]:
+    """What a page shows of an answer as soon as it is there, as plain values, and its arrays by
+    name: the layers with their numbers and the votes, without what takes long to compute."""
     net, order = explanation.net, explanation.order
     shown = order[:CLASSES_SHOWN]
     if explanation.label not in shown:
@@ -85,7 +109,6 @@ def _page_data(explanation: Explanation, top_patches: Sequence[dict[str, Any]]) 
     arrays = {
         **arrays_of(net, explanation.walk),
         **{f"votes {label}": gradient for label, gradient in gradients.items()},
-        **{f"attribution {one.method}": one.values for one in explanation.attributions},
     }
     data = {
         "schema": 1,
@@ -99,27 +122,15 @@ def _page_data(explanation: Explanation, top_patches: Sequence[dict[str, Any]]) 
         "logits": {index: explanation.logits[index].item() for index in {*named, *shown}},
         "probabilities": {index: explanation.probabilities[index].item() for index in named},
         "warning": explanation.warning,
-        "reason": explanation.reason and explanation.reason.to_json(),
         "passages": explanation.passages,
         "text": _text(explanation),
         "channels": list(CHANNELS) if is_color else [],
-        "image": _image(explanation),
-        "sound": sound_url(explanation.original),
         "layers": layers_of(net, explanation.walk),
         "votes": votes,
         "map_votes": _rounded(explanation.map_votes),
         "axes": explanation.coordinates.to_json(),
-        "facts": explanation.facts,
-        "attributions": [
-            {"method": one.method, "label": one.label, "description": one.description}
-            for one in explanation.attributions
-        ],
-        "robustness": [_curve(one) for one in explanation.curves],
-        "top_patches": list(top_patches),
     }
-    without = page("", START, {**data, "arrays": pack_arrays({}, 0).to_json()})
-    max_length = MAX_BYTES - _RESERVED_BYTES - len(without.encode())
-    return {**data, "arrays": pack_arrays(arrays, max_length).to_json()}
+    return data, arrays
 
 
 def _named(net: Network, order: list[int]) -> list[int]:

@@ -1,0 +1,119 @@
+"""Answers of the net that was taught: what it says to an input, and every number behind it."""
+
+from __future__ import annotations
+
+import json
+from collections import OrderedDict
+from threading import Lock
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..core.array_types import Array
+from ..core.errors import DataError, LimitError, shown
+from ..insight.explanation import Explanation, explain
+from ..network import Network
+from ..page.explain import answer_data
+from .project import Project
+from .strokes import checked_drawing, draw
+
+MAX_WALKS = 16
+"""Answers that stay open for questions about their numbers."""
+MAX_TEXT = 100_000
+"""Characters of a text."""
+
+
+class Question(NamedTuple):
+    """What the net is asked about: a sample of the project, strokes, or a text."""
+
+    sample: str | None = None
+    strokes: Any = None
+    width: Any = None
+    text: str | None = None
+
+    @classmethod
+    def of(cls, values: object) -> Question:
+        """From the JSON of a request; DataError."""
+        if not isinstance(values, dict) or not set(values) <= set(cls._fields):
+            raise DataError(f"question: got {shown(values)}, wanted sample, strokes or text")
+        asked = [name for name in ("sample", "strokes", "text") if values.get(name) is not None]
+        if len(asked) != 1:
+            raise DataError("question: wanted one of sample, strokes and text")
+        text = values.get("text")
+        if text is not None and (not isinstance(text, str) or len(text) > MAX_TEXT):
+            raise DataError(f"text: wanted one of at most {MAX_TEXT:,} characters")
+        return cls(**values)
+
+
+class Answers:
+    """Answers questions with a net, and keeps the last answers open."""
+
+    def __init__(self, project: Project) -> None:
+        self._project = project
+        self._lock = Lock()
+        self._walks: OrderedDict[int, Explanation] = OrderedDict()
+        self._last = 0
+
+    def answer(self, net: Network, question: Question, known: object = None) -> bytes:
+        """The answer to a question: the length of a JSON head as 4 bytes, little-endian, the head,
+        and the arrays that it names as float32 numbers. Without the parameters, if the page knows
+        those of this SHA-256 already. DataError."""
+        original = self._original(net, question)
+        example = net.preprocess(original)[0]
+        explanation = explain(net, example, name=question.sample or "", original=original)
+        number = self._keep(explanation)
+        head, arrays = answer_data(explanation)
+        digest = net.parameters_sha256
+        if known == digest and not net.architecture.reads_texts:
+            arrays = {name: one for name, one in arrays.items() if name not in net.parameters}
+        shapes = {name: list(array.shape) for name, array in arrays.items()}
+        packed = {"shapes": shapes, "bits": 24, "left_out": [], "text": ""}
+        head |= {"walk": number, "parameters_sha256": digest, "arrays": packed}
+        text = json.dumps(head, ensure_ascii=False).encode()
+        text += b" " * (-len(text) % 4)  # so that the numbers are aligned
+        numbers = [np.ascontiguousarray(array, "<f4").tobytes() for array in arrays.values()]
+        return b"".join([len(text).to_bytes(4, "little"), text, *numbers])
+
+    def why(self, walk: object, position: object) -> dict[str, Any]:
+        """How a number of an answer that is open was computed, with the sum so far after every
+        term; DataError, LimitError."""
+        explanation = self.explanation(walk)
+        if not isinstance(position, list) or len(position) != 4:
+            raise DataError(f"position: got {shown(position)}, wanted layer, map, row, column")
+        layer, *at = position
+        if not isinstance(layer, str) or not all(type(one) is int for one in at):
+            raise DataError(f"position: got {shown(position)}, wanted layer, map, row, column")
+        why = explanation.walk.why(layer, *at)
+        plain: dict[str, Any] = why.to_json()
+        plain["python"] = f'walk.why("{layer}", {at[0]}, {at[1]}, {at[2]})'
+        return plain
+
+    def explanation(self, walk: object) -> Explanation:
+        """The answer of this number; DataError if it is not open any more."""
+        with self._lock:
+            found = self._walks.get(walk) if type(walk) is int else None
+        if found is None:
+            raise DataError(f"walk: {shown(walk)} is not open; ask again")
+        return found
+
+    def _keep(self, explanation: Explanation) -> int:
+        with self._lock:
+            self._last += 1
+            self._walks[self._last] = explanation
+            while len(self._walks) > MAX_WALKS:
+                self._walks.popitem(last=False)
+            return self._last
+
+    def _original(self, net: Network, question: Question) -> Any:
+        """The decoded input of a question."""
+        modality = net.preprocessor.modality
+        if question.sample is not None:
+            return net.preprocessor.read(self._project.path(question.sample))
+        if question.text is not None:
+            if modality != "texts":
+                raise LimitError(f"text: this net reads {modality}")
+            return question.text
+        if modality != "pictures":
+            raise LimitError(f"strokes: this net reads {modality}")
+        picture: Array = draw(checked_drawing(question.strokes, question.width))
+        return picture[:, :, None]

@@ -1,0 +1,72 @@
+"""Runs the app: a server on this machine for one project."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import uvicorn
+
+from ..core.errors import DataError
+from .actions import Actions
+from .news import News
+from .project import Project
+from .security import Gate
+from .server import create_app
+from .teaching import Teacher
+
+FIRST_PORT, PORTS = 8421, 20
+"""The port that is tried first, and how many are tried."""
+
+
+def serve(folder: Path, port: int | None, opened: Callable[[str], None]) -> None:
+    """Serve a project until the process is interrupted; ``opened`` gets the link when the server
+    listens. DataError if the folder or the port cannot be used."""
+    listener = _listen(port)
+    try:
+        project = Project(folder)
+    except DataError:
+        listener.close()
+        raise
+    news = News()
+    teacher = Teacher(project, news.publish)
+    gate = Gate(folder, listener.getsockname()[1])
+    app = create_app(Actions(project, teacher, news), gate, news)
+    config = uvicorn.Config(app, log_level="warning", access_log=False, lifespan="on", ws="none",
+                            server_header=False, timeout_graceful_shutdown=1)  # fmt: skip
+    if any(one.train for one in project.classes()) and teacher.net is None:
+        teacher.changed()
+    server = _Server(config, lambda: opened(gate.link))
+    server.run(sockets=[listener])
+
+
+class _Server(uvicorn.Server):
+    """A server that says when it listens."""
+
+    def __init__(self, config: uvicorn.Config, started: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._started = started
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._started()
+
+
+def _listen(port: int | None) -> socket.socket:
+    """A socket on this machine, at the given port or the first that is free."""
+    ports = [port] if port is not None else list(range(FIRST_PORT, FIRST_PORT + PORTS))
+    for one in ports:
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(("127.0.0.1", one))
+        except OSError:
+            listener.close()
+            continue
+        return listener
+    wanted = (
+        f"the port {port} is" if port is not None else f"the ports {ports[0]} to {ports[-1]} are"
+    )
+    raise DataError(f"{wanted} taken; choose another one with --port")

@@ -1,0 +1,52 @@
+"""`piecewise app`."""
+
+from __future__ import annotations
+
+import webbrowser
+from importlib.util import find_spec
+from pathlib import Path
+
+import rich_click as click
+
+from ..core.constraints import Integer
+from ..core.errors import DataError
+from .options import DATA, OUTPUT, constrained_option, option
+from .output import messages, print_message
+
+_DEFAULT = "piecewise-project"
+
+
+@click.command(name="app")
+@click.argument("folder", metavar="[FOLDER]", required=False)
+@constrained_option(
+    "--port",
+    constraint=Integer(1_024, 65_535),
+    metavar="N",
+    panel=DATA,
+    unset="the first free one from 8421 on",
+    help="The port of the server, on this machine only ({range}).",
+)
+@option("--no-browser", is_flag=True, panel=OUTPUT, help="Print the link without opening it.")
+def command(folder: str | None, port: int | None, no_browser: bool) -> None:
+    """Open the app in the browser: draw or collect samples, and look inside the net they teach.
+
+    FOLDER is the folder of a project, which is what `piecewise train` takes: train/CLASS/FILE. A
+    new one is made if it is missing; without FOLDER it is piecewise-project in the current folder.
+    Everything is saved there at once. The server answers this machine only, until Ctrl-C.
+    """
+    if find_spec("starlette") is None or find_spec("uvicorn") is None:
+        raise DataError("the app needs two more packages: pip install 'piecewise-convnet[app]'")
+    from ..app.run import serve  # noqa: PLC0415 - the help needs no server
+
+    path = Path(folder or _DEFAULT)
+    if path.exists() and not path.is_dir():
+        raise DataError(f"{path}: a file, wanted the folder of a project")
+    console = messages()
+
+    def opened(link: str) -> None:
+        print_message(console, f"the app is open at {link}")
+        print_message(console, f"the project is {path}; Ctrl-C ends the app")
+        if not no_browser:
+            webbrowser.open(link)
+
+    serve(path, port, opened)
