@@ -85,7 +85,7 @@ def _evaluate(chromium: str, page: Path, items: list[dict[str, Any]]) -> list[An
         try:
             opened = browser.new_page()
             opened.goto(page.absolute().as_uri())
-            opened.wait_for_function("globalThis.piecewise")
+            opened.wait_for_selector("html[data-ready]")
             answers: list[Any] = opened.evaluate(_script("html_answers.js.txt"), items)
         finally:
             browser.close()

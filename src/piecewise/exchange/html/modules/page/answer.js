@@ -4,6 +4,7 @@ import { byId, element, percent } from "./elements.js";
 import { preparedInput } from "./prepared.js";
 
 const SHOWN = 10; // classes
+const SHORT = 12; // characters of a name that fits beside its bar on a phone
 
 /** @type {{ answer: Answer, text: string } | null} */
 let last = null;
@@ -66,14 +67,18 @@ export function bestOf(probabilities) {
 /** @param {number[]} probabilities */
 function bars(probabilities) {
   const order = [...probabilities.keys()].sort((a, b) => probabilities[b] - probabilities[a]);
-  const rows = order.slice(0, SHOWN).map((index, place) => {
+  const shown = order.slice(0, SHOWN);
+  const longest = Math.max(...shown.map((index) => nameOf(index).length));
+  const rows = shown.map((index, place) => {
     const filled = element("span", { class: "filled" });
     filled.style.width = `${100 * probabilities[index]}%`;
+    const name = element("th", { scope: "row", dir: "auto", text: nameOf(index) });
+    name.style.width = longest > SHORT ? "38%" : `${longest + 3}ch`;
     return element(
       "tr",
       { class: place ? null : "first" },
-      element("th", { scope: "row", dir: "auto", text: nameOf(index) }),
-      element("td", { class: "track-cell" }, element("div", { class: "track" }, filled)),
+      name,
+      element("td", {}, element("div", { class: "track" }, filled)),
       element("td", { class: "number", text: percent(probabilities[index]) }),
     );
   });
@@ -104,8 +109,8 @@ export function thresholdChoice() {
     element("option", {
       value: probability,
       text:
-        `${percent(probability)} or more: ` +
-        `${percent(accuracy)} right of the ${percent(coverage)} answered`,
+        `from ${percent(probability)} on: ` +
+        `${percent(coverage)} answered, ${percent(accuracy)} of them right`,
     }),
   );
   const select = element(
@@ -119,10 +124,7 @@ export function thresholdChoice() {
     element("option", { value: 0, text: "always" }),
     ...options,
   );
-  byId("choice").append(
-    element("label", { for: "threshold", text: "Answer if the probability is" }),
-    select,
-  );
+  byId("choice").append(element("label", { for: "threshold", text: "Give an answer" }), select);
 }
 
 /** The smallest probability of an answer that is not "don't know". */

@@ -32,7 +32,7 @@ export function createFileInput() {
     "div",
     { class: "zone" },
     element("button", { type: "button", text: `Choose ${noun}s`, onclick: () => input.click() }),
-    element("span", { class: "quiet", text: ` or drop ${noun}s on this page` }),
+    element("span", { class: "quiet", text: `or drop them on this page` }),
     input,
   );
   acceptDrops(zone);
@@ -88,7 +88,7 @@ export async function classifyFiles(files) {
 /** @param {Row[]} rows */
 function fileTable(rows) {
   const head = ["File", "Class", "Probability"].map((text) =>
-    element("th", { scope: "col", text }),
+    element("th", { scope: "col", class: text === "Probability" ? "number" : null, text }),
   );
   const least = threshold();
   const body = rows.map(({ name, answer, problem }) => {

@@ -24,7 +24,7 @@ export function preparedInput({ inputs }, text) {
   }
   canvas.getContext("2d")?.putImageData(image, 0, 0);
   canvas.style.aspectRatio = `${width} / ${height}`;
-  return figure(canvas, `What the net reads: ${height} x ${width}`);
+  return figure(canvas, `What the net reads: ${width} x ${height}`);
 }
 
 /** @param {string} text */
@@ -39,7 +39,7 @@ function tokensOf(text) {
     }),
   );
   return figure(
-    element("ul", { class: "tokens" }, ...tokens),
+    element("ul", { class: "tokens", tabindex: 0, "aria-label": "tokens" }, ...tokens),
     `What the net reads: ${unit} that it has learned${unit === "n-grams" ? "" : ", and ? for others"}`,
   );
 }
