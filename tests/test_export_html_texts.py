@@ -91,6 +91,15 @@ def test_every_kind_of_character_becomes_the_same_letter(browser: Browser, tmp_p
     check_texts(browser, tmp_path, "letters", ["a".join(piece) for piece in pieces])
 
 
+def test_marks_that_not_every_python_knows_are_not_reordered(
+    browser: Browser, tmp_path: Path
+) -> None:
+    """The browser puts the lower mark first, because it knows the upper one of Unicode 15."""
+    text = "a\U0001e08f\u0316b c\u0316\u0301d"
+    check_texts(browser, tmp_path, "letters", [text])
+    assert tokenize(text, "letters")[1] == "\U0001e08f"
+
+
 @pytest.mark.parametrize(("name", "units"), [
     ("sms-spam.csv", "words"), ("sms-spam.csv", "n-grams"), ("trec.csv", "letters"),
 ], ids=str)  # fmt: skip
