@@ -115,6 +115,18 @@ def test_graph_gives_the_bytes_of_the_preprocessor_for_random_sizes(seed: int) -
     assert_same_bytes(preprocessor, sizes)
 
 
+def test_median_between_two_levels_is_rounded_as_numpy_does() -> None:
+    """Half of the paper is one level lighter, so faint ink is in the box or not by half a level."""
+    drawn = np.full((40, 40, 1), 250, np.uint8)
+    drawn[:, 20:] = 251
+    drawn[15:25, 15:25] = 255 - 101
+    drawn[20, 34] = 255 - 37
+    for background in ("dark", "light"):
+        preprocessor = ImagePreprocessor((1, 20, 24), background=background)
+        (got,) = session(preprocessor).run(None, {"pixels": drawn[None]})
+        np.testing.assert_array_equal(got[0], preprocessor.transform(drawn))
+
+
 def test_graphs_of_different_preprocessors_differ() -> None:
     pixels = photo(np.random.default_rng(0), 50, 33, 3)[None]
     found = {
