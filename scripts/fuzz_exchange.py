@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import io
+import json
+import struct
+import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -75,3 +81,85 @@ def prototxt_seeds() -> list[bytes]:
         ("input: 'data' # old\ninput_dim: [1, 1, 0x7, 6]\nlayer {name: \"conv1\"" + rest).encode(),
         (start.replace("Input", "DummyData") + 'layer { name: "conv1"' + rest).encode(),
     ]
+
+
+def keras_seeds() -> list[bytes]:
+    """`.keras` files of pictures and texts, with what piecewise says about them, and without."""
+    texts = Network("embed 3, conv 2 1x2, relu, pool all, full", (1, 9, 6), 2).saved_model()
+    made = []
+    for model in [*models(), texts]:
+        content = exporter("tensorflow").files(model)["net.keras"]
+        made.append(content)
+        if model is not texts:
+            made += [without_metadata(content, method) for method in (0, zipfile.ZIP_DEFLATED)]
+    return made
+
+
+def without_metadata(content: bytes, method: int) -> bytes:
+    buffer = io.BytesIO()
+    with (
+        zipfile.ZipFile(io.BytesIO(content)) as archive,
+        zipfile.ZipFile(buffer, "w", method) as other,
+    ):
+        for name in archive.namelist():
+            part = b"{}" if name == "metadata.json" else archive.read(name)
+            other.writestr(zipfile.ZipInfo(name), part, method)
+    return buffer.getvalue()
+
+
+def read_keras(path: Path) -> None:
+    """Import a `.keras` file. Half of them get right checksums, or nothing behind these would ever
+    be reached."""
+    content = path.read_bytes()
+    if zlib.crc32(content) & 1:
+        path.write_bytes(zip_mended(content))
+    read_import(path)
+
+
+def zip_mended(content: bytes) -> bytes:
+    """A zip with the checksums that its stored files should have."""
+    made, at = bytearray(content), content.find(b"PK\1\2")
+    while at >= 0 and at + 46 <= len(made):
+        (size,), (header,) = (struct.unpack_from("<I", made, at + offset) for offset in (20, 42))
+        if header + 30 <= len(made) and made[at + 10 : at + 12] == b"\0\0":
+            name, extra = struct.unpack_from("<HH", made, header + 26)
+            start = header + 30 + name + extra
+            checksum = zlib.crc32(made[start : start + size]).to_bytes(4, "little")
+            made[at + 16 : at + 20] = made[header + 14 : header + 18] = checksum
+        at = content.find(b"PK\1\2", at + 4)
+    return bytes(made)
+
+
+def h5_seeds() -> list[bytes]:
+    """`.h5` files of piecewise and, in several versions of the format, of h5py."""
+    made = []
+    for model in models():
+        if exporter("dl4j").refusal(model) is None:
+            content = exporter("dl4j").files(model)["net.h5"]
+            made += [content, content.replace(b"piecewise\0", b"otherwise\0")]
+    try:
+        import h5py  # noqa: PLC0415 - who changes other files needs it not
+    except ImportError:
+        return made
+    array = np.linspace(-1, 1, 12, dtype="<f4").reshape(4, 3)
+    layer = {"name": "d", "units": 3, "batch_input_shape": [None, 4], "activation": "softmax"}
+    config = {"class_name": "Sequential",
+              "config": [{"class_name": "Dense", "config": layer}]}  # fmt: skip
+    ways: list[tuple[Any, dict[str, Any]]] = [
+        ("earliest", {}), ("latest", {}), ("v108", {}),
+        ("earliest", {"chunks": (2, 2)}),
+        ("earliest", {"chunks": (3, 3), "compression": "gzip", "shuffle": True}),
+        ("earliest", {"dtype": ">f8"}), ("earliest", {"dtype": "<f2"}),
+    ]  # fmt: skip
+    for version, how in ways:
+        buffer = io.BytesIO()
+        with h5py.File(buffer, "w", libver=version) as file:
+            file.attrs["model_config"] = json.dumps(config)
+            group = file.create_group("model_weights")
+            group.attrs["layer_names"] = [b"d"]
+            inner = group.create_group("d")
+            inner.attrs["weight_names"] = np.array([b"d/kernel:0", b"d/bias:0"])
+            inner.create_dataset("d/kernel:0", data=array, **how)
+            inner["d/bias:0"] = array[0]
+        made.append(buffer.getvalue())
+    return made

@@ -20,7 +20,16 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from fuzz_exchange import exported, onnx_seeds, prototxt_seeds, read_import, read_prototxt
+from fuzz_exchange import (
+    exported,
+    h5_seeds,
+    keras_seeds,
+    onnx_seeds,
+    prototxt_seeds,
+    read_import,
+    read_keras,
+    read_prototxt,
+)
 from piecewise.data.audio.decoding import read_sound
 from piecewise.data.audio.preprocessor import AudioPreprocessor
 from piecewise.data.dataset import read_data
@@ -392,4 +401,6 @@ READERS: dict[str, Reader] = {
     "onnx": (as_file(".onnx", read_import), onnx_seeds),
     "prototxt": (as_file(".prototxt", read_prototxt), prototxt_seeds),
     "t7": (as_file(".t7", read_import), exported("torch", "net.t7")),
+    "keras": (as_file(".keras", read_keras), keras_seeds),
+    "h5": (as_file(".h5", read_import), h5_seeds),
 }

@@ -63,7 +63,7 @@ def _part(data: memoryview, info: zipfile.ZipInfo, most: int) -> memoryview:
     if info.file_size > min(most, max(1 << 20, _MAX_RATIO * info.compress_size)):
         raise ModelFileError(f"its {name} has {info.file_size:,} bytes, wanted at most {most:,}")
     start = info.header_offset + _HEADER.size
-    if start > len(data):
+    if info.header_offset < 0 or start > len(data):
         raise ModelFileError("not a whole .keras file; was it cut short?")
     signature, length, extra = _HEADER.unpack_from(data, info.header_offset)
     start += length + extra
