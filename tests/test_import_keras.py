@@ -259,6 +259,7 @@ def infinite_weight(layers: LayerList) -> None:
         (one("MaxPooling2D", pool_size="2"), "its pool_size is '2'"),
         (one("BatchNormalization", axis=1), "its axis is 1, wanted the last one"),
         (one("BatchNormalization"), "the file has 0 arrays of it, wanted 4"),
+        (one("MaxPooling2D", border_mode="same"), "its settings are those of Keras 1"),
         (one("Embedding", input_dim=5, mask_zero=True), "its mask leaves out zeros"),
         (one("Reshape", target_shape=[5, 6, 2]), "it makes maps of other sides"),
         (one("Reshape", target_shape=[-1, -1]), "its target_shape is"),

@@ -14,6 +14,8 @@ from .model_path import FileLayer
 from .settings import Settings
 from .walker import NO_PADS, KerasWalker
 
+_KERAS_1 = ("border_mode", "subsample", "subsample_length", "dim_ordering", "nb_filter", "mode")
+"""Settings of the first version, whose defaults are others."""
 _Operator = Callable[[KerasWalker, FileLayer], None]
 
 
@@ -21,6 +23,8 @@ def add_layer(walker: KerasWalker, layer: FileLayer) -> None:
     """Add a layer and its activation; ModelFileError, with its name, if that is not possible."""
     if layer.is_custom or layer.kind not in OPERATORS:
         raise layer.settings.refused(_why_not(layer))
+    if any(layer.settings.get(key) is not None for key in _KERAS_1):
+        raise layer.settings.refused("its settings are those of Keras 1; save it with Keras 2")
     axis = _axis_of_cells(walker, layer)
     if axis is None:
         walker.edges.flush(walker.chain)
@@ -334,7 +338,6 @@ _NOTHING: dict[str, _Operator] = dict.fromkeys(
 _PADDED: dict[str, _Operator] = {
     "Conv2D": _convolution,
     "Conv1D": _convolution,
-    "Convolution2D": _convolution,
     "DepthwiseConv2D": _depthwise,
     "DepthwiseConv1D": _depthwise,
     "SeparableConv2D": _separable,
