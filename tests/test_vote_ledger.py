@@ -137,3 +137,21 @@ def test_ledger_unknown_class_or_layer_raises(
     with pytest.raises(LimitError) as caught:
         walk.ledger(*arguments)
     assert words in str(caught.value)
+
+
+@pytest.mark.parametrize("kinds", [PICTURES, TEXTS], ids=["pictures", "texts"])
+@pytest.mark.parametrize("seed", range(6))
+def test_vote_arrays_are_the_votes_of_the_ledger(kinds: tuple[str, ...], seed: int) -> None:
+    random = Random(f"arrays {seed} {kinds}")
+    shape = random_input(random, kinds)
+    net = drawn_net(random_layers(random, shape, 3, kinds), shape, 3, seed)
+    walk = net.walk(some_input(net, seed))
+    sources = [name for name, stack in walk.items() if stack.ndim == 3][:-1]
+    for source in [None, *sources]:
+        for label in range(3):
+            ledger, arrays = walk.ledger(label, source), walk.vote_arrays(label, source)
+            assert arrays.weights.shape == arrays.values.shape == ledger.shape
+            assert arrays.weights.ravel().tolist() == [vote.weight for vote in ledger.votes]
+            assert arrays.values.ravel().tolist() == [vote.value for vote in ledger.votes]
+            assert arrays.bias == ledger.bias
+            assert arrays.by_map().tolist() == ledger.by_map().tolist()

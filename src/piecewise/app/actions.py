@@ -59,6 +59,8 @@ class Actions:
             ("POST", "/api/attempts/{number}/use"): self.use_attempt,
             ("POST", "/api/answer"): self.answer,
             ("POST", "/api/why"): self.why,
+            ("POST", "/api/votes"): self.votes,
+            ("POST", "/api/mattered"): self.mattered,
         }
 
     # The project.
@@ -248,8 +250,16 @@ class Actions:
         net = self._teacher.net
         if net is None:
             raise DataError("answer: no net is taught yet")
-        known = values.pop("known", None)
-        return self._answers.answer(net, Question.of(values), known)
+        known, detail = values.pop("known", None), values.pop("detail", True) is not False
+        return self._answers.answer(net, Question.of(values), known, detail=detail)
+
+    def votes(self, values: Values) -> bytes:
+        """The votes of an open answer."""
+        return self._answers.votes(values.get("walk"))
+
+    def mattered(self, values: Values) -> bytes:
+        """The reason, the saliency maps and the robustness curves of an open answer."""
+        return self._answers.mattered(values.get("walk"))
 
     def why(self, values: Values) -> Values:
         """How a number of an open answer was computed."""

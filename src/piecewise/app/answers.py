@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 from collections import OrderedDict
+from collections.abc import Mapping
 from threading import Lock
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..core.array_types import Array
+from ..core.array_types import Array, Float32
 from ..core.errors import DataError, LimitError, shown
 from ..insight.explanation import Explanation, explain
 from ..network import Network
-from ..page.explain import answer_data
+from ..page.explain import answer_data, reasons_data, votes_data
 from .project import Project
 from .strokes import checked_drawing, draw
 
@@ -45,6 +46,17 @@ class Question(NamedTuple):
         return cls(**values)
 
 
+def packed(head: dict[str, Any], arrays: Mapping[str, Float32]) -> bytes:
+    """The length of a JSON head as 4 bytes, little-endian; the head; and the arrays that it names,
+    as float32 numbers."""
+    shapes = {name: list(array.shape) for name, array in arrays.items()}
+    head = {**head, "arrays": {"shapes": shapes, "bits": 24, "left_out": [], "text": ""}}
+    text = json.dumps(head, ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 4)  # so that the numbers are aligned
+    numbers = [np.ascontiguousarray(array, "<f4").tobytes() for array in arrays.values()]
+    return b"".join([len(text).to_bytes(4, "little"), text, *numbers])
+
+
 class Answers:
     """Answers questions with a net, and keeps the last answers open."""
 
@@ -52,27 +64,33 @@ class Answers:
         self._project = project
         self._lock = Lock()
         self._walks: OrderedDict[int, Explanation] = OrderedDict()
+        self._hashed: tuple[Network, str] | None = None
         self._last = 0
 
-    def answer(self, net: Network, question: Question, known: object = None) -> bytes:
-        """The answer to a question: the length of a JSON head as 4 bytes, little-endian, the head,
-        and the arrays that it names as float32 numbers. Without the parameters, if the page knows
-        those of this SHA-256 already. DataError."""
+    def answer(
+        self, net: Network, question: Question, known: object = None, *, detail: bool = True
+    ) -> bytes:
+        """The answer to a question, as `packed`. Without the parameters, if the page knows those of
+        this SHA-256 already; without the votes if ``detail`` is false. DataError."""
         original = self._original(net, question)
         example = net.preprocess(original)[0]
         explanation = explain(net, example, name=question.sample or "", original=original)
         number = self._keep(explanation)
-        head, arrays = answer_data(explanation)
-        digest = net.parameters_sha256
+        head, arrays = answer_data(explanation, votes=detail)
+        digest = self._digest(net)
         if known == digest and not net.architecture.reads_texts:
-            arrays = {name: one for name, one in arrays.items() if name not in net.parameters}
-        shapes = {name: list(array.shape) for name, array in arrays.items()}
-        packed = {"shapes": shapes, "bits": 24, "left_out": [], "text": ""}
-        head |= {"walk": number, "parameters_sha256": digest, "arrays": packed}
-        text = json.dumps(head, ensure_ascii=False).encode()
-        text += b" " * (-len(text) % 4)  # so that the numbers are aligned
-        numbers = [np.ascontiguousarray(array, "<f4").tobytes() for array in arrays.values()]
-        return b"".join([len(text).to_bytes(4, "little"), text, *numbers])
+            names = set(net.parameters)
+            arrays = {name: one for name, one in arrays.items() if name not in names}
+        return packed({**head, "walk": number, "parameters_sha256": digest}, arrays)
+
+    def votes(self, walk: object) -> bytes:
+        """The votes of an answer that is open, as `packed`; DataError."""
+        return packed(*votes_data(self.explanation(walk)))
+
+    def mattered(self, walk: object) -> bytes:
+        """What takes long to compute about an answer that is open, as `packed`: the reason, the
+        saliency maps and the robustness curves; DataError."""
+        return packed(*reasons_data(self.explanation(walk)))
 
     def why(self, walk: object, position: object) -> dict[str, Any]:
         """How a number of an answer that is open was computed, with the sum so far after every
@@ -95,6 +113,13 @@ class Answers:
         if found is None:
             raise DataError(f"walk: {shown(walk)} is not open; ask again")
         return found
+
+    def _digest(self, net: Network) -> str:
+        """The SHA-256 of the parameters of a net, which no answer changes."""
+        with self._lock:
+            if self._hashed is None or self._hashed[0] is not net:
+                self._hashed = net, net.parameters_sha256
+            return self._hashed[1]
 
     def _keep(self, explanation: Explanation) -> int:
         with self._lock:

@@ -21,7 +21,7 @@ from .attribution.passages import Passage, passages_of
 from .attribution.patches import TopPatches, top_patches
 from .attribution.saliency import Attribution, attributions
 from .net_facts import net_facts
-from .reason import Reason, find_reason, map_votes
+from .reason import Reason, find_reason, map_votes, rival_of
 from .robustness.curves import Curve, example_robustness
 
 FIRST_FEATURES, LAST_FEATURES = 8, 6
@@ -103,8 +103,7 @@ class Explanation:
     def map_votes(self) -> dict[str, list[float]]:
         """The votes for the class of each map of each layer, carried back through the layers, minus
         those for the rival of `reason`."""
-        rival = None if self.reason is None else self.reason.rival
-        return map_votes(self.walk, self.label, rival)
+        return map_votes(self.walk, self.label, rival_of(self.walk, self.label))
 
     @cached_property
     def reason(self) -> Reason | None:

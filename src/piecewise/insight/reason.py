@@ -86,10 +86,9 @@ def find_reason(
     passages: list[Passage] | None,
 ) -> Reason | None:
     """The reason for a class; None if the net has only one. ``attribution``: its occlusion."""
-    order = [int(index) for index in np.argsort(-walk.logits, kind="stable")]
-    if len(order) < 2:
+    rival, predicted = rival_of(walk, label), _order(walk)[0]
+    if rival is None:
         return None
-    rival = order[1] if label == order[0] else order[0]
     if coordinates.kind == "texts":
         votes = _word_votes(net, example, (label, rival), coordinates, passages)
         where = ""
@@ -108,7 +107,7 @@ def find_reason(
         f"{name} ({percent(probabilities[label])})",
         f"{other} ({percent(probabilities[rival])})",
         " and ".join(filter(None, evidence)) or "its biases",
-        is_predicted=label == order[0],
+        is_predicted=label == predicted,
     )
     contrary = f"there is no evidence for {other}"
     if against:
@@ -124,6 +123,17 @@ def _sentence(name: str, rival: str, evidence: str, *, is_predicted: bool) -> st
     if is_predicted:
         return f"It says {name} rather than {rival} mostly because of {evidence}"
     return f"It says {rival}, not {name}, for which it found mostly {evidence}"
+
+
+def rival_of(walk: Walk, label: int) -> int | None:
+    """The class with the next largest logit, or the predicted class if another one is explained;
+    None if there is only one."""
+    return next((one for one in _order(walk) if one != label), None)
+
+
+def _order(walk: Walk) -> list[int]:
+    """The classes with the two largest logits."""
+    return [int(index) for index in np.argsort(-walk.logits, kind="stable")[:2]]
 
 
 def map_votes(walk: Walk, label: int, rival: int | None) -> dict[str, list[float]]:
@@ -199,7 +209,7 @@ class _VoteDifferences:
 def _map_votes(walk: Walk, labels: tuple[int, int]) -> _VoteDifferences:
     """The votes of the maps of the voting layer."""
     layer = walk.voting_layer
-    ours, theirs = (walk.ledger(label, back_to=layer).by_map() for label in labels)
+    ours, theirs = (walk.vote_arrays(label, layer).by_map() for label in labels)
     noun = "channel" if layer == "input" else "map"
     return _VoteDifferences(
         noun, [str(one) for one in range(len(ours))], f" of {layer}", ours - theirs

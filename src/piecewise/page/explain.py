@@ -77,39 +77,30 @@ def explanation_page(explanation: Explanation, top_patches: Sequence[dict[str, A
 def _page_data(explanation: Explanation, top_patches: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """All data of the page as plain values."""
     plain, arrays = answer_data(explanation)
-    arrays |= {f"attribution {one.method}": one.values for one in explanation.attributions}
+    reasons, maps = reasons_data(explanation)
     data = {
         **plain,
-        "reason": explanation.reason and explanation.reason.to_json(),
+        **reasons,
         "facts": explanation.facts,
         "image": _image(explanation),
         "sound": sound_url(explanation.original),
-        "attributions": [
-            {"method": one.method, "label": one.label, "description": one.description}
-            for one in explanation.attributions
-        ],
-        "robustness": [_curve(one) for one in explanation.curves],
         "top_patches": list(top_patches),
     }
+    arrays |= maps
     without = page("", START, {**data, "arrays": pack_arrays({}, 0).to_json()})
     max_length = MAX_BYTES - _RESERVED_BYTES - len(without.encode())
     return {**data, "arrays": pack_arrays(arrays, max_length).to_json()}
 
 
-def answer_data(explanation: Explanation) -> tuple[dict[str, Any], dict[str, Float32]]:
+def answer_data(
+    explanation: Explanation, *, votes: bool = True
+) -> tuple[dict[str, Any], dict[str, Float32]]:
     """What a page shows of an answer as soon as it is there, as plain values, and its arrays by
-    name: the layers with their numbers and the votes, without what takes long to compute."""
+    name: the layers with their numbers, and the votes, without what takes long to compute.
+    ``votes`` false leaves out the votes, too: see `votes_data`."""
     net, order = explanation.net, explanation.order
-    shown = order[:CLASSES_SHOWN]
-    if explanation.label not in shown:
-        shown = [*order[: CLASSES_SHOWN - 1], explanation.label]
-    named = _named(net, order)
-    gradients, votes = _votes(explanation, shown)
+    named, shown = _named(net, order), _shown(explanation)
     is_color = explanation.example.ndim == 3 and len(explanation.example) == len(CHANNELS)
-    arrays = {
-        **arrays_of(net, explanation.walk),
-        **{f"votes {label}": gradient for label, gradient in gradients.items()},
-    }
     data = {
         "schema": 1,
         "name": explanation.name[:MAX_TITLE],
@@ -126,11 +117,46 @@ def answer_data(explanation: Explanation) -> tuple[dict[str, Any], dict[str, Flo
         "text": _text(explanation),
         "channels": list(CHANNELS) if is_color else [],
         "layers": layers_of(net, explanation.walk),
-        "votes": votes,
-        "map_votes": _rounded(explanation.map_votes),
         "axes": explanation.coordinates.to_json(),
     }
-    return data, arrays
+    plain, arrays = votes_data(explanation) if votes else ({}, {})
+    return {**data, **plain}, {**arrays_of(net, explanation.walk), **arrays}
+
+
+def votes_data(explanation: Explanation) -> tuple[dict[str, Any], dict[str, Float32]]:
+    """The votes of an answer, as plain values, and their arrays by name: the weights (gradients) by
+    which the values of the voting layer are multiplied, for each class that is shown."""
+    layer, walk, shown = explanation.voting_layer, explanation.walk, _shown(explanation)
+    votes = {label: walk.vote_arrays(label, layer) for label in shown}
+    located = located_layer(explanation.net.architecture, layer)
+    biases = {label: one.bias for label, one in votes.items()}
+    data = {
+        "votes": {"layer": layer, "located": located, "labels": shown, "biases": biases},
+        "map_votes": _rounded(explanation.map_votes),
+    }
+    return data, {f"votes {label}": one.weights for label, one in votes.items()}
+
+
+def reasons_data(explanation: Explanation) -> tuple[dict[str, Any], dict[str, Float32]]:
+    """What takes long to compute about an answer, as plain values, and its arrays by name: the
+    reason in a sentence, the saliency maps and the robustness curves."""
+    data = {
+        "reason": explanation.reason and explanation.reason.to_json(),
+        "attributions": [
+            {"method": one.method, "label": one.label, "description": one.description}
+            for one in explanation.attributions
+        ],
+        "robustness": [_curve(one) for one in explanation.curves],
+    }
+    return data, {f"attribution {one.method}": one.values for one in explanation.attributions}
+
+
+def _shown(explanation: Explanation) -> list[int]:
+    """The classes whose votes are in the page: the most probable ones and the explained one."""
+    shown = explanation.order[:CLASSES_SHOWN]
+    if explanation.label in shown:
+        return shown
+    return [*shown[: CLASSES_SHOWN - 1], explanation.label]
 
 
 def _named(net: Network, order: list[int]) -> list[int]:
@@ -139,22 +165,6 @@ def _named(net: Network, order: list[int]) -> list[int]:
         [len(script_json(net.classes[index])) + 60 for index in order[:MAX_CLASSES_NAMED]]
     )
     return order[: max(1, int(np.searchsorted(sizes, _NAME_BYTES, "right")))]
-
-
-def _votes(
-    explanation: Explanation, shown: list[int]
-) -> tuple[dict[int, npt.NDArray[np.float32]], dict[str, Any]]:
-    """The votes for each class in ``shown``: the weights (gradients) by which the values of the
-    voting layer are multiplied, and plain values with the sums of the biases."""
-    ledgers = {label: explanation.votes_for(label) for label in shown}
-    gradients = {
-        label: np.array([vote.weight for vote in ledger.votes], np.float32).reshape(ledger.shape)
-        for label, ledger in ledgers.items()
-    }
-    biases = {label: ledger.bias for label, ledger in ledgers.items()}
-    layer = explanation.voting_layer
-    located = located_layer(explanation.net.architecture, layer)
-    return gradients, {"layer": layer, "located": located, "labels": shown, "biases": biases}
 
 
 def _curve(curve: Curve) -> dict[str, Any]:

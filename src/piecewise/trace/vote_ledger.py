@@ -28,6 +28,20 @@ class Vote(NamedTuple):
         return self.weight * self.value
 
 
+class VoteArrays(NamedTuple):
+    """The votes of a ledger as arrays, for many votes: ``values`` and ``weights`` (C, H, W) of the
+    layer that votes, and the bias that a ledger has."""
+
+    values: Array
+    weights: Array
+    bias: float
+
+    def by_map(self) -> Float64:
+        """The sum of the votes of each feature map, shape (maps,)."""
+        rows = _products(self.values, self.weights).reshape(len(self.values), -1)
+        return np.array([fsum(row) for row in rows.tolist()])
+
+
 @dataclass(frozen=True)
 class Ledger:
     """All votes for one class, in the order in which the engine adds them after the bias.
@@ -155,16 +169,27 @@ def direct(label: int, why: Why, shape: tuple[int, int, int]) -> Ledger:
     return Ledger(label, layer, votes[0].position.layer, shape, why.value, bias.weight, votes)
 
 
-def carried(label: int, layer: str, source: str, logit: float, x: Array, gradient: Array) -> Ledger:
-    """The ledger of a logit by the activations x (C, H, W) of an earlier layer.
+def carried_arrays(logit: float, x: Array, gradient: Array) -> VoteArrays:
+    """The votes for a logit by the activations x (C, H, W) of an earlier layer.
 
     The weights are the gradient of the logit: the net is piecewise linear, so the logit is the sum
     of the activations times the gradient, plus a constant.
     """
+    votes = _products(x, gradient).ravel()
+    return VoteArrays(x, gradient, fsum([logit, *(-votes).tolist()]))
+
+
+def carried(label: int, layer: str, source: str, logit: float, arrays: VoteArrays) -> Ledger:
+    """The ledger of a logit by the activations of an earlier layer."""
+    x, gradient, remainder = arrays
     votes = tuple(
         Vote(Position(source, *cell), float(x[cell]), float(gradient[cell]))
         for cell in np.ndindex(*x.shape)
     )
-    remainder = fsum([logit, *(-vote.vote for vote in votes)])
     shape = (x.shape[0], x.shape[1], x.shape[2])
     return Ledger(label, layer, source, shape, logit, remainder, votes, carried=True)
+
+
+def _products(values: Array, weights: Array) -> Float64:
+    products: Float64 = weights.astype(np.float64) * values.astype(np.float64)
+    return products

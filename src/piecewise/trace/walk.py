@@ -20,7 +20,7 @@ from . import vote_ledger
 from .arithmetic import LayerInput, Position, Why, why
 from .backprop import LOGIT, Backprop, lengths_of
 from .exact import exact
-from .vote_ledger import Ledger
+from .vote_ledger import Ledger, VoteArrays
 
 
 class Walk(Mapping[str, Array]):
@@ -167,22 +167,53 @@ class Walk(Mapping[str, Array]):
         True
         """
         label = int(self.logits.argmax()) if label is None else self._number(label)
-        stages, last_input = self._architecture.stages, [*self._activations][-2]
-        if stages[-1].layer.fully_connected and back_to in (None, last_input):
+        stages, source = self._architecture.stages, self._voting_source(back_to)
+        if self._votes_directly(source):
             return vote_ledger.direct(label, self._logit(label), stages[-1].input)
+        logit, arrays = self.logits[label].item(), self.vote_arrays(label, source)
+        return vote_ledger.carried(label, stages[-1].name, source, logit, arrays)
+
+    def vote_arrays(self, label: int | str, back_to: str | None = None) -> VoteArrays:
+        """The votes of `ledger` as arrays, which takes less time than an object for each vote.
+
+        Parameters and errors are those of `ledger`.
+
+        Examples
+        --------
+        >>> import piecewise as pw
+        >>> net = pw.Network("conv 8 3, relu, full", input=(1, 9, 9), classes=2)
+        >>> walk = net.walk(pw.make_xo(1, size=9, seed=0).inputs[0].astype("float32"))
+        >>> walk.vote_arrays(0).weights.shape
+        (8, 7, 7)
+        """
+        label, source = self._number(label), self._voting_source(back_to)
+        last, x = self._architecture.stages[-1], self._activations[source]
+        if self._votes_directly(source):
+            weights = self._arrays[f"{last.name}.weight"][label].reshape(last.input)
+            bias = self._arrays[f"{last.name}.bias"][label].item()
+            return VoteArrays(x.reshape(last.input), weights, bias)
+        back = Backprop(self._architecture, self._arrays, self._activations, label, LOGIT, source)
+        return vote_ledger.carried_arrays(self.logits[label].item(), x, back.errors[source])
+
+    def _votes_directly(self, source: str) -> bool:
+        """Whether the logits are sums of the weighted activations of this layer."""
+        last = self._architecture.stages[-1]
+        return last.layer.fully_connected and source == [*self._activations][-2]
+
+    def _voting_source(self, back_to: str | None) -> str:
+        """The layer whose activations vote; LimitError."""
+        last, last_input = self._architecture.stages[-1], [*self._activations][-2]
+        if last.layer.fully_connected and back_to in (None, last_input):
+            return last_input
         source = self.voting_layer if back_to is None else back_to
         x = self._activations.get(source)
-        if x is None or x.ndim != 3 or source == stages[-1].name:
+        if x is None or x.ndim != 3 or source == last.name:
             known = [name for name, one in self._activations.items() if one.ndim == 3][:-1]
             wanted = (
                 f"one of {', '.join(known)}" if known else "a net with a layer after its embedding"
             )
             raise LimitError(f"back_to: got {shown(source)}, wanted {wanted}")
-        back = Backprop(self._architecture, self._arrays, self._activations, label, LOGIT, source)
-        gradient = back.errors[source]
-        return vote_ledger.carried(
-            label, stages[-1].name, source, self.logits[label].item(), x, gradient
-        )
+        return source
 
     def backprop(self, label: int | str, loss: str = "cross-entropy") -> Backprop:
         """Backpropagation for one class: the gradients of all activations and parameters.

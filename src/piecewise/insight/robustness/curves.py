@@ -182,7 +182,7 @@ class _Votes:
         return self._by_map(self.walk)
 
     def _by_map(self, walk: Walk) -> Float64:
-        return walk.ledger(self.label, back_to=self.walk.voting_layer).by_map()
+        return walk.vote_arrays(self.label, self.walk.voting_layer).by_map()
 
     def lost(self, after: Walk) -> LostMatch:
         """The map whose votes for the class fell most from this walk to another."""

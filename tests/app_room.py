@@ -1,0 +1,101 @@
+"""A project of the app with its teacher, and its server without a port."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import queue
+from pathlib import Path
+from typing import Any
+
+from starlette.types import Message
+
+from piecewise.app.actions import Actions
+from piecewise.app.news import News
+from piecewise.app.project import Project
+from piecewise.app.security import Gate
+from piecewise.app.server import create_app
+from piecewise.app.strokes import checked_drawing
+from piecewise.app.teaching import Teacher
+
+LAYERS = "conv 4 5 stride=2, relu, pool 2, full"
+PORT = 8421
+PATIENCE = 120
+"""Seconds until a test gives up waiting for news."""
+
+
+class Room:
+    """A project of slanted lines, its teacher, and its server."""
+
+    def __init__(self, folder: Path, each: int = 6, *, layers: str = LAYERS) -> None:
+        self.project, self.news = Project(folder), News()
+        self.heard: queue.Queue[dict[str, Any]] = queue.Queue()
+        for name in ("up", "down"):
+            self.project.add_class(name)
+            for shift in range(each):
+                self.project.add_drawing(name, "train", checked_drawing(line(name, shift), 6))
+        self.project.set_settings(layers=layers, recipe={"epochs": 4})
+        self.teacher = Teacher(self.project, self._publish)
+        self.gate = Gate(folder, PORT)
+        self.actions = Actions(self.project, self.teacher, self.news)
+        self.app = create_app(self.actions, self.gate, self.news)
+
+    def _publish(self, news: dict[str, Any]) -> None:
+        self.heard.put(news)
+        self.news.publish(news)
+
+    def wait_for(self, kind: str, **values: Any) -> dict[str, Any]:
+        """The next piece of news of a kind with these values."""
+        while True:
+            news = self.heard.get(timeout=PATIENCE)
+            assert news["type"] != "failed" or kind == "failed", news
+            if news["type"] == kind and values.items() <= news.items():
+                return news
+
+    def teach(self) -> None:
+        """Teach, and wait until the net is there and scored."""
+        self.teacher.changed()
+        self.wait_for("score", done=5)
+
+    def ask(
+        self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
+    ) -> tuple[int, Any]:
+        """The status and the JSON, or the bytes, of an answer."""
+        content = body if isinstance(body, bytes) else json.dumps(body or {}).encode()
+        return asyncio.run(self._ask(method, path, content, headers or {}))
+
+    async def _ask(
+        self, method: str, path: str, content: bytes, headers: dict[str, str]
+    ) -> tuple[int, Any]:
+        given = {"host": f"127.0.0.1:{PORT}", "authorization": f"Bearer {self.gate.token}"}
+        plain, _, query = path.partition("?")
+        scope = {
+            "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "scheme": "http",
+            "method": method, "path": plain, "raw_path": plain.encode("utf-8", "surrogatepass"),
+            "root_path": "", "query_string": query.encode("utf-8", "surrogatepass"),
+            "headers": [(name.encode("latin-1"), value.encode("latin-1"))
+                        for name, value in {**given, **headers}.items()],
+            "client": ("127.0.0.1", 1), "server": ("127.0.0.1", PORT),
+        }  # fmt: skip
+        sent: list[Message] = []
+        waiting = [{"type": "http.request", "body": content, "more_body": False}]
+
+        async def receive() -> Message:
+            return waiting.pop() if waiting else {"type": "http.disconnect"}
+
+        async def send(message: Message) -> None:
+            sent.append(message)
+
+        await self.app(scope, receive, send)
+        answer = b"".join(message.get("body", b"") for message in sent[1:])
+        is_json = dict(sent[0]["headers"]).get(b"content-type") == b"application/json"
+        return sent[0]["status"], json.loads(answer) if is_json else answer
+
+    def close(self) -> None:
+        self.actions.close()
+
+
+def line(name: str, shift: int = 0) -> list[list[list[int]]]:
+    """The strokes of a drawing of a class."""
+    high, low = (90, 20) if name == "up" else (20, 90)
+    return [[[15 + shift % 12, high], [80 + shift % 12, low]]]

@@ -1,0 +1,83 @@
+"""Answers of the app: the votes and the reasons behind them, and what is left out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("starlette", reason="the app's server is an extra")
+
+from .app_room import Room, line
+
+
+@pytest.fixture(scope="module")
+def room(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Room]:
+    taught = Room(tmp_path_factory.mktemp("answers"))
+    taught.teach()
+    yield taught
+    taught.close()
+
+
+def parsed(answer: tuple[int, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The head and the arrays of an answer."""
+    status, content = answer
+    assert status == 200, content
+    size = int.from_bytes(content[:4], "little")
+    head = json.loads(content[4 : 4 + size])
+    flat, arrays, at = np.frombuffer(content[4 + size :], "<f4"), {}, 0
+    for name, shape in head["arrays"]["shapes"].items():
+        count = int(np.prod(shape))
+        arrays[name] = flat[at : at + count].reshape(shape)
+        at += count
+    assert at == len(flat)
+    return head, arrays
+
+
+def drawn(**values: Any) -> dict[str, Any]:
+    return {"strokes": line("up", 3), "width": 6, **values}
+
+
+def test_votes_of_a_short_answer_are_those_of_a_whole_one(room: Room) -> None:
+    whole, arrays = parsed(room.ask("POST", "/api/answer", drawn()))
+    short, fewer = parsed(room.ask("POST", "/api/answer", drawn(detail=False)))
+    assert not {"votes", "map_votes"} & set(short)
+    assert set(arrays) - set(fewer) == {"votes 0", "votes 1"}
+    votes, weights = parsed(room.ask("POST", "/api/votes", {"walk": short["walk"]}))
+    assert votes["votes"] == whole["votes"]
+    assert votes["map_votes"] == whole["map_votes"]
+    for name, values in weights.items():
+        np.testing.assert_array_equal(values, arrays[name])
+        values_of_layer = arrays[f"activation {whole['votes']['layer']}"].astype(float)
+        label = name.removeprefix("votes ")
+        logit = (values.astype(float) * values_of_layer).sum() + whole["votes"]["biases"][label]
+        assert logit == pytest.approx(whole["logits"][label], abs=1e-4)
+
+
+def test_reason_and_saliency_maps_of_an_answer_are_those_of_the_library(room: Room) -> None:
+    head, arrays = parsed(room.ask("POST", "/api/answer", drawn(detail=False)))
+    reasons, maps = parsed(room.ask("POST", "/api/mattered", {"walk": head["walk"]}))
+    net = room.teacher.net
+    assert net is not None
+    label = head["predicted"]
+    assert reasons["reason"]["label"] == label
+    assert net.classes[label] in reasons["reason"]["sentence"]
+    assert {one["method"] for one in reasons["attributions"]} == {
+        "occlusion", "gradient x input", "Grad-CAM"
+    }  # fmt: skip
+    gradients = maps["attribution gradient x input"].astype(float)
+    walk = net.walk(arrays["activation input"])
+    wanted = walk.backprop(label, "logit").errors["input"][0] * walk["input"][0]
+    np.testing.assert_allclose(gradients, wanted, rtol=1e-6)
+    assert len(reasons["robustness"]) > 3
+
+
+def test_walk_that_is_not_open_is_named(room: Room) -> None:
+    for path in ("/api/votes", "/api/mattered", "/api/why"):
+        for walk in (10**6, "1", None, True, 1.0, [1]):
+            status, answer = room.ask("POST", path, {"walk": walk})
+            assert status == 422
+            assert "is not open" in answer["error"]["message"]
