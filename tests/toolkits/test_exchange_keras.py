@@ -12,7 +12,8 @@ from piecewise import Network
 from piecewise.exchange.deeplearning4j.exporter import Deeplearning4jExporter
 from piecewise.exchange.exporter import Exporter
 from piecewise.exchange.keras.exporter import TensorFlowExporter
-from piecewise.exchange.runners.environments import python_of, run_script
+from piecewise.exchange.runners import environments
+from piecewise.exchange.runners.environments import python_of
 from piecewise.exchange.runners.keras import KerasLegacyRunner, KerasRunner
 
 from ..exchange_judging import (
@@ -51,7 +52,7 @@ for number in range(COUNT):
     exec(SOURCE)
     keras.backend.clear_session()
 """
-    runner = Path(run_script.__code__.co_filename).parent / "scripts" / "keras.py.txt"
+    runner = Path(environments.__file__).parent / "scripts" / "keras.py.txt"
     samples = [samples_of(net) for net in nets]
     for number, (net, one) in enumerate(zip(nets, samples, strict=True)):
         place = write(exporter.files(saved(net)), folder / str(number))

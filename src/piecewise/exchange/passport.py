@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import platform
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from ..reference.losses import softmax
 from ..storage.model_file import SavedModel
 from .controls import negative_controls
 from .exporter import Exporter, Files
-from .runner import Runner, Samples
+from .runner import Outputs, Runner, Samples
 from .samples import logits_of, raw_logits_of
 
 PROBABILITIES = 1e-5
@@ -150,21 +150,27 @@ class Comparison:
         if version is None:
             return ToolkitRun(runner.name, None, problem=NOT_RUN)
         try:
-            difference = self._difference(runner, folder)
-            controls = dict(self._run_controls(runner, exporter))
+            with tempfile.TemporaryDirectory() as place:
+                controls = self._control_folders(exporter, Path(place))
+                outputs = runner.run_all([folder, *controls.values()], self._samples)
+            difference, *others = [self._difference(runner, one) for one in outputs]
         except Exception as error:  # a toolkit can raise anything
             return ToolkitRun(runner.name, version, problem=f"failed: {reason(error)[:500]}")
-        return ToolkitRun(runner.name, version, difference, controls)
+        caught = dict(zip(controls, others, strict=True))
+        return ToolkitRun(runner.name, version, difference, caught)
 
-    def _run_controls(self, runner: Runner, exporter: Exporter) -> Iterator[tuple[str, Difference]]:
-        for name, control in self._controls.items():
-            with tempfile.TemporaryDirectory() as folder:
-                for file, content in exporter.files(control).items():
-                    (Path(folder) / file).write_bytes(content)
-                yield name, self._difference(runner, Path(folder))
+    def _control_folders(self, exporter: Exporter, place: Path) -> dict[str, Path]:
+        """The folders with the files of the negative controls, by name."""
+        folders = {}
+        for number, (name, control) in enumerate(self._controls.items()):
+            folders[name] = place / str(number)
+            folders[name].mkdir()
+            for file, content in exporter.files(control).items():
+                (folders[name] / file).write_bytes(content)
+        return folders
 
-    def _difference(self, runner: Runner, folder: Path) -> Difference:
-        outputs, expected = runner.run(folder, self._samples), self._expected[runner.reads_raw]
+    def _difference(self, runner: Runner, outputs: Outputs) -> Difference:
+        expected = self._expected[runner.reads_raw]
         temperature = np.float32(self._model.calibration.temperature)
         probabilities = _largest(outputs.probabilities, softmax(expected / temperature))
         if outputs.logits is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
@@ -50,3 +51,7 @@ class Runner(ABC):
     @abstractmethod
     def run(self, folder: Path, samples: Samples) -> Outputs:
         """Run the files in the folder of the exporter on all samples."""
+
+    def run_all(self, folders: Sequence[Path], samples: Samples) -> list[Outputs]:
+        """`run` for several folders, in one process of the toolkit where that is possible."""
+        return [self.run(folder, samples) for folder in folders]

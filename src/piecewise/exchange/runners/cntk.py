@@ -4,33 +4,27 @@ CNTK's own format."""
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import ClassVar
 
-from ..runner import Outputs, Runner, RunnerError, Samples
-from .environments import run_script, toolkits_folder
+from .environments import toolkits_folder
+from .script_runner import Interpreter, ScriptRunner
 
 _MADE = "made"
 """The file with the version, which scripts/toolkits/cntk.sh writes last."""
 
 
-class CntkRunner(Runner):
-    """The libraries in .toolkits/cntk."""
+class CntkRunner(ScriptRunner):
+    """The libraries in .toolkits/cntk; scripts/toolkits/cntk.sh installs them."""
 
     name: ClassVar[str] = "CNTK"
     exporter: ClassVar[str] = "cntk"
+    script: ClassVar[str] = "cntk.py.txt"
 
-    def version(self) -> str | None:
+    def interpreter(self) -> Interpreter | None:
+        folder = toolkits_folder() / "cntk"
         try:
-            made = (toolkits_folder() / "cntk" / _MADE).read_text("utf-8")
+            made = (folder / _MADE).read_text("utf-8")
         except OSError:
             return None
-        return made.split()[0].removeprefix("cntk==")
-
-    def run(self, folder: Path, samples: Samples) -> Outputs:
-        if self.version() is None:
-            raise RunnerError("CNTK is not installed; scripts/toolkits/cntk.sh installs it")
-        variables = {"CNTK_FOLDER": str(toolkits_folder() / "cntk")}
-        arrays = {"inputs": samples.layer_inputs}
-        made = run_script(sys.executable, "cntk.py.txt", folder, arrays, variables)
-        return Outputs(made["logits"], made["probabilities"])
+        version = made.split()[0].removeprefix("cntk==")
+        return Interpreter(sys.executable, version, {"CNTK_FOLDER": str(folder)})

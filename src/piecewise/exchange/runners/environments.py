@@ -53,26 +53,38 @@ def package_version(python: str, package: str) -> str | None:
     return done.stdout.strip() if done.returncode == 0 else None
 
 
-def run_script(
+def run_scripts(
     python: str,
     script: str,
-    folder: Path,
+    folders: Sequence[Path],
     arrays: Mapping[str, Array],
     variables: Mapping[str, str] | None = None,
-) -> dict[str, Array]:
-    """Run one of the scripts beside this module on exported files; RunnerError if it fails.
+) -> list[dict[str, Array]]:
+    """Run one of the scripts beside this module on exported files in each folder, all in one
+    process; RunnerError if it fails.
 
-    The script gets the folder, an .npz file of ``arrays`` and the name of the .npz file that it
+    A script gets the folder, an .npz file of ``arrays`` and the name of the .npz file that it
     writes. ``variables`` are added to the environment.
     """
-    source = (files(__package__) / "scripts" / script).read_text("utf-8")
+    scripts = files(__package__) / "scripts"
+    source = (scripts / "in_each_folder.py.txt").read_text("utf-8")
     with tempfile.TemporaryDirectory() as place:
-        given, made = Path(place, "inputs.npz"), Path(place, "outputs.npz")
+        given, code = Path(place, "inputs.npz"), Path(place, "script.py")
         np.savez(given, **arrays)  # type: ignore[arg-type]
-        command = [python, "-I", "-B", "-c", source, str(folder.absolute()), str(given), str(made)]
-        run(command, Path(place), variables)
-        with np.load(made) as outputs:
-            return dict(outputs)
+        code.write_text((scripts / script).read_text("utf-8"), "utf-8")
+        names = [str(folder.absolute()) for folder in folders]
+        run(
+            [python, "-I", "-B", "-c", source, str(code), str(given), *names],
+            Path(place),
+            variables,
+        )
+        made = [Path(place, f"outputs{number}.npz") for number in range(len(folders))]
+        return [_arrays_of(file) for file in made]
+
+
+def _arrays_of(file: Path) -> dict[str, Array]:
+    with np.load(file) as arrays:
+        return dict(arrays)
 
 
 def run(

@@ -6,26 +6,18 @@ from pathlib import Path
 from typing import ClassVar
 
 from ..runner import Outputs, Runner, RunnerError, Samples
-from .environments import package_version, python_of, run_script
+from .script_runner import Interpreter, ScriptRunner, python_with
 
 
-class KerasRunner(Runner):
+class KerasRunner(ScriptRunner):
     """The installed Keras, or that of .toolkits/tensorflow, on the files for TensorFlow."""
 
     name: ClassVar[str] = "Keras"
     exporter: ClassVar[str] = "tensorflow"
+    script: ClassVar[str] = "keras.py.txt"
 
-    def version(self) -> str | None:
-        python = python_of("tensorflow", "keras")
-        return None if python is None else package_version(python, "keras")
-
-    def run(self, folder: Path, samples: Samples) -> Outputs:
-        python = python_of("tensorflow", "keras")
-        if python is None:
-            raise RunnerError("Keras is not installed")
-        arrays = {"inputs": samples.inputs, "layer_inputs": samples.layer_inputs}
-        made = run_script(python, "keras.py.txt", folder, arrays)
-        return Outputs(made["logits"], made["probabilities"])
+    def interpreter(self) -> Interpreter | None:
+        return python_with("tensorflow", "keras")
 
 
 class KerasLegacyRunner(KerasRunner):

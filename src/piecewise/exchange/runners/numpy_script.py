@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 
-from ..runner import Outputs, Runner, Samples
-from .environments import run_script
+from .script_runner import Interpreter, ScriptRunner
 
 
-class NumPyRunner(Runner):
+class NumPyRunner(ScriptRunner):
     """The running Python, with NumPy alone."""
 
     name: ClassVar[str] = "NumPy"
     exporter: ClassVar[str] = "numpy"
+    script: ClassVar[str] = "numpy_script.py.txt"
 
-    def version(self) -> str | None:
-        return np.__version__
-
-    def run(self, folder: Path, samples: Samples) -> Outputs:
-        arrays = {"inputs": samples.inputs, "layer_inputs": samples.layer_inputs}
-        made = run_script(sys.executable, "numpy_script.py.txt", folder, arrays)
-        return Outputs(made["logits"], made["probabilities"])
+    def interpreter(self) -> Interpreter | None:
+        return Interpreter(sys.executable, np.__version__)

@@ -3,31 +3,25 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import ClassVar
 
-from ..runner import Outputs, Runner, Samples
-from .environments import package_version, run_script
+from .environments import package_version
+from .script_runner import Interpreter, ScriptRunner
 
 _PACKAGES = ("opencv-python-headless", "opencv-python", "opencv-contrib-python")
 
 
-class _OpenCV(Runner):
+class _OpenCV(ScriptRunner):
     """Runs the files of one format."""
 
-    exporter: ClassVar[str]
+    script: ClassVar[str] = "opencv.py.txt"
 
-    def version(self) -> str | None:
+    def interpreter(self) -> Interpreter | None:
         for package in _PACKAGES:
             found = package_version(sys.executable, package)
-            if found and int(found.split(".")[0]) < 5:
-                return found
+            if found and int(found.split(".", maxsplit=1)[0]) < 5:
+                return Interpreter(sys.executable, found)
         return None
-
-    def run(self, folder: Path, samples: Samples) -> Outputs:
-        arrays = {"inputs": samples.layer_inputs}
-        made = run_script(sys.executable, "opencv.py.txt", folder, arrays)
-        return Outputs(made["logits"], made["probabilities"])
 
 
 class OpenCVCaffe(_OpenCV):
