@@ -44,6 +44,17 @@ print(json.dumps([
 ]))
 """
 
+FOLDS = """
+import numpy as np
+from sklearn.model_selection import cross_val_score
+from piecewise import ConvNetClassifier
+noise = np.random.default_rng(0).normal(size=(60, 10, 10))
+rows = noise[:, 2:] + noise[:, 1:-1] + noise[:, :-2]
+flat = (rows[:, :, 2:] + rows[:, :, 1:-1] + rows[:, :, :-2]).reshape(60, -1)
+for fold in range(2):
+    cross_val_score(ConvNetClassifier(epochs=1), flat, np.arange(60) % 2, cv=3)
+"""
+
 CHECKS = 63
 """That scikit-learn 1.9 has for a classifier that takes weights, class weights and partial_fit; it
 passes over most of them where a tag says that no flat rows are taken."""
@@ -163,3 +174,10 @@ def test_warnings_and_errors_are_scikit_learns_if_loaded() -> None:
         ConvNetClassifier().predict(X)
     with pytest.warns(sklearn.exceptions.DataConversionWarning, match="column-vector"):
         ConvNetClassifier(epochs=1).fit(X, y[:, None])
+
+
+def test_cross_validation_of_flat_images_warns_once_at_the_users_line() -> None:
+    """In a process of its own, where the filters of warnings are Python's."""
+    done = subprocess.run([sys.executable, "-c", FOLDS], capture_output=True, text=True, check=True)
+    assert done.stderr.count("look like the pixels") == 1
+    assert done.stderr.startswith("<string>:9: UserWarning: X: the 64 columns")

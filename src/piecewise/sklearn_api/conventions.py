@@ -149,13 +149,30 @@ def column_names(X: Any) -> Array | None:
 
 
 def warn_of_pixels(rows: Array) -> None:
-    """Warn if the rows of a table (N, columns) look like images, which need their shape."""
+    """Warn if the rows of a table (N, columns) look like images, which need their shape. The folds
+    of a cross-validation warn once, at the user's line."""
     if layout := image_layout(rows):
-        warnings.warn(
+        _warn_caller_once(
             f"X: the {rows.shape[1]:,} columns look like the pixels of square images, but are "
-            f"learned as a table, without convolution; pass {layout}",
-            stacklevel=4,
+            f"learned as a table, without convolution; pass {layout}"
         )
+
+
+_LIBRARIES = {__name__.partition(".")[0], "sklearn", "joblib"}
+_WARNED: set[tuple[str, str, int]] = set()
+"""The text, the file and the line of the warnings so far. Python forgets its own such list whenever
+a library changes the filters of warnings, as scikit-learn does for every fold."""
+
+
+def _warn_caller_once(message: str) -> None:
+    """Warn at the innermost line outside of the libraries, once for each line and text."""
+    level, frame = 1, sys._getframe()
+    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] in _LIBRARIES:
+        level, frame = level + 1, frame.f_back
+    place = message, frame.f_code.co_filename, frame.f_lineno
+    if place not in _WARNED:
+        warnings.warn(message, stacklevel=level)
+        _WARNED.add(place)
 
 
 def _sklearn_class(name: str, fallback: type[Any]) -> type[Any]:
