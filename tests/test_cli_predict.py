@@ -153,20 +153,31 @@ def test_predict_table_answers_a_row_each(text_net: Path, tmp_path: Path, capsys
     got = [(one["input"], one["text"], one["predicted"]) for one in output["predictions"]]
     assert got == [
         (f"{table}: line 2", "good cat", "yes"),
+        (f"{table}: line 3", "", None),
         (f"{table}: line 4", "bad cat", "no"),
         (f"{table}: line 5", "=good one", "yes"),
     ]
-    assert output["skipped"] == [f"{table}: line 3: there is no text"]
+    assert [one["warning"] for one in output["predictions"]][:2] == [None, "there is no text in it"]
+    assert output["skipped"] == []
     written = tmp_path / "predictions.csv"
     assert status(["predict", str(text_net), str(table), "-o", str(written)]) == 0
     rows = list(csv.DictReader(io.StringIO(written.read_text())))
-    assert [row["text"] for row in rows] == ["good cat", "bad cat", "'=good one"]
-    assert [row["predicted"] for row in rows] == ["yes", "no", "yes"]
+    assert [row["text"] for row in rows] == ["good cat", "", "bad cat", "'=good one"]
+    assert [row["predicted"] for row in rows] == ["yes", "", "no", "yes"]
+    assert [row["warning"] for row in rows] == ["", "there is no text in it", "", ""]
     lines = tmp_path / "new.jsonl"
-    lines.write_text('{"text": "good cat"}\n{"text": "bad cat", "label": null}\n')
+    lines.write_text('{"text": "good cat"}\n{"text": "bad cat", "label": null}\n{"text": null}\n')
     assert status(["predict", str(text_net), str(lines), "-o", str(written)]) == 0
-    assert len(written.read_text().splitlines()) == 3
-    capsys.readouterr()
+    assert [row["predicted"] for row in csv.DictReader(io.StringIO(written.read_text()))] == [
+        "yes",
+        "no",
+        "",
+    ]
+    assert "line 3: a doubtful answer: there is no text in it" in capsys.readouterr().err
+    table.write_text("id,text\n1,\n2,  \n")
+    assert status(["predict", str(text_net), str(table)]) == 1
+    wanted = f"{table}: line 2: there is no text, nor in any other record\n"
+    assert capsys.readouterr().err.endswith(wanted)
 
 
 def test_predict_standard_input(

@@ -106,7 +106,8 @@ def command(**values: Any) -> None:
     .csv, .tsv or .jsonl table of texts; or - for the standard input. The standard input is one
     file or, for a net that reads texts, one text per line. For each input, the command prints the
     class with the largest logit, and the probabilities. Inputs that cannot be read are skipped,
-    with a message. If a file that is given as INPUT cannot be read, the exit status is 1.
+    with a message. A row of a table without text gets no class, but a warning. If a file that is
+    given as INPUT cannot be read, the exit status is 1.
     """
     table = TableOptions(values.pop("text_column"), encoding=values.pop("encoding"))
     options = PredictOptions(**values, table=table)

@@ -52,8 +52,15 @@ class Prediction(NamedTuple):
         name = self.name
         return name if len(name) <= NAME_SHOWN else f"{name[:NAME_SHOWN]}..."
 
+    @property
+    def is_blank(self) -> bool:
+        """Whether it is about a text of spaces only, or none."""
+        return self.text is not None and not self.text.strip()
+
     def answer(self, net: Network) -> str | None:
-        """The predicted class; None if the probability is below the threshold."""
+        """The predicted class; None if the probability is below the threshold, or for no text."""
+        if self.is_blank:
+            return None
         best = int(self.logits.argmax())
         return net.classes[best] if self.probabilities[best] >= self.threshold else None
 

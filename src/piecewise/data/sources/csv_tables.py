@@ -59,7 +59,8 @@ def read_text_table(
 ) -> TextTable:
     """Read a table of texts; DataError, naming the file, if it is not one.
 
-    If it need not be ``labelled``, all labels are empty, and a single column is the text.
+    If it need not be ``labelled``, all labels are empty, a single column is the text, and some
+    texts may be empty.
     """
     table = read_table(path, replace(options, labelled=labelled))
     if isinstance(table, PixelTable):

@@ -60,13 +60,11 @@ def _refuse_constant(word: str) -> object:
 
 def _json_row(line: int, record: dict[str, object], roles: ColumnRoles) -> TextRow:
     names, values = list(record), list(record.values())
-    text = values[roles.text]
+    text = "" if values[roles.text] is None else values[roles.text]
     label = "" if roles.label is None else as_cell(values[roles.label])
     split = "" if roles.split is None else values[roles.split]
     if not isinstance(text, str):
-        raise BadRecordError(
-            "there is no text" if text is None else f"the text is {_quoted(text)}, wanted a string"
-        )
+        raise BadRecordError(f"the text is {_quoted(text)}, wanted a string")
     if label is None:
         got = _quoted(values[roles.label or 0])
         raise BadRecordError(f"the label is {got}, wanted a string, a number, true or false")

@@ -56,7 +56,8 @@ def split_of(cell: str, line: int) -> str:
 
 
 class TextRows:
-    """Collects examples and skipped records."""
+    """Collects examples and skipped records. If they need no label, as for prediction, a record
+    without text is an example too, so that each has an answer."""
 
     def __init__(self, path: Path, *, labelled: bool) -> None:
         self.path, self.labelled = path, labelled
@@ -106,6 +107,8 @@ class TextRows:
     def build(self) -> TextTable:
         """The table, if at least half of its records are valid."""
         check_skipped(len(self.texts), self.skipped, self.path)
+        if not any(map(str.strip, self.texts)):
+            raise DataError(f"line {self.lines[0]:,}: there is no text, nor in any other record")
         splits = np.array(self.splits)
         return TextTable(self.texts, self.labels, splits, self.others, self.lines, self.skipped)
 
@@ -130,7 +133,7 @@ def too_many_columns(count: int) -> DataError:
 
 def _why_invalid(row: TextRow, labelled: bool) -> str:
     """Why a record is not an example; empty if it is one."""
-    if not row.text.strip():
+    if labelled and not row.text.strip():
         return "there is no text"
     if len(row.text) > MAX_CHARACTERS:
         return f"a text of {len(row.text):,} characters, wanted at most {MAX_CHARACTERS:,}"
