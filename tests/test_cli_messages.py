@@ -60,6 +60,20 @@ def test_error_names_the_option(
     assert message in error_of(capsys, [*train, *options], 1)
 
 
+def test_text_length_of_a_net_of_ngrams_is_a_warning(tmp_path: Path, capsys: Any) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text(TABLE)
+    train = ["train", str(path), "-o", str(tmp_path / "n.safetensors"), "--force", "--epochs", "1"]
+    words = "warning: --text-length has no effect, because this net reads n-grams; for a net that"
+    for options, is_warned in (
+        (["--text-length", "5"], True),
+        (["--text-length", "5", "--layers", "embed 2, pool all"], False),
+        ([], False),
+    ):
+        assert status([*train, "--folds", "0", *options]) == 0
+        assert (words in capsys.readouterr().err) == is_warned
+
+
 @pytest.mark.parametrize("scheme", ["https", "s3"])
 @pytest.mark.parametrize("suffix", ["", ".zip", ".csv", ".npz", ".png"])
 def test_address_is_shown_whole(capsys: Any, scheme: str, suffix: str) -> None:

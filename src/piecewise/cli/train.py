@@ -230,7 +230,7 @@ def command(**values: Any) -> None:
     )
     plan = _choose(plan, console, options)
     net = plan.network()
-    print_plan(net, plan, console)
+    print_plan(net, plan, console, options.text_length)
     try:
         result = _run(plan, net, console, options)
     except CheckpointError as error:  # the run directory failed, but the net can be saved

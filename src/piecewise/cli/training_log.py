@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from rich.console import Console
 
 from ..core.progress import Epoch, Progress
+from ..data.text.preprocessor import NGRAMS, TextPreprocessor
 from ..network import Network
 from ..spec.frozen_layers import frozen_part
 from ..training.plan import TrainingPlan
@@ -22,8 +23,10 @@ EPOCHS_SHOWN = 16
 """Evenly spaced epochs on a terminal; the first, the last and the best are shown as well."""
 
 
-def print_plan(net: Network, plan: TrainingPlan, console: Console) -> None:
-    """The splits, the input, the layers and the recipe."""
+def print_plan(
+    net: Network, plan: TrainingPlan, console: Console, text_length: int | None
+) -> None:
+    """The splits, the input, the layers and the recipe; ``text_length``: the option."""
     counts = ", ".join(f"{_size(split)} for {name}" for name, split in plan.splits.items())
     recipe = plan.config.recipe
     scored = f", cross-validation: {_folds(plan)}" if plan.folds else ""
@@ -47,6 +50,13 @@ def print_plan(net: Network, plan: TrainingPlan, console: Console) -> None:
             console,
             f"warning: the score of {name} will be too high: the net to start from was trained on "
             f"{seen:,} of its examples",
+        )
+    own = net.preprocessor
+    if text_length is not None and isinstance(own, TextPreprocessor) and own.units == NGRAMS:
+        print_message(
+            console,
+            "warning: --text-length has no effect, because this net reads n-grams; for a net that "
+            "reads words or letters in their order, set --layers",
         )
 
 
