@@ -56,10 +56,10 @@ def test_group_findings_suggested_groups_show_the_option(tmp_path: Path) -> None
         np.savez(file, images=drawn.inputs[:, 0], labels=drawn.labels, writer=who,
                  class_names=["X", "O"], is_test=is_test)  # fmt: skip
         findings = findings_by_kind(read_data(file))
-        assert "--groups 'writer'" in findings["suggested-groups"].advice
+        assert "`groups` 'writer'" in findings["suggested-groups"].advice
         assert findings["suggested-groups"].count == 12
         assert ("group-leak" in findings) is divided
-        assert any("--groups 'writer'" in line for line in warnings(read_data(file)))
+        assert any("`groups` 'writer'" in line for line in warnings(read_data(file)))
         named = read_data(file, groups="writer")
         assert set(findings_by_kind(named)) == {"groups", *(["group-leak"] if divided else [])}
         assert findings_by_kind(named)["groups"].message.startswith("12 groups, of ")

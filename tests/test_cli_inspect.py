@@ -163,7 +163,10 @@ def test_train_warns_of_duplicates_and_groups(tmp_path: Path, capsys: Printed) -
     said = [line for line in capsys.readouterr().err.splitlines() if line.startswith("warning: ")]
     assert len(said) == 2  # repeats, groups on both sides
     assert said[0].startswith("warning: 3 examples for testing or validation duplicate")
-    assert "--groups 'writer'" in said[-1]
+    assert said[-1].endswith("--groups 'writer' --folds groups")
+    assert status(["inspect", str(file)]) == 0
+    page = " ".join(capsys.readouterr().out.split())
+    assert "validate with --groups 'writer' --folds groups." in page
     np.savez(file, images=drawn.inputs[:, 0], labels=drawn.labels, class_names=["X", "O"])
     assert status(["train", str(file), *little]) == 0
     assert "warning" not in capsys.readouterr().err

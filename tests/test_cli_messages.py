@@ -47,6 +47,8 @@ def test_wrong_usage_is_one_line(capsys: Any, arguments: list[str], message: str
          "validation split, or --folds 0 and --validation-fraction above 0"),
         (["--folds", "60"], ": --folds: got 60"),
         (["--groups", "zz"], ": --groups: got 'zz'"),
+        (["--text-column", "zz"], ": --text-column: got 'zz', wanted one of the columns"),
+        (["--encoding", "utf-16"], "; name its encoding with --encoding, or save it as UTF-8"),
         (["--augment", "rotation 5"], ": --augment: got one for texts"),
         (["--momentum", "0.5"], "or set --optimizer to sgd"),
     ],

@@ -105,7 +105,7 @@ def test_wrong_rows_of_pixels_are_skipped(tmp_path: Path) -> None:
     ("content", "words"),
     [
         (f"label,{header('pixel{}', 70)}\n", "a table of 70 numbers in each row, wanted the"),
-        (f"a,b,{header('pixel{}')}\n", "wanted a column 'label', or --label-column"),
+        (f"a,b,{header('pixel{}')}\n", "wanted a column 'label', or `label_column`"),
         (f"label,{header('pixel{}')}\n", "there is no example in it"),
         (f"label,{header('pixel{}')}\n1,{header('{}')}\n0,{'999,' * 63}999\n",
          "'train' holds float32 from 0 to 999, wanted 0 to 255"),

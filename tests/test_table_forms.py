@@ -99,7 +99,9 @@ def test_other_scripts_are_not_taken_for_western(tmp_path: Path, encoding: str) 
         encoding, "хорошо"
     )
     content = f"text,label\n{text * 5},x\n".encode(encoding)
-    assert refusal(tmp_path, content).startswith("line 2 is not UTF-8; name its encoding, such as")
+    assert refusal(tmp_path, content).startswith(
+        "line 2 is not UTF-8; name its encoding with `encoding`"
+    )
 
 
 def test_western_bytes_without_character_are_read(tmp_path: Path) -> None:
@@ -171,10 +173,10 @@ def test_common_column_names_are_known(tmp_path: Path, names: tuple[str, str]) -
     ("header", "words"),
     [
         ("id,comment,review,label", "the columns 'comment' and 'review' may both be the text; "
-         "rename one, or choose one with --text-column"),
-        ("text,sentiment,emotion", "may both be the label; rename one, or choose one with --label"),
+         "rename one, or choose one with `text_column`"),
+        ("text,sentiment,emotion", "may both be the label; rename one, or choose one with `label_"),
         ("a,b,c", "got the columns 'a', 'b', 'c', wanted 'text' and 'label', with 'split' (train, "
-         "validation or test) if there is one; --text-column and --label-column name others"),
+         "validation or test) if there is one; `text_column` and `label_column` name others"),
         ("v1,b,c", "got the columns 'v1', 'b', 'c'"),
     ],
 )  # fmt: skip
@@ -213,10 +215,10 @@ def test_cache_is_of_the_chosen_columns(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"text_column": "foo"}, "--text-column: got 'foo', wanted one of the columns 'text', 'la"),
-        ({"label_column": "3"}, "--label-column: got '3', wanted one of the columns 'text', 'label'"
+        ({"text_column": "foo"}, "text_column: got 'foo', wanted one of the columns 'text', 'la"),
+        ({"label_column": "3"}, "label_column: got '3', wanted one of the columns 'text', 'label'"
          ", or a number from 1 to 2"),
-        ({"split_column": "0"}, "--split-column: got '0', wanted one of the columns"),
+        ({"split_column": "0"}, "split_column: got '0', wanted one of the columns"),
         ({"label_column": "text"}, "the column 'text' cannot have two roles; choose another"),
     ],
 )  # fmt: skip

@@ -27,7 +27,7 @@ def test_cut_texts_are_counted(tmp_path: Path) -> None:
     finding = next(one for one in inspect_data(data).findings if one.kind == "cut-texts")
     assert (finding.serious, finding.count) == (True, 10)
     assert finding.message.startswith("10 of 20 texts are longer than 128 words; a net that")
-    assert "--text-length N" in finding.advice
+    assert "`text_length` N" in finding.advice
     assert any("10 of 20 texts are longer" in sentence for sentence in warnings(data))
     assert read_data(path, cache=tmp_path / "cache").cut_count == 10
     assert read_data(path, cache=tmp_path / "cache").cut_count == 10  # memory-mapped

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import rich_click as click
@@ -22,6 +22,7 @@ from .options import (
     json_option,
     table_options,
     text_length_option,
+    with_option_names,
 )
 from .output import Meter, messages, print_json, results
 
@@ -73,7 +74,7 @@ def command(**values: Any) -> None:
             every_class=True,
             **options.table,
         )
-    report = inspect_data(dataset)
+    report = _with_option_names(inspect_data(dataset))
     shuffled: ShuffleTestResult | None = None
     error_after_report: DataError | None = None  # raised at the end, after the report
     if options.run_shuffle_test:
@@ -85,6 +86,19 @@ def command(**values: Any) -> None:
     _print(report, shuffled, as_json=options.as_json)
     if error_after_report:
         raise error_after_report
+
+
+def _with_option_names(report: DataReport) -> DataReport:
+    """The report with the names of the command's options in its advice."""
+    findings = tuple(
+        replace(
+            one,
+            message=with_option_names(one.message, command),
+            advice=with_option_names(one.advice, command),
+        )
+        for one in report.findings
+    )
+    return replace(report, findings=findings)
 
 
 def _print(report: DataReport, shuffled: ShuffleTestResult | None, *, as_json: bool) -> None:

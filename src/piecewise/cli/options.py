@@ -115,12 +115,14 @@ data_argument: Decorator = click.argument("source", metavar="DATA")
 
 _PYTHON_NAMES = {"size": "image_size"}
 """Options whose parameter of the command is called otherwise than the argument in Python."""
+_OF_TRAIN = {"folds": "--folds"}
+"""Options of `train` that other commands advise."""
 
 
 def with_option_names(sentence: str, command: click.Command) -> str:
     """A message of the package with the names of the command's options: --text-length in place of
     the argument `text_length`, in backticks or before a colon."""
-    names = {
+    names = _OF_TRAIN | {
         one.name: next(name for name in one.opts if name.startswith("--"))
         for one in command.params
         if isinstance(one, click.Option)

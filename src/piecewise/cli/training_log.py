@@ -23,9 +23,7 @@ EPOCHS_SHOWN = 16
 """Evenly spaced epochs on a terminal; the first, the last and the best are shown as well."""
 
 
-def print_plan(
-    net: Network, plan: TrainingPlan, console: Console, text_length: int | None
-) -> None:
+def print_plan(net: Network, plan: TrainingPlan, console: Console, text_length: int | None) -> None:
     """The splits, the input, the layers and the recipe; ``text_length``: the option."""
     counts = ", ".join(f"{_size(split)} for {name}" for name, split in plan.splits.items())
     recipe = plan.config.recipe

@@ -153,14 +153,14 @@ def group_findings(data: Dataset) -> list[Finding]:
     """Findings about given or suggested groups, and whether a split divides them."""
     if data.groups is not None:
         shared, count = _shared(data.groups, data.splits)
-        across = [_divided(shared, count, "", "--folds groups")] if shared else []
+        across = [_divided(shared, count, "", "`folds` groups")] if shared else []
         return [*across, *_grouped(data, data.groups)]
     findings = []
     for option, groups in data.group_suggestions:
-        flag = f"--groups '{option.pattern}'"
+        flag = f"`groups` '{option.pattern}'"
         shared, count = _shared(groups, data.splits)
         if shared:
-            findings.append(_divided(shared, count, f" by {flag}", f"{flag} --folds groups"))
+            findings.append(_divided(shared, count, f" by {flag}", f"{flag} `folds` groups"))
         some = ", ".join(option.sample_groups)
         findings.append(Finding(
             "suggested-groups", False, option.group_count,

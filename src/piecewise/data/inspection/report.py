@@ -271,7 +271,7 @@ def _conflict_advice(preprocessor: Preprocessor) -> str:
     if isinstance(preprocessor, ImagePreprocessor) and preprocessor.crops_to_ink:
         return (
             "correct a label, remove them, or keep the place and size of their ink "
-            "(--framing canvas)"
+            "(`framing` canvas)"
         )
     return "correct a label or remove them"
 
@@ -309,7 +309,7 @@ def _cut_texts(data: Dataset) -> list[Finding]:
         "cut-texts", count > MANY_CUT * len(data), count,
         f"{count:,} of {len(data):,} texts are longer than {preprocessor.positions:,} "
         f"{preprocessor.units}; a net that reads {preprocessor.units} ignores the rest of them",
-        "if the end of a text matters for its class, read more: --text-length N, at most "
+        "if the end of a text matters for its class, read more: `text_length` N, at most "
         f"{MAX_POSITIONS:,}",
     )]  # fmt: skip
 

@@ -66,7 +66,7 @@ def _decoded(content: bytes, before: int) -> str:
         raise DataError(f"line {number:,}: {utf8_error(content[start:], offset - start)}")
     raise DataError(
         f"line {number:,}: a zero byte after {offset - start:,} bytes, which no text contains; "
-        "if it is in UTF-16, say so with --encoding, or save it as UTF-8"
+        "if it is in UTF-16, say so with `encoding`, or save it as UTF-8"
     )
 
 

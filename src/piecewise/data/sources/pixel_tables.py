@@ -77,7 +77,7 @@ def find_pixels(layout: TableLayout, options: TableOptions) -> PixelColumns | No
         if len(others) != 1:
             raise DataError(
                 f"a table of pixels with the columns {listed(names)}; wanted a column 'label', or "
-                "--label-column"
+                "`label_column`"
             )
         label = others[0]
     pixels = [index for index in pixels if index not in (label, split)]
@@ -105,7 +105,7 @@ def _without_names(layout: TableLayout, options: TableOptions) -> PixelColumns:
         if len(varied) != 1:
             raise DataError(
                 f"{count:,} columns of numbers without names; say which is the label with "
-                "--label-column, by its number from 1"
+                "`label_column`, by its number from 1"
             )
         label = varied[0]
     pixels = [index for index in range(count) if index not in (label, split)]

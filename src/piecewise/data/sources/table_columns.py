@@ -32,7 +32,7 @@ _SPLIT = (("split",), ("part", "set"))
 _PAIRS = (("v2", "v1"),)
 """Text and label of well-known tables that go together only: the SMS spam collection."""
 WANTED = "'text' and 'label', with 'split' (train, validation or test) if there is one"
-OPTIONS = "--text-column and --label-column name others"
+OPTIONS = "`text_column` and `label_column` name others"
 
 _FEW_ROWS = 6  # below, content says nothing about columns
 _REPEATED = 3.0  # rows of each label, on average
@@ -137,7 +137,7 @@ def _chosen(names: Sequence[str], wanted: str | None, role: str) -> int | None:
     if name.isascii() and name.isdigit() and len(name) < 6 and 1 <= int(name) <= len(names):
         return int(name) - 1
     raise DataError(
-        f"--{role}-column: got {shown(wanted)}, wanted one of the columns {listed(names)}, or a "
+        f"{role}_column: got {shown(wanted)}, wanted one of the columns {listed(names)}, or a "
         f"number from 1 to {len(names)}"
     )
 
@@ -150,7 +150,7 @@ def _by_name(names: Sequence[str], groups: Sequence[tuple[str, ...]], role: str)
             both = " and ".join(shown(names[index]) for index in matches[:2])
             raise DataError(
                 f"the columns {both} may both be the {role}; rename one, or choose one with "
-                f"--{role}-column"
+                f"`{role}_column`"
             )
         if matches:
             return matches[0]

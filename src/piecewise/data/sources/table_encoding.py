@@ -76,12 +76,12 @@ def as_utf8(file: IO[bytes], encoding: str | None = None) -> Utf8Source:
         return Utf8Source(file, kind)  # damaged; its reader names the line
     if not kind:
         raise DataError(
-            f"line {wrong:,} is not UTF-8; name its encoding, such as --encoding gbk, shift_jis or "
-            "cp1251, or save it as UTF-8"
+            f"line {wrong:,} is not UTF-8; name its encoding with `encoding`, such as gbk, "
+            "shift_jis or cp1251, or save it as UTF-8"
         )
     warning = (
         f"line {wrong:,} is not UTF-8, so it is read as Western European (cp1252); if letters are "
-        "wrong, name its encoding with --encoding"
+        "wrong, name its encoding with `encoding`"
     )
     return _transcoded(file, _WESTERN)._replace(warning=warning)
 
@@ -165,7 +165,7 @@ def _blocks(file: IO[bytes], decode: Callable[[bytes, bool], str], name: str) ->
             if isinstance(error, UnicodeDecodeError):  # of this block and bytes kept of the last
                 where = max(0, offset + error.start - len(error.object) + len(block))
             raise DataError(
-                f"after {where:,} bytes it is not {name}; name its encoding with --encoding, or "
+                f"after {where:,} bytes it is not {name}; name its encoding with `encoding`, or "
                 "save it as UTF-8"
             ) from None
         if not block:
