@@ -142,7 +142,7 @@ function clearPadding(x, width, length) {
  * @returns {number[]}
  */
 export function softmax(logits, temperature) {
-  const scaled = Array.from(logits, (logit) => logit / temperature);
+  const scaled = Array.from(logits, (logit) => Math.fround(logit / temperature));
   const largest = scaled.reduce((one, other) => Math.max(one, other));
   const powers = scaled.map((logit) => Math.exp(logit - largest));
   const total = powers.reduce((one, other) => one + other);
