@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from safetensors.numpy import save as safetensors_bytes
 
 from piecewise import Network
 from piecewise.exchange.import_model import import_model
@@ -60,6 +61,24 @@ def check(model: SavedModel) -> None:
     shapes = {row.name: row.shape for stage in model.architecture.stages for row in stage.arrays}
     assert {name: array.shape for name, array in model.tensors.items()} == shapes
     assert all(np.isfinite(array).all() for array in model.tensors.values())
+
+
+def read_state_dict(path: Path) -> None:
+    """Import parameters with the layers that they belong to."""
+    layers, shape = LAYERS[0]
+    check(import_model(path, ImportOptions(input=shape, layers=layers)))
+
+
+def state_dict_seeds() -> list[bytes]:
+    """State dicts of the first model, with its own names and those of PyTorch, in two types."""
+    tensors = models()[0].tensors
+    renamed = {
+        name.replace("mean", "running_mean").replace("variance", "running_var"): array
+        for name, array in tensors.items()
+    }
+    numbered = {"norm1.num_batches_tracked": np.array(7)}
+    halves = {name: array.astype(np.float16) for name, array in renamed.items()}
+    return [safetensors_bytes(dict(one)) for one in (tensors, renamed | numbered, halves)]
 
 
 def read_prototxt(path: Path) -> None:

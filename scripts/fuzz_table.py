@@ -29,6 +29,8 @@ from fuzz_exchange import (
     read_import,
     read_keras,
     read_prototxt,
+    read_state_dict,
+    state_dict_seeds,
 )
 from piecewise.data.audio.decoding import read_sound
 from piecewise.data.audio.preprocessor import AudioPreprocessor
@@ -401,6 +403,7 @@ READERS: dict[str, Reader] = {
     "onnx": (as_file(".onnx", read_import), onnx_seeds),
     "prototxt": (as_file(".prototxt", read_prototxt), prototxt_seeds),
     "t7": (as_file(".t7", read_import), exported("torch", "net.t7")),
+    "state-dict": (as_file(".safetensors", read_state_dict), state_dict_seeds),
     "keras": (as_file(".keras", read_keras), keras_seeds),
     "h5": (as_file(".h5", read_import), h5_seeds),
 }
