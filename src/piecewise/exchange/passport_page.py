@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from html import escape
 
 from ..core.version import __version__
+from .controls import KERNELS, WEIGHT
 from .exporter import Exporter
 from .passport import LOGITS, NOT_RUN, PROBABILITIES, Difference, Passport, ToolkitRun
 
@@ -22,7 +23,7 @@ h1 { font-size: 1.6rem; margin-bottom: 0 } h2 { font-size: 1.15rem; margin-top: 
 table { border-collapse: collapse; width: 100% }
 th, td { text-align: left; padding: .4rem .8rem .4rem 0; border-bottom: 1px solid var(--line);
          vertical-align: top }
-td.number { font-variant-numeric: tabular-nums; white-space: nowrap }
+.number { font-variant-numeric: tabular-nums; white-space: nowrap }
 code { font: .85em ui-monospace, monospace; overflow-wrap: anywhere }
 .good { color: var(--good) } .bad { color: var(--bad); font-weight: 600 }
 """
@@ -46,7 +47,8 @@ def passport_page(passport: Passport, exporters: Mapping[str, Exporter]) -> str:
         "from the order of additions. As a check of the comparison itself, every toolkit also ran "
         "files with one weight changed and with the kernels transposed; these must differ by "
         "more.</p>",
-        _table(("Format", "Toolkit", "Probabilities", "Logits", "Controls", "Result"),
+        _table(("Format", "Toolkit", "Probabilities", "Logits", WEIGHT.capitalize(),
+                KERNELS.capitalize(), "Result"),
                _run_rows(passport, titles)),
         *_refusals(passport),
         "<h2>Net</h2>",
@@ -79,25 +81,26 @@ def _run_rows(passport: Passport, titles: Mapping[str, str]) -> Iterator[list[st
 
 
 def _run_cells(run: ToolkitRun | None) -> list[str]:
+    """The toolkit, the differences, the two controls and the result."""
     if run is None:
-        return ["", "", "", "", '<span class="soft">no toolkit runs these files</span>']
+        return [*[""] * 5, '<span class="soft">no toolkit runs these files</span>']
     toolkit = escape(f"{run.toolkit} {run.version or ''}".strip())
     if run.difference is None:
         kind = "soft" if run.problem == NOT_RUN else "bad"
-        return [toolkit, "", "", "", f'<span class="{kind}">{escape(run.problem)}</span>']
-    controls = "<br>".join(_control(name, one) for name, one in run.controls.items())
-    verdict = (
-        '<span class="good">agrees</span>' if run.agrees else '<span class="bad">differs</span>'
-    )
-    difference = run.difference
-    return [toolkit, _number(difference.probabilities), _number(difference.logits), controls,
-            verdict]  # fmt: skip
+        return [toolkit, *[""] * 4, f'<span class="{kind}">{escape(run.problem)}</span>']
+    numbers = [run.difference.probabilities, run.difference.logits]
+    controls = [_control(run.controls.get(name)) for name in (WEIGHT, KERNELS)]
+    verdict = "agrees" if run.agrees else "differs"
+    kind = "good" if run.agrees else "bad"
+    return [toolkit, *map(_number, numbers), *controls, f'<span class="{kind}">{verdict}</span>']
 
 
-def _control(name: str, control: Difference) -> str:
+def _control(control: Difference | None) -> str:
+    if control is None:
+        return '<span class="soft">none</span>'
     if control.agrees:
-        return f'<span class="bad">{escape(name)}: not caught</span>'
-    return f"{escape(name)}: caught ({control.probabilities:.1g})"
+        return '<span class="bad">not caught</span>'
+    return f'<span class="number">caught, {control.probabilities:.1g}</span>'
 
 
 def _refusals(passport: Passport) -> Iterator[str]:
