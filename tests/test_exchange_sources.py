@@ -13,8 +13,8 @@ from piecewise.exchange.c_source.exporter import CExporter
 from piecewise.exchange.exporter import Exporter
 from piecewise.exchange.numpy_script.exporter import NumPyExporter
 from piecewise.exchange.pytorch.exporter import PyTorchExporter
-from piecewise.exchange.source_code import call, python_names, python_string
-from piecewise.exchange.text_steps import text_steps
+from piecewise.exchange.source_code.python_code import call, python_names, python_string
+from piecewise.exchange.source_code.text_steps import text_steps
 from piecewise.exchange.theano.exporter import TheanoExporter
 from piecewise.spec.architecture import Architecture
 from piecewise.spec.text_lengths import length_tables

@@ -16,13 +16,14 @@ from piecewise import DataError, LimitError, ModelFileError
 from piecewise.cli import export as export_command  # noqa: F401 - before names are replaced
 from piecewise.cli.main import status
 from piecewise.core.array_types import Float32
-from piecewise.exchange import export, registry
-from piecewise.exchange.controls import KERNELS, WEIGHT
-from piecewise.exchange.export import export_model
+from piecewise.exchange import export_model as exporting
+from piecewise.exchange import registry
+from piecewise.exchange.export_model import export_model
 from piecewise.exchange.exporter import Exporter, Files
-from piecewise.exchange.passport import LOGITS, PROBABILITIES, Difference, ToolkitRun
+from piecewise.exchange.passport.controls import KERNELS, WEIGHT
+from piecewise.exchange.passport.passport import LOGITS, PROBABILITIES, Difference, ToolkitRun
+from piecewise.exchange.passport.samples import generated_samples, logits_of
 from piecewise.exchange.runner import Outputs, Runner, Samples
-from piecewise.exchange.samples import generated_samples, logits_of
 from piecewise.reference import model as reference
 from piecewise.reference.losses import softmax
 from piecewise.spec.layers import BY_WORD
@@ -197,7 +198,7 @@ def test_export_that_fails_half_way_leaves_no_passport(
     def full(path: Path, content: bytes) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(export, "write_atomically", full)
+    monkeypatch.setattr(exporting, "write_atomically", full)
     with pytest.raises(DataError, match="No space left"):
         picture_net("grey").export(tmp_path / "out", "card")
     assert not (tmp_path / "out/passport.json").exists()

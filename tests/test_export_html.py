@@ -15,11 +15,11 @@ from piecewise.data.audio.decoding import Sound
 from piecewise.exchange import registry
 from piecewise.exchange.html import exporter as html_exporter
 from piecewise.exchange.html.exporter import FILE, HtmlExporter
+from piecewise.exchange.passport.samples import generated_samples
+from piecewise.exchange.passport.samples import samples_of as raw_samples
 from piecewise.exchange.runner import Outputs, RunnerError, Samples
 from piecewise.exchange.runners import javascript
 from piecewise.exchange.runners.javascript import JavaScriptRunner
-from piecewise.exchange.samples import generated_samples
-from piecewise.exchange.samples import samples_of as raw_samples
 
 from .browser import chromium
 from .exchange_judging import (

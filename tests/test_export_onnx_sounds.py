@@ -14,12 +14,12 @@ from piecewise import AudioPreprocessor, Network
 from piecewise.core.array_types import Array, Float32
 from piecewise.data.audio.decoding import SUFFIXES, Sound, read_sound
 from piecewise.data.audio.preprocessor import MAX_WINDOWS, resample
-from piecewise.exchange.export import export_model
+from piecewise.exchange.export_model import export_model
 from piecewise.exchange.onnx.exporter import NET, OnnxExporter
 from piecewise.exchange.onnx.graph import Graph
 from piecewise.exchange.onnx.sounds import add_windows
+from piecewise.exchange.passport.samples import raw_logits_of, samples_of
 from piecewise.exchange.runners.onnxruntime import OnnxRuntime
-from piecewise.exchange.samples import raw_logits_of, samples_of
 from piecewise.raw_inputs import mean_logits
 
 from .exchange_nets import CLASSES, SOUND_NET, randomized, saved, sound_net

@@ -15,7 +15,7 @@ from .spec.architecture import class_names, input_shape
 from .spec.parameters import Parameters, flattened
 
 if TYPE_CHECKING:
-    from .exchange.export import ExportResult
+    from .exchange.export_model import ExportResult
     from .exchange.runner import Samples
     from .storage.model_file import SavedModel
 
@@ -165,7 +165,7 @@ class NetworkFiles(NetworkState):
         ...     [file.name for file in result.files]
         ['README.md', 'passport.html', 'passport.json']
         """
-        from .exchange.export import GENERATED, export_model  # noqa: PLC0415
+        from .exchange.export_model import GENERATED, export_model  # noqa: PLC0415
 
         chosen = [to] if isinstance(to, str) else to
         given = None if samples is None else self._samples(samples)
@@ -174,7 +174,7 @@ class NetworkFiles(NetworkState):
 
     def _samples(self, inputs: Inputs) -> Samples:
         """Inputs as samples; with the decoded examples, if they are not arrays yet."""
-        from .exchange.samples import samples_of, samples_of_inputs  # noqa: PLC0415
+        from .exchange.passport.samples import samples_of, samples_of_inputs  # noqa: PLC0415
 
         raw = raw_inputs(inputs)
         if raw is None:

@@ -21,8 +21,8 @@ from .options import DATA, OUTPUT, json_option, net_argument, option, output_opt
 from .output import Meter, messages, print_json, print_message, printable, results
 
 if TYPE_CHECKING:
-    from ..exchange.export import ExportResult
-    from ..exchange.passport import ToolkitRun
+    from ..exchange.export_model import ExportResult
+    from ..exchange.passport.passport import ToolkitRun
 
 _MOST_SAMPLES = 100
 
@@ -71,7 +71,7 @@ def command(**values: Any) -> None:
     installed runs its files, and passport.html and passport.json say how far its answers are from
     those of piecewise. The exit status is 1 if a toolkit answers otherwise.
     """
-    from ..exchange.export import GENERATED, export_model  # noqa: PLC0415 - the help needs none
+    from ..exchange.export_model import GENERATED, export_model  # noqa: PLC0415 - the help needs none
 
     options = ExportOptions(**values)
     net = Network.load(options.net_file)
@@ -91,7 +91,7 @@ def command(**values: Any) -> None:
 
 def _samples(net: Network, source: str) -> Samples:
     """Evenly spaced examples of a file or data set; DataError."""
-    from ..exchange.samples import samples_of  # noqa: PLC0415
+    from ..exchange.passport.samples import samples_of  # noqa: PLC0415
 
     raw = _examples(Path(source), net.preprocessor.modality)
     wanted = net.preprocessor.modality

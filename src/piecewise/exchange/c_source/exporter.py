@@ -11,16 +11,8 @@ from ...spec.architecture import Stage
 from ...spec.layers import Norm
 from ...storage.model_file import SavedModel
 from ..exporter import Exporter, Files, inference_stages, stage_arrays
-from ..source_code import (
-    functions,
-    input_sentence,
-    layer_lines,
-    plural,
-    preparation_sentence,
-    template,
-    title,
-    used_functions,
-)
+from ..source_code.sentences import input_sentence, layer_lines, plural, preparation_sentence, title
+from ..source_code.templates import functions, template, used_functions
 from .layers import record_lines, step_lines
 from .literals import c_float, c_string, c_table
 from .memory import Memory, plan_memory

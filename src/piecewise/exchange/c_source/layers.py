@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ...core.windows import Windows
 from ...spec.architecture import Stage
 from ...spec.layers import Convolution, Embed, Full, Norm, Pool, Relu
-from ..text_steps import TextStep, text_steps
+from ..source_code.text_steps import TextStep, text_steps
 from .memory import Memory
 
 

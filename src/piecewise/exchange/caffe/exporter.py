@@ -16,7 +16,8 @@ from ..exporter import Exporter, Files, inference_stages, stage_arrays
 from ..formats.prototxt import Message, Value, Word, written
 from ..pool_axis import PoolAxis, pool_axes
 from ..rewriting import even_padding
-from ..source_code import byte_scaling, preparation_sentence, random_inputs
+from ..source_code.python_code import byte_scaling
+from ..source_code.sentences import preparation_sentence, random_inputs
 from .schema import encoded
 
 TEXT, BINARY, CLASSES = "deploy.prototxt", "net.caffemodel", "classes.json"

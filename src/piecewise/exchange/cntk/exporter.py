@@ -13,7 +13,7 @@ from ..exporter import Exporter, Files
 from ..onnx.graph import Graph
 from ..onnx.layers import add_layers_alone
 from ..onnx.metadata import metadata
-from ..source_code import byte_scaling
+from ..source_code.python_code import byte_scaling
 
 NET = "net.onnx"
 OPSET, IR_VERSION = 7, 3

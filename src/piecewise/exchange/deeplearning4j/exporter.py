@@ -16,7 +16,7 @@ from ..keras.layer_list import LayerList
 from ..keras.layers import KERAS_2, LayerWriter, overhang
 from ..keras.legacy_files import legacy_bytes
 from ..onnx.metadata import KEY, metadata
-from ..samples import logits_of, samples_of_inputs
+from ..passport.samples import logits_of, samples_of_inputs
 
 NET, CHECK = "net.h5", "Check.java"
 VERSION = "1.0.0-M2.1"

@@ -8,20 +8,16 @@ from ...spec.layers import Norm
 from ...storage import model_file
 from ...storage.model_file import SavedModel
 from ..exporter import Exporter, Files
-from ..source_code import (
-    WIDTH,
-    byte_scaling,
-    functions,
+from ..source_code.python_code import WIDTH, byte_scaling, is_flat_after
+from ..source_code.sentences import (
     input_sentence,
-    is_flat_after,
     layer_lines,
     preparation_sentence,
     random_inputs,
-    template,
     title,
-    used_functions,
 )
-from ..text_steps import TextStep, text_steps
+from ..source_code.templates import functions, template, used_functions
+from ..source_code.text_steps import TextStep, text_steps
 from .layers import INDENT, module_lines, step_lines
 
 _STATE_NAME = '''

@@ -5,8 +5,16 @@ from __future__ import annotations
 from ...spec.architecture import Stage
 from ...spec.layer_base import Layer
 from ...spec.layers import Convolution, Dropout, Embed, Full, Norm, Pool, Relu
-from ..source_code import Sides, call, number, padding_of, shape_text, window_of, with_comment
-from ..text_steps import TextStep, text_lines
+from ..source_code.python_code import (
+    Sides,
+    call,
+    number,
+    padding_of,
+    shape_text,
+    window_of,
+    with_comment,
+)
+from ..source_code.text_steps import TextStep, text_lines
 
 INDENT = 8
 

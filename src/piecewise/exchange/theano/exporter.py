@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import ClassVar
 
 from ...storage.model_file import SavedModel
-from ..script_exporter import ScriptExporter
-from ..source_code import byte_scaling, input_sentence, preparation_sentence, random_inputs
+from ..source_code.python_code import byte_scaling
+from ..source_code.script_exporter import ScriptExporter
+from ..source_code.sentences import input_sentence, preparation_sentence, random_inputs
 
 
 class TheanoExporter(ScriptExporter):

@@ -15,7 +15,8 @@ from ..exporter import Exporter, Files, inference_stages, stage_arrays
 from ..formats.t7 import TorchModule
 from ..formats.t7_writer import LongStorage, T7Writer
 from ..pool_axis import PoolAxis, pool_axes
-from ..source_code import byte_scaling, preparation_sentence, random_inputs
+from ..source_code.python_code import byte_scaling
+from ..source_code.sentences import preparation_sentence, random_inputs
 
 NET, CLASSES = "net.t7", "classes.json"
 INPUT_FIELD, CLASSES_FIELD = "input_size", "classes"

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import json
 
-from ..data.text.decoding import NEW_CODE_POINTS
-from ..data.text.ngrams import CASELESS_MIDDLE, END, MAX_AFFIX, MIDDLE, START
-from ..data.text.preprocessor import NGRAMS, UNKNOWN, TextPreprocessor
-from ..data.text.vocabulary import INVISIBLE, MAX_DIGITS, MAX_WORD_LENGTH, WORD
-from ..spec.layer_base import PADDING
-from .exporter import Files
+from ...data.text.decoding import NEW_CODE_POINTS
+from ...data.text.ngrams import CASELESS_MIDDLE, END, MAX_AFFIX, MIDDLE, START
+from ...data.text.preprocessor import NGRAMS, UNKNOWN, TextPreprocessor
+from ...data.text.vocabulary import INVISIBLE, MAX_DIGITS, MAX_WORD_LENGTH, WORD
+from ...spec.layer_base import PADDING
+from ..exporter import Files
 
 VOCABULARY, SCRIPT = "vocabulary.json", "tokenizer.py"
 

@@ -11,9 +11,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..core.array_types import Float32
-from ..storage.model_file import SavedModel
-from .runner import Samples
+from ...core.array_types import Float32
+from ...storage.model_file import SavedModel
+from ..runner import Samples
 from .samples import logits_of
 
 WEIGHT, KERNELS = "one weight changed", "kernels transposed"

@@ -6,9 +6,9 @@ import math
 from collections.abc import Iterator, Mapping
 from html import escape
 
-from ..core.version import __version__
+from ...core.version import __version__
+from ..exporter import Exporter
 from .controls import KERNELS, WEIGHT
-from .exporter import Exporter
 from .passport import LOGITS, NOT_RUN, PROBABILITIES, Difference, Passport, ToolkitRun
 
 _STYLE = """

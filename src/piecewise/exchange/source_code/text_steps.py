@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ..core.windows import Windows
-from ..spec.architecture import Stage
-from ..spec.layer_base import Connectivity, Layer
-from ..spec.layers import Convolution, Norm, Pool
+from ...core.windows import Windows
+from ...spec.architecture import Stage
+from ...spec.layer_base import Connectivity, Layer
+from ...spec.layers import Convolution, Norm, Pool
 
 
 class TextStep(NamedTuple):

@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from ..core.array_types import Array, Float32
-from ..data.audio.decoding import Sound, round_to_16_bit
-from ..data.audio.preprocessor import AudioPreprocessor
-from ..data.preprocessing import Preprocessor
-from ..data.text.preprocessor import TextPreprocessor
-from ..spec.parameters import flattened
-from ..storage.model_file import SavedModel
-from .runner import Samples
+from ...core.array_types import Array, Float32
+from ...data.audio.decoding import Sound, round_to_16_bit
+from ...data.audio.preprocessor import AudioPreprocessor
+from ...data.preprocessing import Preprocessor
+from ...data.text.preprocessor import TextPreprocessor
+from ...spec.parameters import flattened
+from ...storage.model_file import SavedModel
+from ..runner import Samples
 
 GENERATED = 40
 """Samples that are generated if the user gives none."""
@@ -71,7 +71,7 @@ def _noise(generator: np.random.Generator, rate: int, seconds: float) -> Sound:
 
 def logits_of(model: SavedModel, samples: Samples) -> Float32:
     """The logits (N, classes) that piecewise computes for samples."""
-    from ..engine.runtime import program_registry  # noqa: PLC0415 - it loads the compiler
+    from ...engine.runtime import program_registry  # noqa: PLC0415 - it loads the compiler
 
     architecture = model.architecture
     return program_registry.logits(

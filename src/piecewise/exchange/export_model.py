@@ -13,10 +13,10 @@ from ..core.progress import OnProgress, Progress
 from ..storage.model_file import SavedModel
 from . import registry
 from .exporter import Exporter, Files
-from .passport import Comparison, Passport, compare
-from .passport_page import passport_page
+from .passport.page import passport_page
+from .passport.passport import Comparison, Passport, compare
+from .passport.samples import generated_samples
 from .runner import Samples
-from .samples import generated_samples
 
 PASSPORT, PAGE, USAGE = "passport.json", "passport.html", "USAGE.md"
 GENERATED = "generated noise"

@@ -4,29 +4,25 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from ..spec.architecture import Stage
-from ..spec.layer_base import Layer
-from ..spec.layers import Convolution, Embed, Full, Norm, Pool
-from ..storage.model_file import SavedModel
-from .exporter import Exporter, Files, inference_stages
-from .formats.npz import npz_bytes
-from .source_code import (
+from ...spec.architecture import Stage
+from ...spec.layer_base import Layer
+from ...spec.layers import Convolution, Embed, Full, Norm, Pool
+from ...storage.model_file import SavedModel
+from ..exporter import Exporter, Files, inference_stages
+from ..formats.npz import npz_bytes
+from .python_code import (
     WIDTH,
     byte_scaling,
     call,
-    functions,
-    input_sentence,
     is_flat_after,
-    layer_lines,
     number,
     python_names,
     shape_text,
-    template,
-    title,
-    used_functions,
     window_arguments,
     with_comment,
 )
+from .sentences import input_sentence, layer_lines, title
+from .templates import functions, template, used_functions
 from .text_steps import TextStep, text_lines, text_steps
 
 

@@ -17,15 +17,15 @@ from typing import Any
 
 import numpy as np
 
-from ..core.array_types import Float32
-from ..core.errors import reason
-from ..core.progress import OnProgress, Progress
-from ..core.version import __version__
-from ..reference.losses import softmax
-from ..storage.model_file import SavedModel
+from ...core.array_types import Float32
+from ...core.errors import reason
+from ...core.progress import OnProgress, Progress
+from ...core.version import __version__
+from ...reference.losses import softmax
+from ...storage.model_file import SavedModel
+from ..exporter import Exporter, Files
+from ..runner import Outputs, Runner, Samples
 from .controls import negative_controls
-from .exporter import Exporter, Files
-from .runner import Outputs, Runner, Samples
 from .samples import logits_of, raw_logits_of
 
 PROBABILITIES = 1e-5

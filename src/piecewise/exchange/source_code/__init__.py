@@ -1,0 +1,1 @@
+"""Parts of exporters that write source code: Python code, templates, and sentences about a net."""
