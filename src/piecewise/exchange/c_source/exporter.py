@@ -32,7 +32,7 @@ class CExporter(Exporter):
         "pool": "yes",
         "full": "yes",
         "dropout": "as nothing: it matters for training only",
-        "norm": "as a shift, a factor and a shift: the root is computed beforehand",
+        "norm": "yes; the root is computed beforehand",
         "embed": "yes",
     }
 
@@ -155,6 +155,6 @@ def _tables(model: SavedModel, stage: Stage) -> dict[str, Float32]:
     """The arrays of a stage by their names in C."""
     arrays = stage_arrays(model, stage)
     if isinstance(stage.layer, Norm):
-        deviation = np.sqrt(arrays.pop("variance").astype(np.float64) + Norm.epsilon)
-        arrays["factor"] = (arrays.pop("weight") / deviation).astype(np.float32)
+        variance = arrays.pop("variance") + np.float32(Norm.epsilon)
+        arrays["scale"] = np.float32(1) / np.sqrt(variance)
     return {f"{stage.name}_{name}": array for name, array in arrays.items()}

@@ -36,7 +36,7 @@ def record_lines(stage: Stage) -> list[str]:
         case Norm():
             channels, height, width = stage.input
             fields = {"channels": channels, "cells": height * width}
-            fields |= {name: f"{stage.name}_{name}" for name in ("mean", "factor", "bias")}
+            fields |= {name: f"{stage.name}_{name}" for name in ("mean", "scale", "weight", "bias")}
         case _:
             return []
     kind = type(layer).__name__
