@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import queue
+import time
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from piecewise.app.news import News
 from piecewise.app.project import Project
 from piecewise.app.security import Gate
 from piecewise.app.server import create_app
-from piecewise.app.strokes import checked_drawing
+from piecewise.app.strokes import Drawing, checked_drawing
 from piecewise.app.teaching import Teacher
 
 LAYERS = "conv 4 5 stride=2, relu, pool 2, full"
@@ -57,6 +58,25 @@ class Room:
         self.teacher.changed()
         self.wait_for("score", done=5)
 
+    def drawing(self, name: str, shift: int = 0) -> Drawing:
+        """A drawing of a class."""
+        return checked_drawing(line(name, shift), 6)
+
+    def join(self) -> None:
+        """Wait for the end of the thorough teaching."""
+        thread = self.actions.thorough.thread
+        assert thread is not None
+        thread.join(PATIENCE)
+        assert not thread.is_alive()
+
+    def stop_after(self, stage: str) -> None:
+        """Stop the thorough teaching as soon as a stage has begun."""
+        while self.actions.thorough.state().get("stage") != stage:
+            assert self.actions.thorough.state()["state"] == "running"
+            time.sleep(0.001)
+        self.ask("POST", "/api/stop", {"stage": "thorough"})
+        self.join()
+
     def ask(
         self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
     ) -> tuple[int, Any]:
@@ -78,10 +98,12 @@ class Room:
             "client": ("127.0.0.1", 1), "server": ("127.0.0.1", PORT),
         }  # fmt: skip
         sent: list[Message] = []
-        waiting = [{"type": "http.request", "body": content, "more_body": False}]
+        waiting: list[Message] = [{"type": "http.request", "body": content, "more_body": False}]
 
         async def receive() -> Message:
-            return waiting.pop() if waiting else {"type": "http.disconnect"}
+            if not waiting:
+                await asyncio.Event().wait()  # the client stays
+            return waiting.pop()
 
         async def send(message: Message) -> None:
             sent.append(message)

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+import zipfile
 from collections.abc import Iterator
 from contextlib import closing
 from http.client import HTTPConnection, HTTPResponse
@@ -19,7 +20,7 @@ import pytest
 from piecewise import Network
 from piecewise.app.project_files import OWN
 from piecewise.app.security import MAX_WRONG, Gate, RefusedError
-from piecewise.app.strokes import checked_drawing
+from piecewise.app.strokes import checked_drawing, to_png
 
 pytest.importorskip("starlette", reason="the app's server is an extra")
 
@@ -30,7 +31,7 @@ PATIENCE = 120
 class App:
     """`piecewise app` in a process of its own, and a client."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, cwd: Path | None = None) -> None:
         self.folder = str(folder)
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
@@ -39,7 +40,7 @@ class App:
                    "--port", str(self.port)]  # fmt: skip
         log = folder.parent / f"log{self.port}.txt"
         with log.open("w") as file:
-            self.process = subprocess.Popen(command, stderr=file)
+            self.process = subprocess.Popen(command, stderr=file, cwd=cwd)
         while "#k=" not in (words := log.read_text()):
             assert self.process.poll() is None, words
             time.sleep(0.05)
@@ -319,3 +320,35 @@ def test_port_that_is_taken_is_named(shared: App, tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert done.returncode == 1
     assert f"the port {shared.port} is taken" in done.stderr
+
+
+def test_file_that_is_no_project_is_named(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("hello")
+    (tmp_path / "broken.zip").write_bytes(b"PK")
+    (tmp_path / "broken.safetensors").write_bytes(b"x")
+    for name in ("notes.txt", "broken.zip", "broken.safetensors"):
+        done = subprocess.run([sys.executable, "-m", "piecewise", "app", name, "--no-browser"],
+                              cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE,
+                              check=False)  # fmt: skip
+        assert done.returncode == 1
+        assert name in done.stderr
+        assert "Traceback" not in done.stderr
+    assert sorted(one.name for one in tmp_path.iterdir()) == [
+        "broken.safetensors", "broken.zip", "notes.txt"
+    ]  # fmt: skip
+
+
+def test_archive_is_opened_with_its_samples(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "lesson.zip", "w") as file:
+        for name, strokes in (("up", UP), ("down", DOWN)):
+            content = to_png(checked_drawing(strokes, 6))
+            file.writestr(f"{name}/1.png", content)
+    app = App(tmp_path / "lesson.zip", cwd=tmp_path)
+    try:
+        app.enter()
+        _, project = app.request("GET", "/api/project")
+        assert [(one["name"], one["train"]) for one in project["classes"]] == [
+            ("down", 1), ("up", 1)
+        ]  # fmt: skip
+    finally:
+        app.close()

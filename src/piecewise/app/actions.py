@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from PIL import Image
@@ -13,10 +14,15 @@ from ..core.errors import DataError, LimitError, shown
 from ..spec.architecture import Architecture
 from ..spec.notation import write_layer
 from .answers import Answers, Question
+from .imports import import_data
+from .listing import PARTS
 from .news import News
 from .project import Project
+from .project_files import OWN
 from .strokes import checked_drawing
+from .take import Taken, formats, take
 from .teaching import Teacher
+from .thorough import Thorough
 
 MAX_ATLAS = 200
 """Samples of one atlas."""
@@ -30,11 +36,18 @@ class Actions:
     def __init__(self, project: Project, teacher: Teacher, news: News) -> None:
         self._project, self._teacher, self._news = project, teacher, news
         self._answers = Answers(project)
+        self.thorough = Thorough(project, teacher.attempts, news.publish)
 
     def close(self) -> None:
-        """End the teacher, and let others open the project."""
+        """End all teaching, and let others open the project."""
+        self.thorough.close()
         self._teacher.close()
         self._project.close()
+
+    @property
+    def folder(self) -> Path:
+        """Where temporary files may lie."""
+        return self._project.root / OWN
 
     def routes(self) -> dict[tuple[str, str], Callable[..., Any]]:
         """The action of every method and path."""
@@ -44,9 +57,11 @@ class Actions:
             ("POST", "/api/classes"): self.add_class,
             ("PATCH", "/api/classes/{folder}"): self.rename_class,
             ("DELETE", "/api/classes/{folder}"): self.remove_class,
+            ("POST", "/api/classes/{folder}/merge"): self.merge_class,
             ("GET", "/api/samples"): self.samples,
             ("POST", "/api/samples/{folder}"): self.add_samples,
             ("POST", "/api/files/{folder}"): self.add_file,
+            ("POST", "/api/import"): self.import_archive,
             ("POST", "/api/move"): self.move,
             ("POST", "/api/remove"): self.remove,
             ("POST", "/api/undo"): self.undo,
@@ -59,6 +74,9 @@ class Actions:
             ("POST", "/api/attempts/{number}/use"): self.use_attempt,
             ("POST", "/api/answer"): self.answer,
             ("POST", "/api/why"): self.why,
+            ("POST", "/api/mistakes"): self.mistakes,
+            ("GET", "/api/take"): self.formats,
+            ("GET", "/api/take/{name}"): self.take,
             ("POST", "/api/votes"): self.votes,
             ("POST", "/api/mattered"): self.mattered,
         }
@@ -75,6 +93,7 @@ class Actions:
             "settings": project.settings,
             "attempt": attempt and attempt.number,
             "teaching": self._teacher.state(),
+            "thorough": self.thorough.state(),
             "seq": self._news.seq,
         }
 
@@ -108,6 +127,11 @@ class Actions:
         self._project.remove_class(values["folder"])
         return self._report(changed=True)
 
+    def merge_class(self, values: Values) -> Values:
+        """Move the samples of a class to another one, and remove it."""
+        self._project.merge(values["folder"], values.get("into", ""))
+        return self._report(changed=True)
+
     # Samples.
 
     def samples(self, values: Values) -> Values:
@@ -136,6 +160,18 @@ class Actions:
         return {"ids": [sample]}
 
     add_file.takes_bytes = True  # type: ignore[attr-defined]
+
+    def import_archive(self, file: Path, values: Values) -> Values:
+        """Copy the samples of a zip archive into the project."""
+
+        def tell(done: int, total: int) -> None:
+            self._news.publish({"type": "import", "done": done, "total": total})
+
+        report = import_data(self._project, file, tell)
+        self._report(changed=True)
+        return report._asdict()
+
+    import_archive.takes_file = True  # type: ignore[attr-defined]
 
     def move(self, values: Values) -> Values:
         """Move samples to another class or part."""
@@ -227,14 +263,48 @@ class Actions:
             Recipe(**recipe)
 
     def teach(self, values: Values) -> Values:
-        """Teach anew."""
-        self._teacher.changed()
+        """Teach anew; with the stage thorough, as `piecewise train` does."""
+        stage = values.get("stage", "sketch")
+        if stage == "thorough":
+            self.thorough.start()
+        elif stage == "sketch":
+            self._teacher.changed()
+        else:
+            raise LimitError(f"stage: got {shown(stage)}, wanted sketch or thorough")
         return {}
 
     def stop(self, values: Values) -> Values:
         """Stop what is taught."""
-        self._teacher.stop()
+        if values.get("stage") == "thorough":
+            self.thorough.stop()
+        else:
+            self._teacher.stop()
         return {}
+
+    def mistakes(self, values: Values) -> Values:
+        """The mistakes on the samples for learning, by the nets of the score that did not learn
+        from them; or on those for the test."""
+        part = values.get("part", "train")
+        if part not in PARTS:
+            raise DataError(f"part: got {shown(part)}, wanted train or test")
+        held_out = self._teacher.test() if part == "test" else self._teacher.held_out
+        if held_out is None:
+            raise DataError("mistakes: not measured yet; they are when the score is there")
+        return held_out.to_json()
+
+    # Take away.
+
+    def formats(self, values: Values) -> Values:
+        """The formats in which the net can be taken away."""
+        net = self._teacher.net
+        return {"formats": [] if net is None else formats(net)}
+
+    def take(self, values: Values) -> Taken:
+        """A file to take away."""
+        name, teacher = values["name"], self._teacher
+        if name == "report.html":
+            return Taken("report.html", self._answers.report(values.get("walk")))
+        return take(name, self._project, teacher.attempt, teacher.net)
 
     def attempts(self, values: Values) -> Values:
         """All attempts."""

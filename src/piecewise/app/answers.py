@@ -14,7 +14,7 @@ from ..core.array_types import Array, Float32
 from ..core.errors import DataError, LimitError, shown
 from ..insight.explanation import Explanation, explain
 from ..network import Network
-from ..page.explain import answer_data, reasons_data, votes_data
+from ..page.explain import answer_data, explanation_page, reasons_data, votes_data
 from .project import Project
 from .strokes import checked_drawing, draw
 
@@ -91,6 +91,15 @@ class Answers:
         """What takes long to compute about an answer that is open, as `packed`: the reason, the
         saliency maps and the robustness curves; DataError."""
         return packed(*reasons_data(self.explanation(walk)))
+
+    def report(self, walk: object) -> bytes:
+        """The HTML report about an answer that is open, or about the last one."""
+        number = walk
+        if isinstance(walk, str) and walk.isascii() and walk.isdigit() and len(walk) < 10:
+            number = int(walk)
+        elif walk is None:
+            number = self._last
+        return explanation_page(self.explanation(number)).encode()
 
     def why(self, walk: object, position: object) -> dict[str, Any]:
         """How a number of an answer that is open was computed, with the sum so far after every

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from threading import RLock
 from typing import Any
 
 from ..core.errors import DataError, PiecewiseError, shown
@@ -46,31 +47,35 @@ class Attempts:
     def __init__(self, root: Path) -> None:
         self._folder = root / OWN / "nets"
         self._file = root / OWN / "attempts.jsonl"
+        self._lock = RLock()
         self._attempts = {one.number: one for one in _read(self._file)}
 
     def list(self) -> list[Attempt]:
         """All attempts, the oldest first."""
-        return [self._attempts[number] for number in sorted(self._attempts)]
+        with self._lock:
+            return [self._attempts[number] for number in sorted(self._attempts)]
 
     def add(self, attempt: Attempt, net: Network) -> Attempt:
         """Keep a net; an equal one that is there already is returned instead."""
-        for old in self._attempts.values():
-            if old.key == attempt.key:
-                return old
-        number = max(self._attempts, default=0) + 1
-        attempt = replace(attempt, number=number)
-        self._folder.mkdir(parents=True, exist_ok=True)
-        net.save(self._path(number))
-        self._attempts[number] = attempt
-        self._forget_old()
-        self._save()
-        return attempt
+        with self._lock:
+            for old in self._attempts.values():
+                if old.key == attempt.key:
+                    return old
+            number = max(self._attempts, default=0) + 1
+            attempt = replace(attempt, number=number)
+            self._folder.mkdir(parents=True, exist_ok=True)
+            net.save(self._path(number))
+            self._attempts[number] = attempt
+            self._forget_old()
+            self._save()
+            return attempt
 
     def change(self, number: int, **values: Any) -> Attempt:
         """Change the note, the score or the pin of an attempt."""
-        self._attempts[number] = replace(self.get(number), **values)
-        self._save()
-        return self._attempts[number]
+        with self._lock:
+            self._attempts[number] = replace(self.get(number), **values)
+            self._save()
+            return self._attempts[number]
 
     def get(self, number: int) -> Attempt:
         """The attempt of this number; DataError if there is none."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from threading import Lock
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -35,6 +36,7 @@ class PreparedSamples:
         self._project = project
         self._preprocessor: Preprocessor | None = None
         self._inputs: dict[tuple[str, int], Array] = {}
+        self._lock = Lock()
 
     def preprocessor(self) -> Preprocessor:
         """The pinned preprocessor, or one that is fitted to the training samples and pinned."""
@@ -51,6 +53,10 @@ class PreparedSamples:
 
     def split(self, part: str, classes: Sequence[str]) -> PreparedSplit:
         """The samples of a part; ``classes`` are the folders in the order of the labels."""
+        with self._lock:
+            return self._split(part)
+
+    def _split(self, part: str) -> PreparedSplit:
         preprocessor = self.preprocessor()
         if preprocessor != self._preprocessor:
             self._preprocessor, self._inputs = preprocessor, {}

@@ -11,19 +11,21 @@ import hashlib
 import json
 import threading
 from collections.abc import Sequence
+from glob import escape
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..core.errors import DataError, shown
-from ..data.modalities import MODALITIES, MODALITY_OF_SUFFIX, preprocessor_from_json
+from ..data.modalities import MODALITY_OF_SUFFIX, preprocessor_from_json
 from ..data.preprocessing import Preprocessor
 from .folder_names import can_be_folder, checked_class_name, folder_for
 from .listing import MAX_SAMPLES, PARTS, Listing
 from .moves import Change, ChangeLog, Move
 from .project_files import OWN, open_locked, read_json, write_file, write_json
 from .strokes import Drawing, from_png, to_png
+from .uploads import Upload, checked_upload
 
-_NAMES = "classes.json"
+NAMES = "classes.json"
 MAX_CLASSES = 100
 """Classes of a project."""
 
@@ -63,7 +65,7 @@ class Project:
         self._lock_file = open_locked(folder)
         self._guard = threading.RLock()
         self._values = read_json(folder / OWN / "project.json")
-        self._names = {str(key): str(name) for key, name in read_json(folder / _NAMES).items()}
+        self._names = {str(key): str(name) for key, name in read_json(folder / NAMES).items()}
         self._listing = Listing(folder)
         self._log = ChangeLog(folder, folder / OWN / "undo.jsonl")
         self.version = 0
@@ -87,9 +89,13 @@ class Project:
     @property
     def kind(self) -> str:
         """The modality of the samples; pictures as long as there are none."""
-        for sample_id in self._listing.all_ids():
-            return MODALITY_OF_SUFFIX["." + sample_id.rsplit(".", 1)[1].lower()]
-        return "pictures"
+        return self.fixed_kind or "pictures"
+
+    @property
+    def fixed_kind(self) -> str | None:
+        """The modality of the samples; None as long as there are none."""
+        first = next(iter(self._listing.all_ids()), None)
+        return first and MODALITY_OF_SUFFIX["." + first.rsplit(".", 1)[1].lower()]
 
     def classes(self) -> list[ProjectClass]:
         """All classes, in the order that a person gave them."""
@@ -198,12 +204,32 @@ class Project:
     def remove_class(self, folder: str) -> None:
         """Remove a class with its samples; they wait among the removed files."""
         with self._guard:
-            bin_ = f"{OWN}/removed/{self._log.done + 1}-{self.version}"
+            bin_ = self._bin()
             moves = [Move(source, f"{bin_}/{source}") for source, _ in
                      self._folder_moves(self._known(folder), folder)]  # fmt: skip
             name = self._names.get(folder, folder)
             names = {key: one for key, one in self._names.items() if key != folder}
             self._apply(Change(f"removed {name}", tuple(moves), (self._names, names)), names)
+
+    def merge(self, folder: str, into: str) -> None:
+        """Move all samples of a class to another one, and remove the class."""
+        with self._guard:
+            self._known(into)
+            if self._known(folder) == into:
+                raise DataError(f"class: {shown(folder)} cannot be merged into itself")
+            number, moves, bin_ = self._next_number(into), list[Move](), self._bin()
+            for part in PARTS:
+                files = self._listing.files(part, folder)
+                for at, file in enumerate(files, number):
+                    target = self._listing.path_of(part, into, f"{at:04d}{_rest(file)}")
+                    moves.append(Move(self._listing.path_of(part, folder, file), target))
+                number += len(files)
+            moves += [Move(path, f"{bin_}/{path}") for path, _ in
+                      self._folder_moves(folder, folder)]  # fmt: skip
+            names = {key: one for key, one in self._names.items() if key != folder}
+            name, other = self._names.get(folder, folder), self._names.get(into, into)
+            self._apply(Change(f"merged {name} into {other}", tuple(moves), (self._names, names)),
+                        names)  # fmt: skip
 
     def set_order(self, folders: Sequence[str]) -> None:
         """Put the classes in another order."""
@@ -213,28 +239,29 @@ class Project:
 
     def add_drawing(self, folder: str, part: str, drawing: Drawing) -> str:
         """Save a drawing; its id."""
-        return self._add(folder, part, [("", ".png", to_png(drawing))])[0]
+        return self._add(folder, part, [Upload("", ".png", to_png(drawing))])[0]
 
     def add_texts(self, folder: str, part: str, texts: Sequence[str]) -> list[str]:
         """Save texts, a file each; their ids."""
-        return self._add(folder, part, [("", ".txt", text.encode()) for text in texts])
+        return self._add(folder, part, [Upload("", ".txt", text.encode()) for text in texts])
 
     def add_file(self, folder: str, part: str, name: str, content: bytes) -> str:
         """Save a file byte for byte, after it was decoded once; its id. DataError if it cannot be
         read, or is of another kind than the samples of the project."""
-        stem, dot, suffix = Path(name.replace("\\", "/")).name.rpartition(".")
-        suffix = f"{dot}{suffix}".lower()
-        kind = MODALITY_OF_SUFFIX.get(suffix)
-        if kind is None:
-            known = " ".join(one[1:] for one in MODALITY_OF_SUFFIX)
-            raise DataError(f"{shown(name)}: of no known kind, wanted one of: {known}")
-        if self._listing.all_ids() and kind != self.kind:
-            raise DataError(f"{shown(name)}: one of {kind}, but this project has {self.kind}")
-        MODALITIES[kind].preprocessor.read(content, name[:200])
-        plain = "".join(one if one.isalnum() or one in "-_" else "-" for one in stem)[:40].strip(
-            "-"
-        )
-        return self._add(folder, part, [(f"-{plain}" if plain else "", suffix, content)])[0]
+        return self._add(folder, part, [checked_upload(name, content, self.fixed_kind)])[0]
+
+    def import_files(self, folder: str, part: str, uploads: Sequence[Upload]) -> list[str]:
+        """Save some files of an import; their ids. `imported` ends it."""
+        with self._guard:
+            return self._written(folder, part, uploads)
+
+    def imported(self, ids: Sequence[str]) -> None:
+        """Make an import a change that can be undone."""
+        with self._guard:
+            paths = [self._listing.path_of(*self._listing.lookup(one)) for one in ids]
+            moves = tuple(Move(f"{self._bin()}/{path}", path) for path in paths)
+            self._log.record(Change(_counted("imported", len(moves)), moves))
+            self._changed()
 
     def move(self, ids: Sequence[str], folder: str, part: str) -> list[str]:
         """Move samples to another class or part; their new ids."""
@@ -257,7 +284,7 @@ class Project:
     def remove(self, ids: Sequence[str]) -> None:
         """Remove samples; they wait among the removed files."""
         with self._guard:
-            bin_ = f"{OWN}/removed/{self._log.done + 1}-{self.version}"
+            bin_ = self._bin()
             paths = [
                 self._listing.path_of(*self._listing.lookup(one)) for one in dict.fromkeys(ids)
             ]
@@ -286,27 +313,34 @@ class Project:
         value = self._values.get("order")
         return [str(folder) for folder in value] if isinstance(value, list) else []
 
-    def _add(self, folder: str, part: str, files: Sequence[tuple[str, str, bytes]]) -> list[str]:
-        """Save files, each with the end of its name, its suffix and its content."""
+    def _add(self, folder: str, part: str, uploads: Sequence[Upload]) -> list[str]:
+        """Save files, as a change that can be undone."""
         with self._guard:
-            if len(self._listing.all_ids()) + len(files) > MAX_SAMPLES:
-                raise DataError(f"a project has at most {MAX_SAMPLES:,} samples")
-            number, moves, ids = self._next_number(self._known(folder)), [], []
-            for end, suffix, content in files:
-                name = f"{number:04d}{end}{suffix}"
-                path = self._listing.path_of(part, folder, name)
-                write_file(self.root / path, content)
-                moves.append(
-                    Move(f"{OWN}/removed/{self._log.done + 1}-{self.version}/{path}", path)
-                )
-                ids.append(f"{part}/{folder}/{name}")
-                number += 1
-            self._log.record(Change(_counted("added", len(files)), tuple(moves)))
-            self._changed()
+            bin_ = self._bin()
+            ids = self._written(folder, part, uploads)
+            paths = [self._listing.path_of(*self._listing.lookup(one)) for one in ids]
+            moves = tuple(Move(f"{bin_}/{path}", path) for path in paths)
+            self._log.record(Change(_counted("added", len(ids)), moves))
             return ids
 
+    def _written(self, folder: str, part: str, uploads: Sequence[Upload]) -> list[str]:
+        if len(self._listing.all_ids()) + len(uploads) > MAX_SAMPLES:
+            raise DataError(f"a project has at most {MAX_SAMPLES:,} samples")
+        number, ids = self._next_number(self._known(folder)), []
+        for end, suffix, content in uploads:
+            name = f"{number:04d}{end}{suffix}"
+            write_file(self.root / self._listing.path_of(part, folder, name), content)
+            ids.append(f"{part}/{folder}/{name}")
+            number += 1
+        self._changed()
+        return ids
+
+    def _bin(self) -> str:
+        """A folder for what the next change removes."""
+        return f"{OWN}/removed/{self._log.done + 1}-{self.version}"
+
     def _next_number(self, folder: str) -> int:
-        removed = (self.root / OWN / "removed").glob(f"*/*/{folder}/*")
+        removed = (self.root / OWN / "removed").glob(f"*/**/{escape(folder)}/*")
         return self._listing.next_number(folder, [file.name for file in removed])
 
     def _known(self, folder: str) -> str:
@@ -336,7 +370,7 @@ class Project:
         """Read the folder anew after a change, and keep the names of classes."""
         if names is not None and names != self._names:
             self._names = dict(names)
-            write_json(self.root / _NAMES, self._names)
+            write_json(self.root / NAMES, self._names)
         self._listing.refresh()
         self.version += 1
 

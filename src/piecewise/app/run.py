@@ -12,12 +12,15 @@ from ..core.errors import DataError
 from .actions import Actions
 from .news import News
 from .project import Project
+from .protocol import ImpatientProtocol
 from .security import Gate
 from .server import create_app
 from .teaching import Teacher
 
 FIRST_PORT, PORTS = 8421, 20
 """The port that is tried first, and how many are tried."""
+MAX_HEAD = 32 << 10
+"""Bytes of the head of a request."""
 
 
 def serve(folder: Path, port: int | None, opened: Callable[[str], None]) -> None:
@@ -34,7 +37,9 @@ def serve(folder: Path, port: int | None, opened: Callable[[str], None]) -> None
     gate = Gate(folder, listener.getsockname()[1])
     app = create_app(Actions(project, teacher, news), gate, news)
     config = uvicorn.Config(app, log_level="warning", access_log=False, lifespan="on", ws="none",
-                            server_header=False, timeout_graceful_shutdown=1)  # fmt: skip
+                            server_header=False, timeout_graceful_shutdown=1,
+                            http=ImpatientProtocol,
+                            h11_max_incomplete_event_size=MAX_HEAD)  # fmt: skip
     if any(one.train for one in project.classes()) and teacher.net is None:
         teacher.changed()
     server = _Server(config, lambda: opened(gate.link))

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -20,11 +23,18 @@ from .actions import Actions
 from .news import News
 from .pages import Pages
 from .security import HEADERS, Gate, RefusedError
+from .take import Taken, chunks
 
 MAX_BODY = 64 << 20
 """Bytes of a request."""
 MAX_JSON = 4 << 20
 """Bytes of a request in JSON."""
+MAX_IMPORT = 2 << 30
+"""Bytes of an archive to import."""
+IMPORT = "/api/import"
+PATIENCE = 20.0
+"""Seconds for the next piece of a request to come."""
+BYTES = "application/octet-stream"
 _METHODS = {"GET", "HEAD", "POST", "PATCH", "DELETE"}
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -47,7 +57,7 @@ def create_app(actions: Actions, gate: Gate, news: News) -> Starlette:
     routes = [
         Route("/api/enter", enter, methods=["POST"]),
         Route("/api/news", stream),
-        *(Route(path, _handler(function), methods=[method])
+        *(Route(path, _handler(function, actions.folder), methods=[method])
           for (method, path), function in actions.routes().items()),
         *(Route(path, page) for path in pages.paths),
     ]  # fmt: skip
@@ -117,27 +127,47 @@ class _Guard:
         if request.url.path.startswith("/api/") and request.url.path != "/api/enter":
             self._gate.check_token(headers.get("authorization", ""))
         length = headers.get("content-length", "0")
-        if not length.isdigit() or int(length) > MAX_BODY:
-            raise RefusedError(413, f"a request has at most {MAX_BODY >> 20} MB")
+        most = MAX_IMPORT if request.url.path == IMPORT else MAX_BODY
+        if not length.isascii() or not length.isdigit() or int(length[:20]) > most:
+            raise RefusedError(413, f"a request has at most {most >> 20:,} MB")
 
 
-def _handler(function: Callable[..., Any]) -> Handler:
+def _handler(function: Callable[..., Any], temporary: Path) -> Handler:
     """A route that calls a function on a thread, with the body of the request: ``values`` of JSON,
-    or ``content``. Bytes are sent as they are, anything else as JSON."""
-    is_upload = getattr(function, "takes_bytes", False)
+    ``content``, or a temporary ``file``. Bytes are sent as they are, anything else as JSON."""
 
     async def handle(request: Request) -> Response:
         query = {**request.query_params, **request.path_params}
-        if is_upload:
+        if getattr(function, "takes_file", False):
+            async with _body_file(request, MAX_IMPORT, temporary) as file:
+                result = await run_in_threadpool(function, file, query)
+        elif getattr(function, "takes_bytes", False):
             result = await run_in_threadpool(function, await _body(request, MAX_BODY), query)
         else:
-            values = {**query, **(await _json(request))}
+            values = {**query, **(await _json(request)), **request.path_params}
             result = await run_in_threadpool(function, values)
-        if isinstance(result, bytes):
-            return Response(result, media_type="application/octet-stream")
-        return result if isinstance(result, Response) else JSONResponse(result)
+        return _response(result)
 
     return handle
+
+
+def _response(result: Any) -> Response:
+    if isinstance(result, Taken):
+        headers = {"content-disposition": f'attachment; filename="{result.name}"'}
+        if isinstance(result.content, bytes):
+            return Response(result.content, headers=headers, media_type=BYTES)
+        return StreamingResponse(chunks(result.content), headers=headers, media_type=BYTES)
+    return Response(result, media_type=BYTES) if isinstance(result, bytes) else JSONResponse(result)
+
+
+@asynccontextmanager
+async def _body_file(request: Request, most: int, folder: Path) -> AsyncIterator[Path]:
+    """The body of a request of at most so many bytes, in a temporary file."""
+    with tempfile.NamedTemporaryFile(dir=folder, prefix="import-", suffix=".zip") as file:
+        async for part in _parts(request, most):
+            file.write(part)
+        file.flush()
+        yield Path(file.name)
 
 
 async def _json(request: Request) -> dict[str, Any]:
@@ -156,13 +186,25 @@ async def _json(request: Request) -> dict[str, Any]:
 
 async def _body(request: Request, most: int) -> bytes:
     """The body of a request of at most so many bytes."""
-    parts, size = [], 0
-    async for part in request.stream():
+    return b"".join([part async for part in _parts(request, most)])
+
+
+async def _parts(request: Request, most: int) -> AsyncIterator[bytes]:
+    """The body of a request, piece by piece; RefusedError if it is too long or stops coming."""
+    stream, size = aiter(request.stream()), 0
+    while True:
+        try:
+            part = await asyncio.wait_for(anext(stream), PATIENCE)
+        except StopAsyncIteration:
+            return
+        except TimeoutError:
+            raise RefusedError(408, f"nothing came for {PATIENCE:g} seconds") from None
+        except ClientDisconnect:
+            raise RefusedError(400, "the request ended too early") from None
         size += len(part)
         if size > most:
             raise RefusedError(413, f"a request has at most {most:,} bytes")
-        parts.append(part)
-    return b"".join(parts)
+        yield part
 
 
 def _error_response(status: int, kind: str, message: str) -> Response:

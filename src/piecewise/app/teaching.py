@@ -28,6 +28,7 @@ from ..training.recipe import Recipe
 from ..training.splits import assign_folds
 from ..training.train import train
 from .attempts import Attempt, Attempts
+from .mistakes import HeldOut
 from .prepared import PreparedSamples
 from .project import Project
 
@@ -55,6 +56,7 @@ class TeachingData:
     preprocessor: Preprocessor
     config: TrainingConfig
     data_sha256: str
+    ids: list[str]
 
 
 class Teacher:
@@ -80,6 +82,7 @@ class Teacher:
         self._closed = False
         self._net: Network | None = None
         self._attempt: Attempt | None = None
+        self._held_out: HeldOut | None = None
         self._news: dict[str, Any] = {"type": "waiting", "message": ""}
         if latest := self.attempts.latest():
             self._attempt, self._net = latest
@@ -95,6 +98,24 @@ class Teacher:
     def attempt(self) -> Attempt | None:
         """The attempt of `net`."""
         return self._attempt
+
+    @property
+    def held_out(self) -> HeldOut | None:
+        """The answers of the last score; None before one was measured."""
+        return self._held_out
+
+    def test(self) -> HeldOut:
+        """The answers of the net to the samples that were kept for the test; DataError."""
+        net, attempt = self._net, self._attempt
+        folders = {one.name: one.folder for one in self.project.classes()}
+        if net is None or attempt is None or set(net.classes) != set(folders):
+            raise DataError("mistakes: there is no net of these classes yet")
+        split = self.samples.split("test", [one.folder for one in self.project.classes()])
+        if not split.ids:
+            raise DataError("mistakes: there is no sample for the test yet; move some to it")
+        numbers = np.array([net.classes.index(name) for name in folders])
+        probabilities = net.probabilities_of(net.logits(split.inputs))
+        return HeldOut(attempt.number, net.classes, split.ids, numbers[split.labels], probabilities)
 
     def state(self) -> dict[str, Any]:
         """The last piece of news."""
@@ -168,7 +189,7 @@ class Teacher:
     def _data(self) -> TeachingData | None:
         """The samples and the knobs; None, with news of what is missing, if there are too few."""
         classes = self.project.classes()
-        if message := self._missing():
+        if message := missing(self.project):
             self._tell({"type": "waiting", "message": message})
             return None
         split = self.samples.split("train", [one.folder for one in classes])
@@ -185,19 +206,9 @@ class Teacher:
                             **knobs)  # fmt: skip
         if "epochs" not in knobs:
             config = _sketch_config(config, len(inputs), preprocessor.shape, len(classes))
-        names = tuple(one.name for one in classes)
-        return TeachingData(inputs, labels, names, preprocessor, config, self.project.data_sha256())
-
-    def _missing(self) -> str:
-        """What a person has to add before there is something to learn; empty if nothing."""
-        classes = self.project.classes()
-        if len(classes) < 2:
-            return "Needs a second class." if classes else "Needs two classes."
-        for one in classes:
-            if one.train < LEAST:
-                more = LEAST - one.train
-                return f"{more} more of {one.name}, and it can learn."
-        return ""
+        names, ids = tuple(one.name for one in classes), [split.ids[row] for row in chosen]
+        digest = self.project.data_sha256()
+        return TeachingData(inputs, labels, names, preprocessor, config, digest, ids)
 
     def _sketch(self, data: TeachingData) -> Attempt:
         """Train a net, keep it, and answer with it from now on."""
@@ -224,7 +235,9 @@ class Teacher:
 
     def _score(self, data: TeachingData, attempt: Attempt) -> None:
         """Measure the sketch's recipe in folds, and publish the score after every fold."""
-        if attempt.score and attempt.score["done"] == attempt.score["of"]:
+        known = self._held_out
+        is_scored = attempt.score is not None and attempt.score["done"] == attempt.score["of"]
+        if is_scored and known is not None and known.attempt == attempt.number:
             return
         counts = np.bincount(data.labels, minlength=len(data.classes))
         folds = min(FOLDS, int(counts.min()))
@@ -246,6 +259,10 @@ class Teacher:
             self._check()
             attempt = self.attempts.change(attempt.number, score=score)
             self._attempt = attempt
+            probabilities = net.probabilities_of(logits[measured])
+            ids = [one for one, known in zip(data.ids, measured, strict=True) if known]
+            self._held_out = HeldOut(attempt.number, data.classes, ids, data.labels[measured],
+                                     probabilities)  # fmt: skip
             self._tell({"type": "score", "attempt": attempt.number, **score})
 
     def _trained(
@@ -274,6 +291,17 @@ class Teacher:
     def _tell(self, news: dict[str, Any]) -> None:
         self._news = news
         self._publish(news)
+
+
+def missing(project: Project) -> str:
+    """What a person has to add before there is something to learn; empty if nothing."""
+    classes = project.classes()
+    if len(classes) < 2:
+        return "Needs a second class." if classes else "Needs two classes."
+    for one in classes:
+        if one.train < LEAST:
+            return f"{LEAST - one.train} more of {one.name}, and it can learn."
+    return ""
 
 
 def _sketch_config(

@@ -7,17 +7,18 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import rich_click as click
+from rich.console import Console
 
 from ..core.constraints import Integer
 from ..core.errors import DataError
 from .options import DATA, OUTPUT, constrained_option, option
-from .output import messages, print_message
+from .output import messages, print_message, print_skipped
 
 _DEFAULT = "piecewise-project"
 
 
 @click.command(name="app")
-@click.argument("folder", metavar="[FOLDER]", required=False)
+@click.argument("project", metavar="[FOLDER|ZIP|NET]", required=False)
 @constrained_option(
     "--port",
     constraint=Integer(1_024, 65_535),
@@ -27,21 +28,20 @@ _DEFAULT = "piecewise-project"
     help="The port of the server, on this machine only ({range}).",
 )
 @option("--no-browser", is_flag=True, panel=OUTPUT, help="Print the link without opening it.")
-def command(folder: str | None, port: int | None, no_browser: bool) -> None:
+def command(project: str | None, port: int | None, no_browser: bool) -> None:
     """Open the app in the browser: draw or collect samples, and look inside the net they teach.
 
     FOLDER is the folder of a project, which is what `piecewise train` takes: train/CLASS/FILE. A
     new one is made if it is missing; without FOLDER it is piecewise-project in the current folder.
-    Everything is saved there at once. The server answers this machine only, until Ctrl-C.
+    A ZIP of class folders, or a NET (a model file), is opened in a new folder of its name. All is
+    saved at once. The server answers this machine only, until Ctrl-C.
     """
     if find_spec("starlette") is None or find_spec("uvicorn") is None:
         raise DataError("the app needs two more packages: pip install 'piecewise-convnet[app]'")
     from ..app.run import serve  # noqa: PLC0415 - the help needs no server
 
-    path = Path(folder or _DEFAULT)
-    if path.exists() and not path.is_dir():
-        raise DataError(f"{path}: a file, wanted the folder of a project")
     console = messages()
+    path = _project(Path(project or _DEFAULT), console)
 
     def opened(link: str) -> None:
         print_message(console, f"the app is open at {link}")
@@ -50,3 +50,18 @@ def command(folder: str | None, port: int | None, no_browser: bool) -> None:
             webbrowser.open(link)
 
     serve(path, port, opened)
+
+
+def _project(path: Path, console: Console) -> Path:
+    """The folder of a project, a new one for an archive or a net."""
+    from ..app.opening import project_of_archive, project_of_net  # noqa: PLC0415
+
+    if not path.exists() or path.is_dir():
+        return path
+    if path.suffix.lower() == ".safetensors":
+        return project_of_net(path)
+    if path.suffix.lower() != ".zip":
+        raise DataError(f"{path}: wanted a folder, a .zip of class folders or a .safetensors net")
+    folder, report = project_of_archive(path)
+    print_skipped(report.skipped, console)
+    return folder

@@ -1,0 +1,125 @@
+"""What can be taken away from a project: the net in many formats, the project, and a recipe."""
+
+from __future__ import annotations
+
+import io
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any, NamedTuple
+
+from ..core.errors import DataError, shown
+from ..exchange import registry
+from ..exchange.export_model import USAGE
+from ..exchange.exporter import Exporter
+from ..network import Network
+from ..storage.model_file import SavedModel
+from .attempts import Attempt
+from .listing import PARTS
+from .project import NAMES, Project
+from .project_files import OWN
+
+_CHUNK = 1 << 16
+_OWN_FILES = (NAMES, f"{OWN}/project.json")
+_RECIPE = '''"""Teach the net of the project {name} again, without the app."""
+
+import piecewise as pw
+
+net = pw.load("net.safetensors")  # taken away from the app, too
+data = pw.read_data("{name}.zip", net.preprocessor)
+again = pw.Network({layers!r}, net.input, data.classes, net.seed, net.preprocessor)
+pw.train(again, *data.subset("train"), pw.Recipe(**{recipe!r}))
+if again.parameters_sha256 == net.parameters_sha256:
+    print("the same net, bit for bit")
+else:
+    print("another net: the samples, or the names of the classes, have changed since")
+'''
+
+
+class Taken(NamedTuple):
+    """A file to take away: its name, and its content as bytes or as an open file."""
+
+    name: str
+    content: bytes | IO[bytes]
+
+
+def formats(net: Network) -> list[dict[str, Any]]:
+    """The formats in which a net can be taken away, and why others cannot express it."""
+    model = net.saved_model()
+    return [
+        {"name": name, "title": exporter.title, "refusal": exporter.refusal(model)}
+        for name in registry.exporter_names()
+        for exporter in [registry.exporter(name)]
+    ]
+
+
+def take(name: str, project: Project, attempt: Attempt | None, net: Network | None) -> Taken:
+    """A file to take away; DataError if there is none of this name, or the net cannot be expressed
+    in this format."""
+    if name == "project.zip":
+        return Taken(f"{_plain(project.name)}.zip", project_zip(project))
+    if net is None or attempt is None:
+        raise DataError("net: there is none yet; teach one first")
+    if name == "net":
+        return Taken("net.safetensors", _model_file(net))
+    if name == "recipe.py":
+        return Taken("recipe.py", _recipe(project, attempt).encode())
+    if name not in registry.exporter_names():
+        raise DataError(f"take: there is none of the name {shown(name)}")
+    return Taken(f"{name}.zip", _exported(registry.exporter(name), net.saved_model()))
+
+
+def project_zip(project: Project) -> IO[bytes]:
+    """The samples, the names of the classes and the knobs, in a temporary file."""
+    file = tempfile.TemporaryFile(dir=project.root / OWN)  # noqa: SIM115 - the caller closes it
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+        for path in _OWN_FILES:
+            if (project.root / path).is_file():
+                archive.write(project.root / path, path)
+        for part in PARTS:
+            for sample in project.labelled(part)[0]:
+                archive.write(project.path(sample), sample)
+    file.seek(0)
+    return file
+
+
+def chunks(file: IO[bytes]) -> Iterator[bytes]:
+    """The content of a file, piece by piece; then the file is closed."""
+    with file:
+        while piece := file.read(_CHUNK):
+            yield piece
+
+
+def _exported(exporter: Exporter, model: SavedModel) -> bytes:
+    """An archive of the files of an exporter, with its usage."""
+    if why := exporter.refusal(model):
+        raise DataError(f"{exporter.title} cannot express this net: {why}")
+    files = exporter.files(model)
+    if usage := exporter.usage(model):
+        files = {**files, USAGE: usage.encode()}
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in files.items():
+            archive.writestr(f"{exporter.folder}/{name}", data)
+    return content.getvalue()
+
+
+def _model_file(net: Network) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "net.safetensors"
+        net.save(path)
+        return path.read_bytes()
+
+
+def _recipe(project: Project, attempt: Attempt) -> str:
+    """A program that teaches the same net."""
+    name = _plain(project.name)
+    return _RECIPE.format(name=name, layers=attempt.layers, recipe=attempt.recipe)
+
+
+def _plain(name: str) -> str:
+    """A name of letters and numbers of ASCII, for a header and a program."""
+    letters = "".join(one if one.isascii() and (one.isalnum() or one in " -_") else "-"
+                      for one in name[:60])  # fmt: skip
+    return letters.strip(" -") or "project"

@@ -1,0 +1,36 @@
+"""Files that come from outside: checked before they are saved, and their names made plain."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+from typing import NamedTuple
+
+from ..core.errors import DataError, shown
+from ..data.modalities import MODALITIES, MODALITY_OF_SUFFIX
+
+_MOST_NAME = 40
+
+
+class Upload(NamedTuple):
+    """A file to save: the end of its name after its number, its suffix, and its content."""
+
+    end: str
+    suffix: str
+    content: bytes
+
+
+def checked_upload(name: str, content: bytes, kind: str | None) -> Upload:
+    """A file byte for byte, after it was decoded once; DataError if it cannot be read, or is of
+    another kind than ``kind``."""
+    stem, dot, suffix = PurePosixPath(name.replace("\\", "/")).name.rpartition(".")
+    suffix = f"{dot}{suffix}".lower()
+    own = MODALITY_OF_SUFFIX.get(suffix)
+    if own is None:
+        known = " ".join(one[1:] for one in MODALITY_OF_SUFFIX)
+        raise DataError(f"{shown(name)}: of no known kind, wanted one of: {known}")
+    if kind is not None and own != kind:
+        raise DataError(f"{shown(name)}: one of {own}, but this project has {kind}")
+    MODALITIES[own].preprocessor.read(content, name[:200])
+    letters = (one if one.isalnum() or one in "-_" else "-" for one in stem)
+    plain = "".join(letters)[:_MOST_NAME].strip("-")
+    return Upload(f"-{plain}" if plain else "", suffix, content)
