@@ -159,6 +159,29 @@ def test_answer_that_is_no_number_disagrees(
     arrays.model, arrays.error = saved(picture_net("grey")), error
     with np.errstate(invalid="ignore"):
         assert export_model(arrays.model, tmp_path / "out").passport.disagreements
+    (run,) = read_passport(tmp_path / "out")["exports"]["arrays"]["runs"]
+    assert run["problem"] == ("failed: its answers, or those of piecewise, are not finite numbers")
+
+
+def test_answers_of_another_shape_disagree(
+    tmp_path: Path, arrays: type[ReferenceRunner], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = np.zeros((40, 1), np.float32)
+    monkeypatch.setattr(arrays, "run", lambda *_: Outputs(one, one))
+    (run,) = export_model(saved(picture_net("grey")), tmp_path / "out").passport.runs["arrays"]
+    assert run.problem == "failed: its answers have the shape (40, 1), wanted (40, 4)"
+
+
+def test_command_prints_json_of_answers_that_are_no_numbers(
+    tmp_path: Path, arrays: type[ReferenceRunner], capsys: Printed
+) -> None:
+    net = picture_net("grey")
+    net.save(tmp_path / "net.safetensors")
+    arrays.model, arrays.error = saved(net), np.nan
+    arguments = ["export", str(tmp_path / "net.safetensors"), "-o", str(tmp_path / "out"), "--json"]
+    assert status(arguments) == 1
+    (run,) = json.loads(capsys.readouterr().out)["exports"]["arrays"]["runs"]
+    assert "not finite" in run["problem"]
 
 
 def test_net_that_a_format_cannot_express_is_refused_before_anything_is_written(
@@ -169,6 +192,12 @@ def test_net_that_a_format_cannot_express_is_refused_before_anything_is_written(
     assert not (tmp_path / "out").exists()
     result = export_model(saved(text_net("average")), tmp_path / "out")
     assert result.passport.refused == {"arrays": "embed1: no tokens"}
+
+
+@pytest.mark.parametrize("name", [one for one in registry.exporter_names() if one != "card"])
+def test_usage_of_a_format_begins_with_a_sentence_or_code(name: str) -> None:
+    usage = registry.exporter(name).usage(saved(picture_net("grey")))
+    assert usage[0].isalpha() or usage[0] == "`"
 
 
 def test_unknown_format_is_refused_with_the_known_ones(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ class CntkExporter(Exporter):
 
     def usage(self, model: SavedModel) -> str:
         shape = (1, *model.architecture.input)
-        return f"""\\
+        return f"""\
 ```python
 import cntk
 import numpy as np

@@ -24,7 +24,7 @@ from ...core.version import __version__
 from ...reference.losses import softmax
 from ...storage.model_file import SavedModel
 from ..exporter import Exporter, Files
-from ..runner import Outputs, Runner, Samples
+from ..runner import Outputs, Runner, RunnerError, Samples
 from .controls import negative_controls
 from .samples import logits_of, raw_logits_of
 
@@ -45,7 +45,7 @@ class Difference:
 
     @property
     def agrees(self) -> bool:
-        """Whether both are within the tolerances. NaN does not agree."""
+        """Whether both are within the tolerances."""
         return self.probabilities <= PROBABILITIES and (
             self.logits is None or self.logits <= LOGITS
         )
@@ -180,10 +180,13 @@ class Comparison:
 
 
 def _largest(got: Float32, expected: Float32) -> float:
-    """The largest difference; infinite if the shapes differ or a value is not a number."""
-    if got.shape != expected.shape or not np.isfinite(got).all():
-        return float("inf")
-    return float(np.abs(got.astype(np.float64) - expected).max())
+    """The largest difference; RunnerError if the shapes differ or there is none."""
+    if got.shape != expected.shape:
+        raise RunnerError(f"its answers have the shape {got.shape}, wanted {expected.shape}")
+    largest = float(np.abs(got.astype(np.float64) - expected).max())
+    if not np.isfinite(largest):
+        raise RunnerError("its answers, or those of piecewise, are not finite numbers")
+    return largest
 
 
 def compare(
