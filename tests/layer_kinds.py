@@ -13,6 +13,7 @@ from piecewise.core.array_types import Array
 from piecewise.core.rng import derive_key
 from piecewise.engine.codegen import single_image_program, weight_packing
 from piecewise.engine.passes import chain
+from piecewise.exchange.registry import exporter, exporter_names
 from piecewise.page import walk_data
 from piecewise.reference import model
 from piecewise.reference.reductions import TrainingMode
@@ -71,6 +72,9 @@ def _tables(kind: type[Layer]) -> Iterator[str]:
     if kind.running_stats is not Layer.running_stats:
         tables["OBSERVED in reference/model.py"] = model.OBSERVED
     yield from (f"no entry in {name}" for name, table in tables.items() if kind not in table)
+    for name in exporter_names():
+        if _word(kind) not in exporter(name).support:
+            yield f"the support of the exporter {name} has no entry for it"
 
 
 def _pair(kind: type[Layer]) -> Iterator[str]:

@@ -16,6 +16,7 @@ from piecewise.engine.codegen import single_image_program, weight_packing
 from piecewise.engine.passes.base import Pass
 from piecewise.engine.passes.chain import PASSES
 from piecewise.engine.passes.pooling import PoolPass, PoolWindows
+from piecewise.exchange.registry import exporter_names
 from piecewise.insight.attribution.receptive_field import centres, receptive_field
 from piecewise.insight.attribution.saliency import grad_cam
 from piecewise.page.walk_data import layers_of
@@ -28,6 +29,8 @@ from piecewise.spec.notation import parse
 from .layer_kinds import CLASS_ATTRIBUTES, TABLES, arrays_of, missing, observed_facts
 
 NAMES = [kind.__name__ for kind in KINDS]
+LISTED = [name for name in exporter_names() if name != "card"]
+"""The exporters that list the kinds of layer; a model card describes all of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,7 @@ def test_missing_new_layer_lists_every_entry() -> None:
     report = "\n".join(missing(LpPool))
     for line in (
         *(f"no entry in {name}" for name in TABLES),
+        *(f"the support of the exporter {name} has no entry for it" for name in LISTED),
         "KINDS in spec/layers.py does not list it",
         *("its pair does not define forward", "its pair does not define backward"),
         "its pair does not declare CACHES_INPUT, a bool",

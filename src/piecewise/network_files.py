@@ -134,8 +134,8 @@ class NetworkFiles(NetworkState):
             USAGE.md; passport.html and passport.json say how far the answers of each toolkit are
             from those of this network.
         to : list of str, optional
-            The formats: "onnx", "caffe", "cntk", "dl4j", "tensorflow", "theano", "torch",
-            "pytorch", "numpy", "html", "c", "card". By default, all that can express the network.
+            The formats: "onnx", "pytorch", "tensorflow", "caffe", "torch", "cntk", "dl4j",
+            "theano", "numpy", "c", "html", "card". By default, all that can express the network.
         samples : array, or names of files, texts or Pillow images, optional
             The inputs on which the toolkits are compared, as for `logits`; by default, noise.
         on_progress : callable, optional

@@ -13,46 +13,46 @@ from .runner import Runner
 
 _EXPORTERS: dict[str, str] = {
     "onnx": "onnx.exporter:OnnxExporter",
+    "pytorch": "pytorch.exporter:PyTorchExporter",
+    "tensorflow": "keras.exporter:TensorFlowExporter",
     "caffe": "caffe.exporter:CaffeExporter",
     "torch": "torch7.exporter:TorchExporter",
     "cntk": "cntk.exporter:CntkExporter",
-    "pytorch": "pytorch.exporter:PyTorchExporter",
-    "tensorflow": "keras.exporter:TensorFlowExporter",
     "dl4j": "deeplearning4j.exporter:Deeplearning4jExporter",
-    "card": "card.exporter:CardExporter",
-    "numpy": "numpy_script.exporter:NumPyExporter",
     "theano": "theano.exporter:TheanoExporter",
+    "numpy": "numpy_script.exporter:NumPyExporter",
     "c": "c_source.exporter:CExporter",
     "html": "html.exporter:HtmlExporter",
+    "card": "card.exporter:CardExporter",
 }
 """By name, in the order in which they are listed: "module:class", below this package."""
-_RUNNERS: dict[str, str] = {
-    "onnxruntime": "runners.onnxruntime:OnnxRuntime",
-    "opencv-caffe": "runners.opencv:OpenCVCaffe",
-    "opencv-torch": "runners.opencv:OpenCVTorch",
-    "CNTK": "runners.cntk:CntkRunner",
-    "onnxruntime for CNTK": "runners.onnxruntime:CntkInOnnxRuntime",
-    "PyTorch": "runners.pytorch:PyTorchRunner",
-    "Keras": "runners.keras:KerasRunner",
-    "Keras for dl4j": "runners.keras:KerasLegacyRunner",
-    "dl4j": "runners.keras:Deeplearning4jRunner",
-    "NumPy": "runners.numpy_script:NumPyRunner",
-    "Theano": "runners.theano:TheanoRunner",
-    "C compiler": "runners.c_compiler:CCompiler",
-    "JavaScript": "runners.javascript:JavaScriptRunner",
-}
-_IMPORTERS: dict[str, str] = {
-    "onnx": "onnx.importer",
-    "caffe": "caffe.importer",
-    "torch": "torch7.importer",
-    "pytorch": "pytorch.importer",
-    "keras": "keras.importer",
-}
-"""By name of the format: the module that has `recognizes` and `read`."""
+_RUNNERS = (
+    "runners.onnxruntime:OnnxRuntime",
+    "runners.pytorch:PyTorchRunner",
+    "runners.keras:KerasRunner",
+    "runners.opencv:OpenCVCaffe",
+    "runners.opencv:OpenCVTorch",
+    "runners.cntk:CntkRunner",
+    "runners.onnxruntime:CntkInOnnxRuntime",
+    "runners.keras:KerasLegacyRunner",
+    "runners.keras:Deeplearning4jRunner",
+    "runners.theano:TheanoRunner",
+    "runners.numpy_script:NumPyRunner",
+    "runners.c_compiler:CCompiler",
+    "runners.javascript:JavaScriptRunner",
+)
+_IMPORTERS = (
+    "onnx.importer",
+    "caffe.importer",
+    "torch7.importer",
+    "pytorch.importer",
+    "keras.importer",
+)
+"""The modules that have `recognizes` and `read`."""
 
 
 class ImportOptions(NamedTuple):
-    """What a user adds to a file that does not say it."""
+    """What a user adds to what a file says."""
 
     input: tuple[int, int, int] | None = None
     """Channels, rows and columns, where the file leaves them open."""
@@ -90,12 +90,12 @@ def exporter(name: str) -> Exporter:
 
 def runners() -> list[Runner]:
     """All runners."""
-    return [_loaded(entry)() for entry in _RUNNERS.values()]
+    return [_loaded(entry)() for entry in _RUNNERS]
 
 
 def importers() -> list[Importer]:
     """All importers, in the order in which they are asked to recognize a file."""
-    return [_loaded(entry) for entry in _IMPORTERS.values()]
+    return [_loaded(entry) for entry in _IMPORTERS]
 
 
 def _loaded(entry: str) -> Any:

@@ -31,7 +31,7 @@ class CExporter(Exporter):
         "relu": "yes",
         "pool": "yes",
         "full": "yes",
-        "dropout": "as nothing: it matters for training only",
+        "dropout": "as nothing: it does nothing at inference",
         "norm": "yes; the root is computed beforehand",
         "embed": "yes",
     }

@@ -36,7 +36,7 @@ class CaffeExporter(Exporter):
         "relu": "yes",
         "pool": "as Pooling; windows that are left out are cut off by Slice before it",
         "full": "yes",
-        "dropout": "as nothing: it matters for training only",
+        "dropout": "as nothing: it does nothing at inference",
         "norm": "as BatchNorm and Scale",
         "embed": "no: Caffe's layers read no lengths of texts, so padding would change answers",
     }

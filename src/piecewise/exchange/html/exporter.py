@@ -51,7 +51,7 @@ class HtmlExporter(Exporter):
         "relu": "yes",
         "pool": "yes",
         "full": "yes",
-        "dropout": "as nothing: it matters for training only",
+        "dropout": "as nothing: it does nothing at inference",
         "norm": "yes",
         "embed": "yes",
     }

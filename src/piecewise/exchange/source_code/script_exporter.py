@@ -35,7 +35,7 @@ class ScriptExporter(Exporter):
         "relu": "yes",
         "pool": "yes",
         "full": "yes",
-        "dropout": "as nothing: it matters for training only",
+        "dropout": "as nothing: it does nothing at inference",
         "norm": "yes",
         "embed": "yes",
     }

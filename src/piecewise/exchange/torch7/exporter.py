@@ -35,7 +35,7 @@ class TorchExporter(Exporter):
         "pool": "as nn.SpatialMaxPooling and nn.SpatialAveragePooling; as two of them where only "
         "one axis has windows past the edge",
         "full": "as nn.Linear",
-        "dropout": "as nothing: it matters for training only",
+        "dropout": "as nothing: it does nothing at inference",
         "norm": "as nn.SpatialBatchNormalization",
         "embed": "no: Torch7's modules read no lengths of texts, so padding would change answers",
     }
