@@ -50,8 +50,9 @@ def _passports() -> list[str]:
                   f"{passport['samples']['count']} samples ({passport['samples']['source']})", "",
                   "| format | toolkit | probabilities | logits | one weight changed | kernels "
                   "transposed |", "|---|---|---|---|---|---|"]  # fmt: skip
-        for name, export in passport["exports"].items():
-            lines += [_row(exporter(name).title, run) for run in export["runs"]]
+        exports = passport["exports"]
+        for name in (one for one in exporter_names() if one in exports):
+            lines += [_row(exporter(name).title, run) for run in exports[name]["runs"]]
         lines += [f"| {exporter(name).title} | left out: {why} | | | | |"
                   for name, why in passport["refused"].items()]  # fmt: skip
     return lines
