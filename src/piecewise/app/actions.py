@@ -94,6 +94,7 @@ class Actions:
             "attempt": attempt and attempt.number,
             "teaching": self._teacher.state(),
             "thorough": self.thorough.state(),
+            "version": project.version,
             "seq": self._news.seq,
         }
 

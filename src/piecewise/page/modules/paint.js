@@ -8,7 +8,7 @@ const OPAQUE = 215;
  * @param {string} colour
  * @returns {Colour}
  */
-function rgb(colour) {
+export function rgb(colour) {
   if (colour.startsWith("#")) {
     const channel = (/** @type {number} */ at) => parseInt(colour.slice(at, at + 2), 16);
     return [channel(1), channel(3), channel(5)];
@@ -114,6 +114,20 @@ export function paintPlane(canvas, { values, start, rows, columns, largest }, pi
 }
 
 /**
+ * 511 colours from one to another, as pixels of an image.
+ * @param {Colour} from
+ * @param {Colour} to
+ */
+export function mixed(from, to) {
+  const bytes = new Uint8ClampedArray(4 * 511);
+  for (let i = 0; i < 511; i++) {
+    const channels = from.map((one, channel) => one + (i / 510) * (to[channel] - one));
+    bytes.set([...channels, 255], 4 * i);
+  }
+  return new Uint32Array(bytes.buffer);
+}
+
+/**
  * The largest absolute value; 0 if there are no numbers.
  * @param {Iterable<number>} values
  */
@@ -129,17 +143,29 @@ const painters = new Set();
 let tables = null; // until the page is assembled
 
 /**
+ * Call a function once the colours are known, and again when they change. Returns a function that
+ * ends this.
+ * @param {(tables: PixelTables) => void} paint
+ */
+export function whenColoured(paint) {
+  const painter = () => {
+    if (tables) paint(tables);
+  };
+  painters.add(painter);
+  painter();
+  return () => {
+    painters.delete(painter);
+  };
+}
+
+/**
  * Paint a plane on a canvas once the colours are known, and again when they change.
  * @param {HTMLCanvasElement} canvas
  * @param {Plane} plane
  * @param {keyof PixelTables} [table]
  */
 export function keepPainted(canvas, plane, table = "opaque") {
-  const paint = () => {
-    if (tables) paintPlane(canvas, plane, tables[table]);
-  };
-  painters.add(paint);
-  paint();
+  whenColoured((known) => paintPlane(canvas, plane, known[table]));
 }
 
 export function repaint() {

@@ -49,6 +49,15 @@ export function panel(walk, onOpen) {
   }
 
   function render() {
+    fill();
+    aside.hidden = false;
+    document.body.classList.add("opened");
+    aside.scrollTop = 0;
+    heading.focus({ preventScroll: true });
+    onOpen(trail[trail.length - 1]);
+  }
+
+  function fill() {
     const position = trail[trail.length - 1];
     heading.textContent = `${walk.describe(position)} = ${exactNumber(walk.value(position))}`;
     const terms = termsOf(walk, position);
@@ -56,11 +65,13 @@ export function panel(walk, onOpen) {
     body.replaceChildren(...(complete ? showTerms(walk, position, terms, open) : [leftOutNote()]));
     breadcrumbs.replaceChildren(...trail.map((one, index) => crumb(one, index)));
     back.disabled = trail.length < 2;
-    aside.hidden = false;
-    document.body.classList.add("opened");
-    aside.scrollTop = 0;
-    heading.focus({ preventScroll: true });
-    onOpen(position);
+  }
+
+  /** Show the number anew, after those of the walk have changed; close if it is not there any more. */
+  function refresh() {
+    if (!trail.length) return;
+    if (trail.every((position) => walk.has(position))) fill();
+    else closePanel();
   }
 
   /**
@@ -113,5 +124,5 @@ export function panel(walk, onOpen) {
     trail.length = 0;
     open(position);
   }
-  return { aside, openNumber };
+  return { aside, openNumber, refresh };
 }

@@ -41,7 +41,16 @@ function joinBytes(planes) {
  * @returns {Promise<Map<string, Matrix>>}
  */
 export async function unpack({ text, shapes }) {
-  const flat = joinBytes(await decompress(bytesOf(text)));
+  return arraysOf(joinBytes(await decompress(bytesOf(text))), shapes);
+}
+
+/**
+ * The arrays of these shapes in a flat one, by their names.
+ * @param {Float32Array} flat
+ * @param {Record<string, number[]>} shapes
+ * @returns {Map<string, Matrix>}
+ */
+function arraysOf(flat, shapes) {
   const arrays = new Map();
   let start = 0;
   for (const [name, shape] of Object.entries(shapes)) {
@@ -70,6 +79,27 @@ export class Walk {
     this.data = data;
     this.arrays = arrays;
     this.layers = new Map(data.layers.map((layer) => [layer.name, layer]));
+  }
+
+  /**
+   * Take the numbers of another answer, so that what shows this walk shows them.
+   * @param {ExplainData} data
+   * @param {Map<string, Matrix>} arrays
+   */
+  renew(data, arrays) {
+    this.data = data;
+    this.arrays = arrays;
+    this.layers = new Map(data.layers.map((layer) => [layer.name, layer]));
+  }
+
+  /**
+   * Arrays of float32 numbers, one after another in a buffer.
+   * @param {ArrayBuffer} buffer
+   * @param {number} start the first byte, a multiple of 4
+   * @param {Record<string, number[]>} shapes
+   */
+  static arraysOf(buffer, start, shapes) {
+    return arraysOf(new Float32Array(buffer, start), shapes);
   }
 
   /**
@@ -111,6 +141,15 @@ export class Walk {
     if (!activation) return undefined;
     if (name === "input" && this.readsWords) return activation.values[at[2]] === at[1] ? 1 : 0;
     return activation.values[offset(activation.shape, at)];
+  }
+
+  /**
+   * Whether the walk has a number at a position.
+   * @param {Position} position
+   */
+  has([name, ...at]) {
+    const shape = this.layers.get(name)?.shape;
+    return shape !== undefined && at.every((index, axis) => index < shape[axis]);
   }
 
   /**

@@ -1,0 +1,104 @@
+/** The app: the frame of the page, its places and keys, and the news of the server. */
+
+import { ask, enter } from "app/ask.js";
+import { frame } from "app/frame.js";
+import { listenToKeys } from "app/keys.js";
+import { askAgain } from "app/live.js";
+import { listen } from "app/news.js";
+import { gather } from "app/places/gather.js";
+import { look } from "app/places/look.js";
+import { sendPending } from "app/samples.js";
+import { state, update, watch } from "app/store.js";
+import { words } from "app/words/en.js";
+import { element } from "piecewise/text.js";
+
+/** @type {PlaceName[]} */
+const PLACES = ["gather", "look"];
+
+async function start() {
+  if (!(await enter())) {
+    locked();
+    return;
+  }
+  const places = { gather: gather(), look: look() };
+  const { top, main, tabs, help } = frame(PLACES, places);
+  document.body.append(...top, main, tabs, help);
+  listenToKeys(places.look, places.gather, help);
+  addEventListener("hashchange", readAddress);
+  readAddress();
+  watch(["project"], () => {
+    if (state.project) document.title = words.title(state.project.name);
+  });
+  let last = Promise.resolve(); // the news are heard one after another
+  /** @param {any} news */
+  const inTurn = (news) => {
+    last = last.then(() => heard(news)).catch(() => {}); // the next hello brings all
+  };
+  await listen(inTurn, (connection) => {
+    if (connection === "locked") locked();
+    update({ connection });
+  });
+}
+
+/** The address holds the view: #/look. */
+function readAddress() {
+  const name = location.hash.slice(2);
+  update({ place: PLACES.find((one) => one === name) ?? "look" });
+}
+
+/** The page has no token, or the program does not know it. */
+function locked() {
+  document.body.replaceChildren(
+    element(
+      "main",
+      { class: "locked" },
+      element("h1", { text: words.locked }),
+      element("p", { text: words.unlock }),
+    ),
+  );
+  document.documentElement.dataset.ready = "locked";
+}
+
+/** @param {any} news */
+async function heard(news) {
+  switch (news.type) {
+    case "beat":
+      return;
+    case "hello":
+      update({ project: news, teaching: news.teaching });
+      await readAttempts();
+      document.documentElement.dataset.ready = "";
+      sendPending();
+      askAgain();
+      return;
+    case "project":
+      update({ project: news });
+      return;
+    case "taught":
+      if (state.project) update({ project: { ...state.project, attempt: news.attempt } });
+      await readAttempts();
+      update({ teaching: news });
+      askAgain();
+      return;
+    case "score":
+      update({ teaching: news, attempts: state.attempts.map((one) => scored(one, news)) });
+      return;
+    default:
+      update({ teaching: news });
+  }
+}
+
+/**
+ * @param {Attempt} one
+ * @param {Score & { attempt: number }} score
+ */
+function scored(one, score) {
+  return one.number === score.attempt ? { ...one, score } : one;
+}
+
+async function readAttempts() {
+  const { attempts } = await ask("GET", "/api/attempts");
+  update({ attempts });
+}
+
+start();

@@ -1,0 +1,52 @@
+/** The attempts: a dot with its interval for every net that was taught; a click answers with it. */
+
+import { change } from "app/samples.js";
+import { currentAttempt, state, watch } from "app/store.js";
+import { words } from "app/words/en.js";
+import { element } from "piecewise/text.js";
+
+const SHOWN = 8;
+const LOWEST = 0.4; // the score at the bottom
+
+export function attemptDots() {
+  const row = element("div", { class: "dots" });
+  const caption = element("figcaption");
+  const figure = element("figure", { class: "attempts" }, row, caption);
+  watch(["attempts", "project"], () => {
+    const { attempts } = state;
+    figure.hidden = attempts.length < 2;
+    const now = currentAttempt();
+    let shown = attempts.slice(-SHOWN);
+    if (now && !shown.includes(now)) shown = [now, ...shown.slice(1)];
+    row.replaceChildren(...shown.map((one) => dot(one, now)));
+    caption.textContent = words.attempts(attempts.length);
+  });
+  return figure;
+}
+
+/**
+ * @param {Attempt} one
+ * @param {Attempt | null} now
+ */
+function dot(one, now) {
+  const { score } = one;
+  const whisker = element("i", { class: "whisker" });
+  const point = element("i", { class: "point" });
+  const height = (/** @type {number} */ value) =>
+    `${100 * Math.max(0, (value - LOWEST) / (1 - LOWEST))}%`;
+  if (score) {
+    whisker.style.bottom = height(score.low);
+    whisker.style.top = `calc(100% - ${height(score.high)})`;
+    point.style.bottom = `calc(${height(score.right / score.n)} - 2px)`;
+  }
+  const label = words.attempt(one, now);
+  const set = {
+    type: "button",
+    class: score ? "attempt" : "attempt unscored",
+    "aria-label": label,
+    title: label,
+    "aria-current": one === now ? "true" : null,
+    onclick: () => change("POST", `/api/attempts/${one.number}/use`, {}),
+  };
+  return element("button", set, element("span", { class: "whiskers" }, whisker, point));
+}

@@ -1,0 +1,164 @@
+/** The knobs: the layers in their notation, the epochs and the learning rate. */
+
+import { ask, Refused } from "app/ask.js";
+import { change } from "app/samples.js";
+import { currentAttempt, state, watch } from "app/store.js";
+import { words } from "app/words/en.js";
+import { element, separated } from "piecewise/text.js";
+
+const WAIT = 150; // milliseconds after the last key until the layers are checked
+
+export function knobs() {
+  const layers = layersKnob();
+  return element(
+    "div",
+    { class: "knobs", role: "group", "aria-label": words.knobs },
+    numberKnob("epochs", words.epochs, { min: 1, max: 1000, step: 1 }),
+    numberKnob("learning_rate", words.rate, { min: 0.0001, max: 1, step: "any" }),
+    layers,
+  );
+}
+
+/**
+ * A number of the recipe: as it was chosen, or as a person sets it; empty means chosen.
+ * @param {string} name
+ * @param {string} label
+ * @param {Record<string, number | string>} limits
+ */
+function numberKnob(name, label, limits) {
+  const field = element("input", { type: "number", ...limits });
+  const problem = element("span", { class: "problem", role: "alert" });
+  field.addEventListener("change", async () => {
+    const value = field.value === "" ? undefined : Number(field.value);
+    const recipe = { ...state.project?.settings.recipe, [name]: value };
+    try {
+      await ask("PATCH", "/api/project", { recipe });
+      problem.textContent = "";
+    } catch (error) {
+      if (error instanceof Refused) problem.textContent = error.message;
+    }
+  });
+  watch(["project", "attempts"], () => {
+    if (document.activeElement === field) return; // a knob that is held does not move
+    const set = state.project?.settings.recipe?.[name];
+    const used = currentAttempt()?.recipe[name];
+    field.value = String(set ?? "");
+    field.placeholder = used === undefined || used === null ? "" : separated(Number(used));
+  });
+  return element("label", { class: "knob" }, element("span", { text: label }), field, problem);
+}
+
+/** The layers, checked while they are typed; what is wrong is said beside them. */
+function layersKnob() {
+  const field = element("textarea", {
+    id: "layers",
+    rows: 2,
+    spellcheck: "false",
+    autocapitalize: "off",
+    "aria-describedby": "layers-check",
+  });
+  const check = element("div", { id: "layers-check", class: "check", role: "status" });
+  const summary = element(
+    "summary",
+    {},
+    element("span", { text: words.layers }),
+    element("strong"),
+  );
+  let timer = 0;
+  const examine = async () => {
+    const layers = field.value.trim() || currentAttempt()?.layers;
+    if (!layers) return check.replaceChildren();
+    try {
+      const found = await ask("POST", "/api/check", { layers });
+      check.replaceChildren(layerTable(found));
+      field.removeAttribute("aria-invalid");
+    } catch (error) {
+      if (!(error instanceof Refused)) return undefined;
+      check.replaceChildren(element("p", { class: "problem", text: error.message }));
+      field.setAttribute("aria-invalid", "true");
+    }
+  };
+  field.addEventListener("input", () => {
+    clearTimeout(timer);
+    timer = setTimeout(examine, WAIT);
+  });
+  const use = element("button", {
+    type: "button",
+    class: "act",
+    text: words.useLayers,
+    onclick: () => change("PATCH", "/api/project", { layers: field.value.trim() || null }),
+  });
+  const chosen = element("button", {
+    type: "button",
+    text: words.chosenLayers,
+    onclick: () => {
+      field.value = "";
+      change("PATCH", "/api/project", { layers: null });
+    },
+  });
+  const box = element(
+    "div",
+    { class: "menu" },
+    element("label", { for: "layers", text: words.notation }),
+    field,
+    check,
+    element("div", { class: "row" }, use, chosen),
+  );
+  const details = element("details", { class: "knob layers" }, summary, box);
+  details.addEventListener("toggle", () => details.open && examine());
+  watch(["project", "attempts"], () => {
+    const used = currentAttempt()?.layers ?? "";
+    const count = summary.querySelector("strong");
+    if (count) count.textContent = words.layerCount(used ? used.split(",").length : 0);
+    if (!details.open) field.value = state.project?.settings.layers ?? used;
+  });
+  closeOnEscape(details, summary);
+  return details;
+}
+
+/**
+ * @param {HTMLDetailsElement} details
+ * @param {HTMLElement} summary
+ */
+function closeOnEscape(details, summary) {
+  details.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || !details.open) return;
+    details.open = false;
+    summary.focus();
+    event.stopPropagation();
+  });
+  document.addEventListener("pointerdown", (event) => {
+    if (event.target instanceof Node && !details.contains(event.target)) details.open = false;
+  });
+}
+
+/** @param {{ layers: { name: string, notation: string, shape: number[], parameters: number, products: number }[], parameters: number }} found */
+function layerTable({ layers, parameters }) {
+  const cells = (/** @type {string[]} */ texts) =>
+    texts.map((text, i) => element("td", { class: i > 1 ? "number" : null, text }));
+  const rows = layers.map((one) =>
+    element(
+      "tr",
+      {},
+      element("th", { scope: "row", text: one.name }),
+      ...cells([
+        one.notation,
+        one.shape.join("\u00d7"),
+        separated(one.parameters),
+        separated(one.products),
+      ]).slice(0),
+    ),
+  );
+  const head = [words.layer, words.notation, words.shape, words.weights, words.products];
+  return element(
+    "table",
+    { class: "layer-table" },
+    element("caption", { text: words.parameters(parameters) }),
+    element(
+      "thead",
+      {},
+      element("tr", {}, ...head.map((text) => element("th", { scope: "col", text }))),
+    ),
+    element("tbody", {}, ...rows),
+  );
+}

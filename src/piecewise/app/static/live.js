@@ -1,0 +1,76 @@
+/** Answers to what is on the pad: one question at a time; of those that come meanwhile, the last. */
+
+import { Refused, request } from "app/ask.js";
+import { state, update } from "app/store.js";
+import { Walk } from "piecewise/walk.js";
+
+/** What a report has besides; it takes longer to compute. */
+const EMPTY = {
+  reason: null,
+  image: null,
+  sound: null,
+  facts: [],
+  attributions: [],
+  robustness: [],
+  top_patches: [],
+};
+/** @type {Question | null} */
+let waiting = null;
+let isAsking = false;
+/** The parameters of the net of the last answer, so that they are sent once. */
+let known = { sha256: "", arrays: /** @type {Map<string, Matrix>} */ (new Map()) };
+
+/**
+ * Ask the net about something, as soon as the question before it is answered.
+ * @param {Question | null} question
+ */
+export function askAbout(question) {
+  update({ question });
+  waiting = question;
+  if (!isAsking) askAll();
+}
+
+/** Ask the same again, after the net has changed. */
+export function askAgain() {
+  if (state.question) askAbout(state.question);
+}
+
+async function askAll() {
+  isAsking = true;
+  while (waiting && state.project?.attempt && state.connection === "open") {
+    const question = waiting;
+    waiting = null;
+    try {
+      await answer(question);
+      if (state.problem) update({ problem: "" });
+    } catch (error) {
+      if (error instanceof Refused) update({ problem: error.message });
+    }
+    await new Promise(requestAnimationFrame); // so that the answer is seen before the next one
+  }
+  isAsking = false;
+}
+
+/** @param {Question} question */
+async function answer(question) {
+  const response = await request("POST", "/api/answer", { ...question, known: known.sha256 });
+  const buffer = await response.arrayBuffer();
+  const length = new DataView(buffer).getUint32(0, true);
+  /** @type {AnswerData} */
+  const data = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, length)));
+  const arrays = Walk.arraysOf(buffer, 4 + length, data.arrays.shapes);
+  if (data.parameters_sha256 !== known.sha256) remember(data.parameters_sha256, arrays);
+  for (const [name, array] of known.arrays) if (!arrays.has(name)) arrays.set(name, array);
+  const whole = { ...EMPTY, ...data };
+  if (state.walk) state.walk.renew(whole, arrays);
+  update({ walk: state.walk ?? new Walk(whole, arrays) });
+}
+
+/**
+ * @param {string} sha256
+ * @param {Map<string, Matrix>} arrays
+ */
+function remember(sha256, arrays) {
+  const parameters = [...arrays].filter(([name]) => !/^(activation|votes) /.test(name));
+  known = { sha256, arrays: new Map(parameters) };
+}

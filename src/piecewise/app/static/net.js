@@ -1,0 +1,275 @@
+/** The net: a column a block, from the input to the votes; what a number is made of is outlined. */
+
+import { blocksOf, structureOf } from "app/blocks.js";
+import { Links } from "app/links.js";
+import { Stack, SHOWN } from "app/stack.js";
+import { state, watch } from "app/store.js";
+import { VoteColumn } from "app/vote_column.js";
+import { words } from "app/words/en.js";
+import { wordList } from "piecewise/maps.js";
+import { element, exactNumber } from "piecewise/text.js";
+import { termsOf } from "piecewise/views/index.js";
+
+const NARROW = 640; // pixels of the window
+/** Pixels of a column with so many maps side by side. @type {Record<number, number>} */
+const WIDTHS = { 1: 116, 2: 215, 4: 340 };
+const OF_NUMBERS = 0.5; // of that width, if every map is one number
+const LEAST = 0.4; // of these widths
+
+export class Net {
+  /**
+   * @param {Open} open
+   * @param {(part: { top: number, left: number, bottom: number, right: number } | null) => void} markPad
+   */
+  constructor(open, markPad) {
+    this.open = open;
+    /** @type {Stack[]} */
+    this.stacks = [];
+    /** @type {VoteColumn | null} */
+    this.votes = null;
+    this.structure = "";
+    /** The layer that is shown of a block, by the name of its first layer. @type {Map<string, string>} */
+    this.chosen = new Map();
+    /** @type {Position | null} */
+    this.pinned = null;
+    this.columns = element("div", { class: "columns" });
+    this.told = element("p", { class: "told", role: "status" });
+    this.silent = element("p", { class: "silent-maps" });
+    this.section = element("section", { class: "net", "aria-label": words.net });
+    this.links = new Links(this.section, markPad);
+    const title = element("h2", { class: "status", text: words.net });
+    this.section.append(title, this.links.picture, this.columns, this.silent, this.told);
+    new ResizeObserver(() => this.fit()).observe(this.section);
+    watch(["walk"], () => this.show());
+  }
+
+  show() {
+    const { walk } = state;
+    this.section.classList.toggle("empty", !walk);
+    if (!walk) return this.told.replaceChildren(words.noNet);
+    const structure = structureOf(walk);
+    if (structure !== this.structure) {
+      this.structure = structure;
+      this.build(walk);
+    }
+    for (const stack of this.stacks) stack.repaint();
+    this.votes?.show();
+    this.sayScales();
+    this.point(this.pinned);
+    return undefined;
+  }
+
+  /** @param {Walk} walk */
+  build(walk) {
+    for (const stack of this.stacks) stack.release();
+    this.stacks = [];
+    this.votes = null;
+    this.pinned = null;
+    const blocks = blocksOf(walk);
+    this.columns.replaceChildren(...blocks.map((block) => this.column(walk, block)));
+    this.fit();
+  }
+
+  /**
+   * @param {Walk} walk
+   * @param {Layer[]} block
+   */
+  column(walk, block) {
+    const [head] = block;
+    const last = block[block.length - 1];
+    if (last.name === walk.last && head.word === "full") {
+      this.votes = new VoteColumn(walk, head, this.open, (map) => this.pointAtVote(map));
+      return this.votes.element;
+    }
+    if (head.word === "input" && walk.readsWords) return this.wordColumn(walk, head);
+    const shown = block.find(({ name }) => name === this.chosen.get(head.name)) ?? last;
+    const place = element("div", { class: "place" });
+    const scale = element("p", { class: "cost" });
+    const stages = block.length > 1 ? this.stages(walk, block, shown.name, place, scale) : null;
+    this.put(walk, shown.name, place, scale);
+    const size = element("span", { class: "sub", text: head.shape.slice(1).join("\u00d7") });
+    const name = head.word === "input" ? words.input : head.name;
+    const header = element("header", {}, element("h3", {}, name, size), notation(head), stages);
+    const body = element("div", {}, place, costs(walk, head), scale);
+    const kind = head.word === "input" ? "column input-column" : "column";
+    return element("div", { class: kind }, header, body);
+  }
+
+  /**
+   * @param {Walk} walk
+   * @param {Layer} head
+   */
+  wordColumn(walk, head) {
+    const activation = walk.activation("input");
+    const list = activation ? wordList(walk, activation, this.open) : [];
+    const header = element("header", {}, element("h3", { text: head.name }));
+    return element("div", { class: "column words-column" }, header, element("div", {}, ...list));
+  }
+
+  /**
+   * The buttons that choose the layer of a block.
+   * @param {Walk} walk
+   * @param {Layer[]} block
+   * @param {string} shown
+   * @param {HTMLElement} place
+   * @param {HTMLElement} scale
+   */
+  stages(walk, block, shown, place, scale) {
+    const buttons = block.map(({ name, notation: text, word }) =>
+      element("button", {
+        type: "button",
+        text: word === "conv" || word === "full" ? "match" : text,
+        title: name,
+        "aria-pressed": String(name === shown),
+        onclick: () => {
+          this.chosen.set(block[0].name, name);
+          buttons.forEach((one, i) =>
+            one.setAttribute("aria-pressed", String(block[i].name === name)),
+          );
+          this.put(walk, name, place, scale);
+          this.fit();
+          this.sayScales();
+        },
+      }),
+    );
+    const label = words.stages(block[0].name);
+    return element("div", { class: "stages", role: "group", "aria-label": label }, ...buttons);
+  }
+
+  /**
+   * Put the stack of a layer into its column, in place of another of the block.
+   * @param {Walk} walk
+   * @param {string} name
+   * @param {HTMLElement} place
+   * @param {HTMLElement} scale
+   */
+  put(walk, name, place, scale) {
+    const position = (/** @type {import("app/stack.js").Cell} */ cell) =>
+      /** @type {Position} */ ([name, cell.map, cell.row, cell.column]);
+    const stack = new Stack(
+      walk,
+      name,
+      (cell) => this.point(cell ? position(cell) : this.pinned),
+      (cell) => this.open(position(cell)),
+    );
+    const old = this.stacks.findIndex(({ button }) => place.contains(button));
+    if (old < 0) this.stacks.push(stack);
+    else this.stacks.splice(old, 1, stack)[0].release();
+    place.replaceChildren(stack.button);
+    scale.dataset.layer = name;
+    const count = stack.shape[0];
+    if (count <= SHOWN) return;
+    const all = element("button", { type: "button", class: "plain", text: words.allMaps(count) });
+    all.addEventListener("click", () => {
+      stack.showsAll = true;
+      stack.sort();
+      all.remove();
+      this.fit();
+    });
+    place.append(all);
+  }
+
+  /** What the colours of every stack mean, and which maps are silent. */
+  sayScales() {
+    for (const stack of this.stacks) {
+      const place = this.columns.querySelector(`.cost[data-layer="${stack.name}"]`);
+      if (place && stack.name !== "input") place.textContent = words.fullColour(stack.largest);
+    }
+    const last = this.stacks[this.stacks.length - 1];
+    const maps = Array.from({ length: last?.shape[0] ?? 0 }, (_, map) => map);
+    const silent = maps.filter((map) => last.isSilent(map)).length;
+    this.silent.textContent = silent ? words.silent(silent, last.name) : "";
+  }
+
+  /** Give every column its width. */
+  fit() {
+    const width = this.columns.clientWidth;
+    if (!width || !this.stacks.length) return;
+    const isNarrow = innerWidth <= NARROW;
+    const counts = this.stacks.map((stack) => sideBySide(stack, isNarrow));
+    const widths = counts.map(
+      (count, i) => WIDTHS[count] * (this.stacks[i].isOfNumbers ? OF_NUMBERS : 1),
+    );
+    const wanted = widths.reduce((sum, one) => sum + one, 0);
+    const gap = parseFloat(getComputedStyle(this.columns).columnGap);
+    const others = [...this.columns.querySelectorAll(".vote-column, .words-column")];
+    const taken = others.reduce((sum, one) => sum + one.clientWidth, 0);
+    const gaps = gap * (this.columns.children.length - 1);
+    const factor = Math.max(LEAST, Math.min(1, (width - taken - gaps) / wanted));
+    this.stacks.forEach((stack, i) => {
+      stack.fit(isNarrow ? width : Math.floor(widths[i] * factor), counts[i]);
+    });
+    this.point(this.pinned);
+  }
+
+  /**
+   * Outline what a number is made of, and say it; null ends this.
+   * @param {Position | null} position
+   */
+  point(position) {
+    const { walk } = state;
+    if (!walk) return;
+    if (!position || !walk.has(position)) {
+      this.links.clear();
+      this.told.replaceChildren(words.hint);
+      return;
+    }
+    const value = element("b", { class: "number", text: `= ${exactNumber(walk.value(position))}` });
+    this.told.replaceChildren(`${walk.describe(position)} `, value, ` ${madeOf(walk, position)}`);
+    this.links.show(walk, position, this.stacks, this.votes);
+  }
+
+  /** @param {number | null} map of the layer that votes */
+  pointAtVote(map) {
+    if (state.walk) this.links.showVote(state.walk, map, this.stacks, this.votes);
+  }
+
+  /** Keep a number outlined: the one that is open. @param {Position | null} position */
+  pin(position) {
+    this.pinned = position;
+    this.point(position);
+  }
+}
+
+/**
+ * How many maps of a stack are side by side.
+ * @param {Stack} stack
+ * @param {boolean} isNarrow
+ */
+function sideBySide({ order, shape }, isNarrow) {
+  const count = order.length;
+  const isWide = shape[2] > 3 * shape[1];
+  if (count === 1) return 1;
+  if (isWide) return 1;
+  return count <= 8 && !isNarrow ? 2 : 4;
+}
+
+/** @param {Layer} layer */
+function notation(layer) {
+  return layer.word === "input" ? null : element("code", { text: layer.notation });
+}
+
+/**
+ * What a layer costs: its weights and products.
+ * @param {Walk} walk
+ * @param {Layer} layer
+ */
+function costs(walk, layer) {
+  if (layer.word === "input") return null;
+  let count = 0;
+  for (const [name, { values }] of walk.arrays)
+    if (name.startsWith(`${layer.name}.`)) count += values.length;
+  return count ? element("p", { class: "cost", text: words.weightCount(count) }) : null;
+}
+
+/**
+ * @param {Walk} walk
+ * @param {Position} position
+ */
+function madeOf(walk, position) {
+  const layer = walk.layer(position[0]);
+  if (layer.word !== "conv" && layer.word !== "full") return "";
+  const terms = termsOf(walk, position);
+  const products = terms.filter((term) => term.position).length;
+  return words.made(products, products < terms.length);
+}

@@ -1,0 +1,113 @@
+/** Look inside: the pad and the classes, the net of the current answer, and the answer. */
+
+import { isDrawn, showPicture } from "app/atlas.js";
+import { classList, teachButtons } from "app/classes.js";
+import { askAbout } from "app/live.js";
+import { Net } from "app/net.js";
+import { Pad } from "app/pad.js";
+import { addClass, change, saveDrawing } from "app/samples.js";
+import { says } from "app/says.js";
+import { state, update, watch } from "app/store.js";
+import { words } from "app/words/en.js";
+import { part } from "app/ask.js";
+import { panel } from "piecewise/panel.js";
+import { element } from "piecewise/text.js";
+import { termsOf } from "piecewise/views/index.js";
+
+export function look() {
+  const { section: answer, speak } = says();
+  const text = textField();
+  const pad = new Pad((isDrawing) => {
+    if (pad.strokes.length) askAbout({ strokes: pad.strokes, width: pad.width });
+    if (!isDrawing) speakLater();
+  });
+  /** After the answer to the last stroke is there. */
+  const speakLater = () => setTimeout(speak, 300);
+  const bench = element("div", { class: "bench" });
+  /** @type {ReturnType<typeof panel> | null} */
+  let opened = null;
+  const net = new Net(
+    (position) => opened?.openNumber(position),
+    (span) => pad.mark(hasPad() ? span : null),
+  );
+  watch(["walk"], () => {
+    const { walk } = state;
+    if (!walk) return undefined;
+    if (opened) return opened.refresh();
+    opened = panel(walk, (position) => {
+      bench.classList.toggle("opened-number", position !== null);
+      net.pin(position);
+    });
+    bench.append(opened.aside);
+    window.piecewise = { walk, termsOf, openNumber: opened.openNumber }; // for the console
+    return undefined;
+  });
+
+  /** Show a sample, and what the net says to it. @param {string} id */
+  const lookAt = (id) => {
+    pad.show((target) => showPicture(target, id));
+    askAbout({ sample: id });
+  };
+
+  /** Save what is on the pad, or the text, in a class. @param {ProjectClass} one */
+  async function choose(one) {
+    const typed = text.take();
+    const strokes = pad.take();
+    if (!typed && !strokes.length) return update({ problem: words.nothingToSave });
+    const folder = one.folder || (await addClass(one.name));
+    if (!folder) return undefined;
+    if (typed) await change("POST", `/api/samples/${part(folder)}`, { texts: [typed] });
+    else {
+      const id = await saveDrawing({ folder, strokes, width: pad.width });
+      if (id && !pad.strokes.length) lookAt(id);
+    }
+    return undefined;
+  }
+
+  const hint = element("p", { class: "note", text: words.first });
+  const draw = element("div", { class: "draw-tools" }, pad.surface, pad.tools);
+  watch(["project"], () => {
+    const { kind, classes } = state.project ?? { kind: "pictures", classes: [] };
+    draw.hidden = kind !== "pictures";
+    text.element.hidden = kind === "sounds" || (kind === "pictures" && !text.isWanted());
+    hint.hidden = classes.length > 1 || kind !== "pictures";
+  });
+  bench.append(
+    element(
+      "section",
+      { class: "draw", "aria-label": words.drawing },
+      draw,
+      text.element,
+      hint,
+      element("h2", { text: words.teach }),
+      teachButtons(choose),
+      element("h2", { text: words.learned }),
+      classList(lookAt),
+    ),
+    net.section,
+    answer,
+  );
+  return { element: bench, choose, undo: () => pad.undo(), clear: () => pad.clear() };
+}
+
+/** Whether what is on the pad is the input of the answer. */
+function hasPad() {
+  const { question } = state;
+  return question?.strokes !== undefined || isDrawn(question?.sample ?? "");
+}
+
+/** A field for texts; of a project without samples, behind a button. */
+function textField() {
+  const field = element("textarea", { rows: 5, "aria-label": words.typeHere });
+  field.addEventListener("input", () => {
+    if (field.value.trim() && state.project?.kind === "texts") askAbout({ text: field.value });
+  });
+  const box = element("div", { class: "text-field" }, field);
+  const take = () => {
+    const typed = field.value.trim();
+    field.value = "";
+    return typed;
+  };
+  const isWanted = () => state.project?.kind === "texts";
+  return { element: box, take, isWanted };
+}

@@ -1,0 +1,43 @@
+/** The state of the page, and who is called when a part of it changes. */
+
+/** @type {State} */
+export const state = {
+  connection: "opening",
+  project: null,
+  attempts: [],
+  teaching: { type: "waiting", message: "" },
+  question: null,
+  walk: null,
+  pending: [],
+  place: "look",
+  problem: "",
+};
+
+/** @type {Map<keyof State, Set<() => void>>} */
+const watchers = new Map();
+
+/**
+ * Call a function now and after every change of these parts of the state.
+ * @param {(keyof State)[]} names
+ * @param {() => void} react
+ */
+export function watch(names, react) {
+  for (const name of names) {
+    const known = watchers.get(name) ?? new Set();
+    watchers.set(name, known.add(react));
+  }
+  react();
+}
+
+/** @param {Partial<State>} changes */
+export function update(changes) {
+  Object.assign(state, changes);
+  const names = /** @type {(keyof State)[]} */ (Object.keys(changes));
+  const called = new Set(names.flatMap((name) => [...(watchers.get(name) ?? [])]));
+  for (const react of called) react();
+}
+
+/** The attempt whose net answers. */
+export function currentAttempt() {
+  return state.attempts.find((one) => one.number === state.project?.attempt) ?? null;
+}

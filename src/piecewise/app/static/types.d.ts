@@ -1,0 +1,110 @@
+/** The types of what the server says and of what the modules of the app share. */
+
+/** A class of the project; `train` and `test` count its samples. */
+interface ProjectClass {
+  folder: string;
+  name: string;
+  train: number;
+  test: number;
+}
+
+interface Settings {
+  layers?: string;
+  recipe?: Record<string, number | boolean | null>;
+}
+
+type Kind = "pictures" | "sounds" | "texts";
+
+interface Project {
+  name: string;
+  kind: Kind;
+  classes: ProjectClass[];
+  settings: Settings;
+  /** The number of the attempt whose net answers. */
+  attempt: number | null;
+  teaching: News;
+  /** One more after every change. */
+  version: number;
+}
+
+/** How right nets are about samples that they never saw. */
+interface Score {
+  done: number;
+  of: number;
+  n: number;
+  right: number;
+  low: number;
+  high: number;
+  base: number;
+}
+
+interface Attempt {
+  number: number;
+  layers: string;
+  recipe: Record<string, number | boolean | null>;
+  parameters_sha256: string;
+  samples: number;
+  seconds: number;
+  losses: number[];
+  score: Score | null;
+}
+
+/** A piece of news: the type says which of the other values are there. */
+interface News {
+  type: string;
+  message?: string;
+  messages?: string[];
+  attempt?: number | null;
+  epoch?: number;
+  epochs?: number;
+  loss?: number;
+}
+
+type Stroke = [x: number, y: number][];
+
+/** What the net is asked about. */
+interface Question {
+  strokes?: Stroke[];
+  width?: number;
+  sample?: string;
+  text?: string;
+}
+
+/** The head of an answer: the data of a report, and which net and walk it is. */
+interface AnswerData extends ExplainData {
+  walk: number;
+  parameters_sha256: string;
+}
+
+/** A drawing that is on its way to the server. */
+interface Pending {
+  folder: string;
+  strokes: Stroke[];
+  width: number;
+}
+
+type Part = "train" | "test";
+type Connection = "opening" | "open" | "gone" | "locked";
+type PlaceName = "gather" | "look";
+
+/** A thumbnail in a sheet of thumbnails. */
+interface Thumbnail {
+  sheet: string;
+  column: number;
+  row: number;
+  across: number;
+  down: number;
+}
+
+interface State {
+  connection: Connection;
+  project: Project | null;
+  attempts: Attempt[];
+  teaching: News;
+  question: Question | null;
+  walk: Walk | null;
+  pending: Pending[];
+  place: PlaceName;
+  /** What failed, where a person sees it. */
+  problem: string;
+}

@@ -1,0 +1,133 @@
+/** The last column: the votes of every map for a class. */
+
+import { voteSums } from "app/votes.js";
+import { words } from "app/words/en.js";
+import { largestOf } from "piecewise/paint.js";
+import { aligned, element } from "piecewise/text.js";
+
+const SHOWN = 16;
+const CLASSES = 4; // with a button each; more are in a list
+
+export class VoteColumn {
+  /**
+   * @param {Walk} walk
+   * @param {Layer} head the first layer of the block
+   * @param {Open} open
+   * @param {(map: number | null) => void} point
+   */
+  constructor(walk, head, open, point) {
+    this.walk = walk;
+    this.point = point;
+    this.open = open;
+    this.label = walk.data.explained;
+    /** The maps that are shown. @type {number[]} */
+    this.order = [];
+    this.orderedFor = "";
+    this.isChosen = false; // by a person; the answer's class before
+    this.rows = element("div", { class: "votes" });
+    this.choice = element("div", { class: "stages", role: "group", "aria-label": words.votesFor });
+    const { layer } = walk.data.votes;
+    const header = element(
+      "header",
+      {},
+      element("h3", {}, head.name, element("span", { class: "sub", text: words.votes })),
+      element("code", { text: head.word === "input" ? "" : head.notation }),
+      this.choice,
+    );
+    const foot = element("p", { class: "cost", text: words.votesBy(layer) });
+    this.element = element(
+      "div",
+      { class: "column vote-column" },
+      header,
+      element("div", {}, this.rows, foot),
+    );
+    this.show();
+  }
+
+  show() {
+    const { data } = this.walk;
+    if (!this.isChosen || !this.walk.array(`votes ${this.label}`)) this.label = data.explained;
+    this.showChoice();
+    const sums = voteSums(this.walk, this.label);
+    this.rows.replaceChildren();
+    if (!sums) return;
+    const key = `${this.label} ${/** @type {AnswerData} */ (data).parameters_sha256}`;
+    if (key !== this.orderedFor) this.order = strongest(sums);
+    this.orderedFor = key; // so that the rows stay where they are while one draws
+    const largest = largestOf(sums);
+    this.rows.append(...this.order.map((map) => this.row(map, sums[map], largest)));
+    const total = data.logits[this.label];
+    this.rows.append(
+      element(
+        "button",
+        {
+          type: "button",
+          class: "vote total",
+          onclick: () => this.open([this.walk.last, this.label, 0, 0]),
+        },
+        element("span", { class: "vote-name", text: words.vote }),
+        element("span", { class: "value", text: aligned(total, largestOf([total, largest])) }),
+      ),
+    );
+  }
+
+  showChoice() {
+    const { labels } = this.walk.data.votes;
+    const { classes } = this.walk.data;
+    const key = `${labels} ${this.label} ${labels.map((label) => classes[label])}`;
+    if (this.choice.dataset.shown === key) return;
+    this.choice.dataset.shown = key;
+    this.choice.replaceChildren(
+      ...[...labels]
+        .sort((a, b) => a - b)
+        .slice(0, CLASSES)
+        .map((label) =>
+          element("button", {
+            type: "button",
+            text: classes[label],
+            "aria-pressed": String(label === this.label),
+            onclick: () => {
+              this.label = label;
+              this.isChosen = true;
+              this.show();
+            },
+          }),
+        ),
+    );
+  }
+
+  /**
+   * @param {number} map
+   * @param {number} vote
+   * @param {number} largest
+   */
+  row(map, vote, largest) {
+    const bar = element("i", { class: vote < 0 ? "against" : "for" });
+    bar.style.width = `${(100 * Math.abs(vote)) / (largest || 1)}%`;
+    const row = element(
+      "div",
+      { class: vote ? "vote" : "vote nil", "data-map": map },
+      element("span", { class: "vote-name", text: String(map) }),
+      element("span", { class: "vote-track", "aria-hidden": "true" }, bar),
+      element("span", { class: "value", text: aligned(vote, largest) }),
+    );
+    row.addEventListener("pointerenter", () => this.point(map));
+    row.addEventListener("pointerleave", () => this.point(null));
+    return row;
+  }
+
+  /** @param {number} map */
+  rowOf(map) {
+    return this.rows.querySelector(`[data-map="${map}"] .vote-track`);
+  }
+}
+
+/**
+ * The maps with the largest votes, in their own order.
+ * @param {number[]} sums
+ */
+function strongest(sums) {
+  const order = sums.map((_, map) => map);
+  order.sort((a, b) => Math.abs(sums[b]) - Math.abs(sums[a]));
+  return order.slice(0, SHOWN).sort((a, b) => a - b);
+}

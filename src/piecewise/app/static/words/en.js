@@ -1,0 +1,268 @@
+/** All text for people, in English. Functions take the numbers and names that a sentence is about. */
+
+const locale = "en";
+const whole = new Intl.NumberFormat(locale);
+const decimal = new Intl.NumberFormat(locale, { maximumSignificantDigits: 3 });
+const tenth = new Intl.NumberFormat(locale, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
+const plurals = new Intl.PluralRules(locale);
+
+/**
+ * @param {number} count
+ * @param {string} one
+ * @param {string} more
+ */
+function counted(count, one, more) {
+  return `${whole.format(count)} ${plurals.select(count) === "one" ? one : more}`;
+}
+
+/** @param {number} share */
+function percent(share) {
+  return `${tenth.format(100 * share)}\u00a0%`;
+}
+
+/** @type {Record<Kind, [string, string]>} */
+const KINDS = {
+  pictures: ["picture", "pictures"],
+  sounds: ["sound", "sounds"],
+  texts: ["text", "texts"],
+};
+
+export const words = {
+  // The frame.
+  places: "Places",
+  gather: "Gather",
+  look: "Look inside",
+  saved: "saved on this computer",
+  help: "Keys and help",
+  close: "Close",
+  locked: "This page may not ask the program.",
+  unlock: "Paste the link from the terminal into the address bar, or run `piecewise app` again.",
+  /** @param {string} name */
+  title: (name) => `${name} - piecewise`,
+  projectName: "Name of the project",
+  problem: "What went wrong",
+
+  // The pad and the classes.
+  drawing: "Drawing",
+  pad: "Drawing pad. Arrow keys move the pen, Space puts it down and lifts it.",
+  pen: "Pen",
+  /** @param {number} width */
+  nib: (width) => `Line ${width} pixels wide`,
+  undo: "Undo",
+  clear: "Clear",
+  draw: "Draw",
+  type: "Type",
+  files: "Files\u2026",
+  typeHere: "A text",
+  teach: "Teach it: this is",
+  learned: "What it learned from",
+  newClass: "New class",
+  className: "Name of the class",
+  /** @param {string} name */
+  rename: (name) => `Rename ${name}`,
+  /**
+   * @param {Kind} kind
+   * @param {number} train
+   * @param {number} [test]
+   */
+  samples: (kind, train, test) =>
+    counted(train, ...KINDS[kind]) + (test ? `, ${whole.format(test)} for the test` : ""),
+  /** @param {string} name */
+  samplesOf: (name) => `Samples of ${name}`,
+  /** @param {string} name */
+  lookAt: (name) => `Look at ${name}`,
+  first: "Draw an X, press 1. Draw an O, press 2.",
+  nothingToSave: "There is nothing on the pad yet.",
+
+  // The strip.
+  teaching: "Teaching",
+  opening: "Opening",
+  stopped: "The program has stopped",
+  /** @param {number} waiting drawings that are not saved yet */
+  startAgain: (waiting) =>
+    "Start `piecewise app` again; nothing saved is lost." +
+    (waiting ? ` ${counted(waiting, "drawing waits", "drawings wait")} here.` : ""),
+  taught: "Taught",
+  notYet: "Not taught yet",
+  failed: "Teaching failed",
+  teachingNow: "Teaching",
+  /** @param {number} count */
+  problems: (count) => counted(count, "file cannot be read", "files cannot be read"),
+  /**
+   * @param {Kind} kind
+   * @param {number} samples
+   * @param {number} seconds
+   */
+  taughtFrom: (kind, samples, seconds) =>
+    `${counted(samples, ...KINDS[kind])}, ${decimal.format(seconds)} s`,
+  /**
+   * @param {number} epoch
+   * @param {number} epochs
+   */
+  epochOf: (epoch, epochs) => `epoch ${whole.format(epoch)} of ${whole.format(epochs)}`,
+  /** @param {number} epochs */
+  losses: (epochs) => `error, ${counted(epochs, "epoch", "epochs")}`,
+  /**
+   * @param {number} first
+   * @param {number} last
+   */
+  lossCurve: (first, last) =>
+    `Error by epoch, from ${decimal.format(first)} to ${decimal.format(last)}`,
+  /**
+   * @param {number} right
+   * @param {number} n
+   */
+  countOf: (right, n) => `${whole.format(right)} of ${whole.format(n)}`,
+  share: percent,
+  right: "right",
+  /**
+   * @param {number} low
+   * @param {number} high
+   */
+  interval: (low, high) => `${tenth.format(100 * low)} to ${percent(high)}`,
+  /**
+   * @param {number} done
+   * @param {number} of
+   */
+  method: (done, of) =>
+    done < of
+      ? `, from ${counted(of, "net", "nets")}, ${whole.format(done)} done`
+      : ", each by nets that never saw it",
+  /** @param {number} base */
+  meaning: (base) =>
+    "Each sample is judged by a net that was taught without it. The true score lies in this range " +
+    `with 95 % confidence. Naming the most frequent class would reach ${percent(base)}.`,
+  stop: "Stop",
+  teachAgain: "Teach again",
+  knobs: "Knobs",
+  epochs: "epochs",
+  rate: "learning rate",
+  layers: "layers",
+  notation: "notation",
+  layer: "layer",
+  shape: "shape",
+  weights: "weights",
+  products: "products",
+  useLayers: "Use these layers",
+  chosenLayers: "Choose for me",
+  /** @param {number} count */
+  layerCount: (count) => (count ? whole.format(count) : "\u2013"),
+  /** @param {number} count */
+  parameters: (count) => counted(count, "weight in all", "weights in all"),
+  /** @param {number} count */
+  attempts: (count) => counted(count, "attempt", "attempts"),
+  /**
+   * What an attempt is, and how it differs from the one that answers.
+   * @param {Attempt} one
+   * @param {Attempt | null} now
+   */
+  attempt: (one, now) => {
+    const { score } = one;
+    const parts = [`Attempt ${one.number}`];
+    if (score) parts.push(`${whole.format(score.right)} of ${whole.format(score.n)} right`);
+    if (now && now !== one) {
+      if (now.samples !== one.samples)
+        parts.push(`${whole.format(one.samples)} samples, now ${whole.format(now.samples)}`);
+      if (now.layers !== one.layers) parts.push(one.layers);
+      if (now.recipe.epochs !== one.recipe.epochs)
+        parts.push(counted(Number(one.recipe.epochs), "epoch", "epochs"));
+    }
+    return parts.join("; ");
+  },
+
+  // The answer.
+  answer: "Answer",
+  itSays: "It says",
+  sure: "sure",
+  noAnswer: "When a net is taught, it answers here while you draw.",
+  noNet: "The maps of the net appear here, live under the pen.",
+  /** @param {string} warning */
+  doubtful: (warning) => `A doubtful answer: ${warning}.`,
+  /**
+   * @param {string} label
+   * @param {string} sure
+   */
+  spokenAnswer: (label, sure) => `It says ${label}, ${sure} sure`,
+  why: "Why",
+  /** @param {string} layer */
+  votesOf: (layer) => `votes of the maps of ${layer}`,
+  /** @param {number} count */
+  others: (count) => counted(count, "other", "others"),
+  bias: "bias",
+  vote: "vote",
+
+  // The net.
+  net: "The network",
+  input: "input",
+  votes: "votes",
+  /** @param {string} layer */
+  votesBy: (layer) => `by map of ${layer}`,
+  votesFor: "Votes for",
+  /** @param {string} layer */
+  stages: (layer) => `What is shown of ${layer}`,
+  /**
+   * @param {string} layer
+   * @param {number} maps
+   */
+  stack: (layer, maps) =>
+    `${layer}, ${counted(maps, "map", "maps")}. Arrow keys move in a map, Page Down goes to the next one, Enter opens a number.`,
+  /** @param {number} count */
+  weightCount: (count) => counted(count, "weight", "weights"),
+  /** @param {number} count */
+  productCount: (count) => counted(count, "product", "products"),
+  /** @param {number} largest */
+  fullColour: (largest) => `full colour: ${decimal.format(largest)}`,
+  /** @param {number} count */
+  allMaps: (count) => `all ${whole.format(count)} maps`,
+  /**
+   * @param {number} products
+   * @param {boolean} bias
+   */
+  made: (products, bias) =>
+    `${counted(products, "product", "products")}${bias ? " and a bias" : ""} \u00b7 Enter opens it`,
+  hint: "Point at a number to see what it is made of; click to open it.",
+  /**
+   * @param {number} count
+   * @param {string} layer
+   */
+  silent: (count, layer) =>
+    `${counted(count, "map", "maps")} of ${layer} ${count === 1 ? "is" : "are"} silent on this one.`,
+  beforeChange: "before this change",
+
+  // Gather.
+  drop: "Drop files on a class, or a folder of files.",
+  forLearning: "for learning",
+  forTest: "for the test",
+  remove: "Remove",
+  removeClass: "Remove the class",
+  toTest: "Keep for the test",
+  toLearning: "Use for learning",
+  /** @param {string} name */
+  moveTo: (name) => `Move to ${name}`,
+  /** @param {number} count */
+  chosen: (count) => `${whole.format(count)} chosen`,
+  /** @param {number} count */
+  showMore: (count) => `show more (${whole.format(count)} left)`,
+  empty: "No samples yet.",
+  addFiles: "Add files",
+  /** @param {string} name */
+  addFilesTo: (name) => `Add files to ${name}`,
+  /** @param {number} count */
+  refused: (count) => counted(count, "file was not taken", "files were not taken"),
+
+  // Keys.
+  keys: "Keys",
+  singleKeys: "Single letters and digits are keys",
+  keyList: /** @type {[string, string][]} */ ([
+    ["1 to 9", "save the drawing in this class"],
+    ["Z", "undo the last stroke, or the last change of samples"],
+    ["Shift Z", "do again what was undone"],
+    ["C", "clear the pad"],
+    ["G, then G or L", "go to Gather or Look inside"],
+    ["arrows, Space", "on the pad: move the pen, put it down and lift it"],
+    ["arrows, Page Down, Enter", "on maps: move, go to the next map, open the number"],
+    ["Escape, Backspace", "close the open number, go back to the one before"],
+    ["X, T", "in Gather: remove the chosen samples, keep them for the test"],
+    ["?", "this list"],
+  ]),
+};

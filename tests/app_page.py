@@ -1,0 +1,146 @@
+"""The page of the app in Chromium: what a person does, for tests."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Browser, Locator, Page, expect
+
+HANG = 30
+
+Strokes = Sequence[Sequence[Sequence[float]]]
+
+
+class Program:
+    """`piecewise app` in a process of its own, which can be stopped and started again."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.starts = 0
+        self.start()
+
+    def start(self) -> None:
+        self.starts += 1
+        command = [sys.executable, "-m", "piecewise", "app", str(self.folder), "--no-browser",
+                   "--port", str(self.port)]  # fmt: skip
+        log = self.folder.parent / f"log-{self.port}-{self.starts}.txt"
+        with log.open("w") as file:
+            self.process = subprocess.Popen(command, stderr=file, stdout=file)
+        while "#k=" not in (words := log.read_text()):
+            assert self.process.poll() is None, words
+            time.sleep(0.05)
+        self.link = next(word for word in words.split() if "#k=" in word)
+
+    def stop(self) -> None:
+        self.process.terminate()
+        self.process.wait(HANG)
+
+
+@contextmanager
+def program(folder: Path) -> Iterator[Program]:
+    running = Program(folder)
+    try:
+        yield running
+    finally:
+        running.stop()
+
+
+class AppPage:
+    """The page in a window, with all that it asked for and complained about."""
+
+    def __init__(
+        self, browser: Browser, link: str, *, width: int = 1600, like: AppPage | None = None
+    ) -> None:
+        """``like``: a window whose token this one takes; the code of a link is valid once."""
+        size: Any = {"width": width, "height": 1000}
+        self.context = browser.new_context(viewport=size, reduced_motion="reduce")
+        if like is not None:
+            token = like.page.evaluate("sessionStorage.getItem('piecewise token')")
+            script = f"sessionStorage.setItem('piecewise token', {json.dumps(token)})"
+            self.context.add_init_script(script)
+        self.context.set_default_timeout(1_000 * HANG)
+        expect.set_options(timeout=1_000 * HANG)
+        self.complaints: list[str] = []
+        self.requests: list[str] = []
+        self.page = self.new_window(link)
+
+    def new_window(self, link: str) -> Page:
+        page = self.context.new_page()
+        page.on("request", lambda request: self.requests.append(request.url))
+        page.on("console", lambda message: self.complaints.append(message.text))
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.goto(link)
+        page.wait_for_selector("html[data-ready]")
+        return page
+
+    def draw(self, strokes: Strokes) -> None:
+        """Draw strokes, with coordinates from 0 to 1, with the mouse."""
+        box = self.page.locator(".pad canvas").bounding_box()
+        assert box is not None
+        margin, side = box["width"] / 8, box["width"] * 3 / 4
+        for stroke in strokes:
+            points = [(box["x"] + margin + x * side, box["y"] + margin + y * side)
+                      for x, y in stroke]  # fmt: skip
+            self.page.mouse.move(*points[0])
+            self.page.mouse.down()
+            for point in points[1:]:
+                self.page.mouse.move(*point)
+            self.page.mouse.up()
+
+    def teach(self, name: str, strokes: Strokes) -> None:
+        """Draw strokes and save them in a class, whose sample is then there."""
+        before = self.samples(name).count()
+        self.draw(strokes)
+        self.page.locator(".class-button", has_text=name).click()
+        expect(self.samples(name)).to_have_count(before + 1)
+
+    def samples(self, name: str, page: Page | None = None) -> Locator:
+        """The newest samples of a class, which are saved."""
+        strip = (page or self.page).get_by_role("group", name=f"Samples of {name}", exact=True)
+        return strip.locator(".thumb:not(.hollow)")
+
+    def wait_for_net(self, accepted: Callable[[str], bool]) -> None:
+        """Until a net answers whose hash is accepted."""
+        deadline = time.monotonic() + HANG
+        while not accepted(self.page.evaluate("piecewise.walk.data.parameters_sha256")):
+            assert time.monotonic() < deadline
+            self.page.wait_for_timeout(50)
+
+    def wait_for_score(self) -> None:
+        """Until the net of the last samples is taught and scored."""
+        self.page.wait_for_selector('.state[data-state="score"]')
+        expect(self.page.locator(".score .method")).to_contain_text("never saw")
+
+    def says(self) -> str:
+        return self.page.locator(".says-label").inner_text()
+
+    def foreign(self, port: int) -> list[str]:
+        """What was asked of anything but the program."""
+        own = (f"http://127.0.0.1:{port}/", "blob:", "data:")
+        return [one for one in self.requests if not one.startswith(own)]
+
+    def close(self) -> None:
+        self.context.close()
+
+
+def answers(page: Page) -> list[Any]:
+    """A list that gets the questions that the page asks the net from now on."""
+    asked: list[Any] = []
+
+    def keep(request: Any) -> None:
+        if request.url.endswith("/api/answer"):
+            asked.append(json.loads(request.post_data or "{}"))
+
+    page.on("request", keep)
+    return asked

@@ -1,0 +1,383 @@
+"""Journeys through the app in Chromium: draw, teach, look inside, and lose nothing."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect
+
+from piecewise import Network
+from piecewise.app.project import Project
+from piecewise.app.project_files import OWN
+from piecewise.app.strokes import checked_drawing, draw
+from piecewise.trace.walk import Walk
+
+from .app_page import AppPage, Program, Strokes, answers, program
+from .browser import chromium
+from .programs import needs_chromium
+from .real_data import real
+
+pytest.importorskip("starlette", reason="the app's server is an extra")
+pytestmark = needs_chromium
+
+LAYERS = "conv 6 5, relu, pool 2, conv 8 3, relu, pool 2, full"
+CROSS: Strokes = [[[0, 0], [1, 1]], [[1, 0], [0, 1]]]
+RING: Strokes = [[[0.5, 0], [0.9, 0.2], [1, 0.5], [0.8, 0.9], [0.4, 1], [0, 0.6], [0.1, 0.2],
+                  [0.5, 0]]]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as made:
+        yield made
+
+
+def pixels(strokes: Strokes, random: Random) -> Any:
+    """Strokes in the pixels of a drawing, a little different every time."""
+    left, top = 14 + random.uniform(-8, 8), 14 + random.uniform(-8, 8)
+    side = random.uniform(66, 84)
+    return [[[round(left + x * side, 2), round(top + y * side, 2)] for x, y in stroke]
+            for stroke in strokes]  # fmt: skip
+
+
+def filled(folder: Path, each: int = 6, layers: str | None = LAYERS) -> Path:
+    """A project of crosses and rings."""
+    random = Random(7)
+    project = Project(folder)
+    for name, strokes in (("X", CROSS), ("O", RING)):
+        project.add_class(name)
+        for _ in range(each):
+            drawing = checked_drawing(pixels(strokes, random), 6)
+            project.add_drawing(name, "train", drawing)
+    project.set_settings(layers=layers, recipe={"epochs": 12})
+    project.close()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
+    """A program for tests that change no samples."""
+    with program(filled(tmp_path_factory.mktemp("shared") / "project")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def opened(browser: Browser, shared: Program) -> Iterator[AppPage]:
+    """The page of that program, taught, with a cross on the pad."""
+    page = AppPage(browser, shared.link)
+    page.wait_for_score()
+    page.draw(CROSS)
+    expect(page.page.locator(".says-label")).to_have_text("X")
+    yield page
+    assert page.complaints == []
+    assert page.foreign(shared.port) == []
+    page.close()
+
+
+@pytest.fixture
+def own(browser: Browser, tmp_path: Path) -> Iterator[tuple[Program, AppPage]]:
+    """A program and a page of one test, taught."""
+    with program(filled(tmp_path / "project")) as running:
+        page = AppPage(browser, running.link)
+        page.wait_for_score()
+        yield running, page
+        assert page.foreign(running.port) == []
+        page.close()
+
+
+def test_person_draws_letters_and_net_knows_those_of_others(
+    browser: Browser, tmp_path: Path
+) -> None:
+    with gzip.open(real("xo-unipen-strokes.jsonl.gz"), "rt") as file:
+        rows = [row for row in map(json.loads, file) if not row["test"]]
+    letters = {name: [row for row in rows if row["label"] == name] for name in "XO"}
+    learned = {name: found[:5] for name, found in letters.items()}
+    writers = {row["writer"] for found in learned.values() for row in found}
+    with program(tmp_path / "X and O") as running:
+        page = AppPage(browser, running.link)
+        expect(page.page.locator(".draw .note")).to_contain_text("Draw an X, press 1")
+        expect(page.page.locator(".says")).to_contain_text("When a net is taught")
+        for x, o in zip(learned["X"], learned["O"], strict=True):
+            page.teach("X", x["strokes"])
+            page.teach("O", o["strokes"])
+        page.wait_for_score()
+        expect(page.page.locator(".score b")).to_contain_text(" of 10")
+        right = 0
+        for name, found in letters.items():
+            for row in [one for one in found if one["writer"] not in writers][:4]:
+                page.page.keyboard.press("c")
+                page.draw(row["strokes"])
+                expect(page.page.locator(".says .status")).to_contain_text("sure")
+                page.page.wait_for_timeout(500)
+                right += page.says() == name
+        assert right >= 6
+        assert page.complaints == []
+        page.close()
+
+
+def test_answer_follows_the_pen(opened: AppPage) -> None:
+    asked = answers(opened.page)
+    opened.page.keyboard.press("c")
+    opened.draw(RING)
+    expect(opened.page.locator(".says-label")).to_have_text("O")
+    counts = [len(one["strokes"][0]) for one in asked]
+    assert len(counts) > 1
+    assert counts == sorted(counts)
+    opened.page.keyboard.press("c")
+    opened.draw(CROSS)
+    expect(opened.page.locator(".says-label")).to_have_text("X")
+
+
+def walked(program: Program, page: Page, question: dict[str, Any]) -> Walk:
+    """The walk of the newest net for what the page asked."""
+    net = Network.load(sorted((program.folder / OWN / "nets").iterdir())[-1])
+    picture = draw(checked_drawing(question["strokes"], question["width"]))
+    return net.walk(net.preprocess(picture[:, :, None])[0])
+
+
+def test_every_number_is_that_of_the_walk(opened: AppPage, shared: Program) -> None:
+    asked = answers(opened.page)
+    opened.page.keyboard.press("c")
+    opened.draw(CROSS)
+    expect(opened.page.locator(".says-label")).to_have_text("X")
+    opened.page.wait_for_timeout(500)
+    walk = walked(shared, opened.page, asked[-1])
+    random = Random(3)
+    for name in walk:
+        for _ in range(5):
+            place = [name, *(random.randrange(side) for side in walk[name].shape)]
+            value, terms = opened.page.evaluate(
+                "place => [piecewise.walk.value(place), piecewise.termsOf(piecewise.walk, place)]",
+                place,
+            )
+            if name == "input":
+                assert value == walk[name][tuple(place[1:])]
+                continue
+            why = walk.why(*place)
+            assert value == why.value, place
+            assert terms == [term.to_json() for term in why.terms], place
+
+
+def test_click_on_a_map_opens_its_number(opened: AppPage, shared: Program) -> None:
+    stack = opened.page.locator(".stack").nth(1)
+    stack.click(position={"x": 40, "y": 40})
+    heading = opened.page.locator("#open-number")
+    expect(heading).to_be_focused()
+    expect(heading).to_contain_text("pool1, map 0, row ")
+    assert opened.page.locator(".cell-mark").count() == 1
+    opened.page.locator(".arithmetic .opens").first.click()
+    expect(heading).to_contain_text("relu1, map 0")
+    opened.page.locator(".trail button").first.click()
+    expect(heading).to_contain_text("pool1, map 0")
+    opened.page.keyboard.press("Escape")
+    expect(opened.page.locator("aside.panel")).to_be_hidden()
+    expect(stack).to_be_focused()
+
+
+def test_keys_move_in_maps_and_open(opened: AppPage) -> None:
+    stack = opened.page.locator(".stack").nth(2)
+    stack.focus()
+    for key in ("Home", "PageDown", "ArrowDown", "ArrowRight"):
+        opened.page.keyboard.press(key)
+    told = opened.page.locator(".told")
+    expect(told).to_contain_text("pool2, map 1, row 1, column 1 =")
+    assert opened.page.locator(".patch").count() > 1
+    assert opened.page.locator(".links path").count() > 1
+    opened.page.keyboard.press("Enter")
+    expect(opened.page.locator("#open-number")).to_contain_text("pool2, map 1, row 1, column 1 =")
+    opened.page.keyboard.press("Escape")
+
+
+def test_stage_of_a_block_is_chosen(opened: AppPage) -> None:
+    stages = opened.page.locator(".stages").first
+    stages.get_by_role("button", name="match").click()
+    opened.page.locator(".stack").nth(1).focus()
+    opened.page.keyboard.press("Home")
+    expect(opened.page.locator(".told")).to_contain_text("conv1, map 0")
+    stages.get_by_role("button", name="pool 2").click()
+    expect(opened.page.locator(".stack")).to_have_count(3)
+
+
+@pytest.fixture(scope="module")
+def judged(browser: Browser, shared: Program, opened: AppPage) -> Iterator[AppPage]:
+    """The page of that program for axe, which sets styles that the policy forbids."""
+    page = AppPage(browser, shared.link, like=opened)
+    page.wait_for_score()
+    page.draw(CROSS)
+    expect(page.page.locator(".says-label")).to_have_text("X")
+    yield page
+    page.close()
+
+
+def check_axe(opened: AppPage) -> None:
+    found = Axe().run(opened.page)
+    assert found.violations_count == 0, found.generate_report()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1024, 1600])
+def test_page_is_accessible(judged: AppPage, scheme: Any, width: int) -> None:
+    page = judged.page
+    page.set_viewport_size({"width": width, "height": 1000})
+    page.emulate_media(color_scheme=scheme)
+    for place in ("gather", "look"):
+        page.evaluate("place => { location.hash = `#/${place}` }", place)
+        page.wait_for_selector(f".tabs [aria-current][href='#/{place}']", state="attached")
+        check_axe(judged)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.set_viewport_size({"width": 1600, "height": 1000})
+    page.emulate_media(color_scheme="light")
+
+
+def test_open_number_is_accessible(judged: AppPage) -> None:
+    stack = judged.page.locator(".stack").nth(2)
+    stack.focus()
+    judged.page.keyboard.press("Enter")
+    judged.page.locator(".arithmetic .opens").first.click()
+    check_axe(judged)
+    judged.page.keyboard.press("Escape")
+
+
+def test_wrong_layers_are_said_at_the_knob(opened: AppPage) -> None:
+    page = opened.page
+    page.locator(".layers summary").click()
+    expect(page.locator(".layer-table tbody tr")).to_have_count(7)
+    page.locator("#layers").fill("conv 6 99, full")
+    expect(page.locator("#layers-check .problem")).to_contain_text("99")
+    page.keyboard.press("Escape")
+    expect(page.locator("#layers")).to_be_hidden()
+
+
+def test_pad_draws_by_keys_and_undoes(opened: AppPage) -> None:
+    page = opened.page
+    page.keyboard.press("c")
+    asked = answers(page)
+    page.locator(".pad").focus()
+    for key in (" ", "ArrowDown", "ArrowDown", "ArrowRight", " "):
+        page.keyboard.press(key)
+    page.wait_for_timeout(500)
+    assert asked[-1]["strokes"] == [[[56, 56], [56, 60], [56, 64], [60, 64]]]
+    page.keyboard.press("z")
+    page.keyboard.press("z")
+    expect(page.locator(".says-label")).to_have_text("X")
+
+
+def test_knob_teaches_anew_and_attempt_comes_back(own: tuple[Program, AppPage]) -> None:
+    _, app = own
+    page = app.page
+    app.draw(CROSS)
+    expect(page.locator(".says-label")).to_have_text("X")
+    sha256 = page.evaluate("piecewise.walk.data.parameters_sha256")
+    page.get_by_label("epochs").fill("3")
+    page.keyboard.press("Enter")
+    expect(page.locator(".loss figcaption")).to_contain_text("3 epochs")
+    expect(page.locator(".attempt")).to_have_count(2)
+    app.wait_for_net(lambda found: found != sha256)
+    page.locator(".attempt").first.click()
+    expect(page.locator(".loss figcaption")).to_contain_text("12 epochs")
+    app.wait_for_net(lambda found: found == sha256)
+    assert app.complaints == []
+
+
+def test_reload_and_restart_lose_nothing(own: tuple[Program, AppPage]) -> None:
+    running, app = own
+    page = app.page
+    app.teach("X", CROSS)
+    app.wait_for_score()
+    page.reload()
+    page.wait_for_selector("html[data-ready]")
+    expect(app.samples("X")).to_have_count(7)
+    expect(page.locator(".state b")).to_have_text("Taught")
+    assert app.complaints == []
+    running.stop()
+    expect(page.locator(".state b")).to_have_text("The program has stopped")
+    app.draw(RING)
+    page.locator(".class-button", has_text="O").click()
+    expect(page.locator(".state .sub")).to_contain_text("1 drawing waits here")
+    expect(page.locator(".thumb.hollow")).to_have_count(1)
+    running.start()
+    expect(app.samples("O")).to_have_count(7)
+    app.wait_for_score()
+    assert len(list((running.folder / "train" / "O").iterdir())) == 7
+
+
+def test_two_windows_show_the_same(own: tuple[Program, AppPage]) -> None:
+    running, app = own
+    other = app.new_window(f"http://127.0.0.1:{running.port}/")
+    expect(app.samples("O", other)).to_have_count(6)
+    app.page.bring_to_front()
+    app.teach("O", RING)
+    other.bring_to_front()
+    expect(app.samples("O", other)).to_have_count(7)
+    assert app.complaints == []
+
+
+def test_samples_are_moved_removed_and_brought_back(own: tuple[Program, AppPage]) -> None:
+    _, app = own
+    page = app.page
+    page.keyboard.press("g")
+    page.keyboard.press("g")
+    ring = page.locator(".gather-class[aria-label=O]")
+    cross = page.locator(".gather-class[aria-label=X]")
+    thumbs = ".sample-grid .thumb"
+    expect(ring.locator(thumbs)).to_have_count(6)
+    ring.locator(thumbs).first.click()
+    page.keyboard.press("x")
+    expect(ring.locator(thumbs)).to_have_count(5)
+    page.keyboard.press("z")
+    expect(ring.locator(thumbs)).to_have_count(6)
+    names = page.locator(".class-button bdi").all_text_contents()
+    ring.locator(thumbs).first.click()
+    page.keyboard.press(str(names.index("X") + 1))
+    expect(cross.locator(thumbs)).to_have_count(7)
+    cross.locator(thumbs).first.click()
+    page.keyboard.press("t")
+    expect(cross).to_contain_text("6 pictures, 1 for the test")
+    assert app.complaints == []
+
+
+def test_files_are_taken_and_others_are_said(own: tuple[Program, AppPage]) -> None:
+    running, app = own
+    page = app.page
+    picture = next((running.folder / "train" / "X").iterdir()).read_bytes()
+    page.evaluate("location.hash = '#/gather'")
+    section = page.locator(".gather-class[aria-label=X]")
+    section.locator("input[type=file]").set_input_files([
+        {"name": "holiday.png", "mimeType": "image/png", "buffer": picture},
+        {"name": "notes.exe", "mimeType": "text/plain", "buffer": b"no picture"},
+    ])  # fmt: skip
+    expect(section.locator(".sample-grid .thumb")).to_have_count(7)
+    expect(section.locator(".refused li")).to_have_count(1)
+    expect(section.locator(".refused")).to_contain_text("notes.exe")
+    kept = [one for one in (running.folder / "train" / "X").iterdir() if "holiday" in one.name]
+    assert [one.read_bytes() for one in kept] == [picture]
+
+
+def test_page_without_the_code_is_locked(browser: Browser, shared: Program) -> None:
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(f"http://127.0.0.1:{shared.port}/")
+    page.wait_for_selector("html[data-ready=locked]")
+    expect(page.locator("h1")).to_have_text("This page may not ask the program.")
+    context.close()
+
+
+def test_class_with_a_hostile_name_is_only_text(own: tuple[Program, AppPage]) -> None:
+    _, app = own
+    name = '<img src="http://example.com/x" onerror=alert(1)>'
+    app.page.locator(".class-button.new").click()
+    app.page.locator("input.name").fill(name)
+    app.page.keyboard.press("Enter")
+    expect(app.page.locator(".class", has_text="onerror")).to_have_count(1)
+    app.page.locator(".class", has_text="onerror").locator(".rename").click()
+    app.page.locator("input.name").fill("Z")
+    app.page.keyboard.press("Enter")
+    expect(app.page.locator(".class .rename", has_text="Z")).to_have_count(1)
+    assert app.complaints == []

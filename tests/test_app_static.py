@@ -1,0 +1,44 @@
+"""The files of the app's page: no text for people outside words/, nothing that a policy forbids."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from piecewise import app
+
+STATIC = Path(app.__path__[0]) / "static"
+MODULES = sorted(STATIC.rglob("*.js"))
+SHOWN = re.compile(r'(?:text|title|placeholder|alt|"aria-label"|textContent|ariaLabel)\s*[:=]\s*"([^"]*)"')
+NAMES = {"piecewise", "+", "?", "match"}
+"""Texts that are the same in every language: the program's name, signs and words of the notation."""
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: path.name)
+def test_module_holds_no_text_for_people(module: Path) -> None:
+    if module.parent.name == "words":
+        return
+    texts = [text for text in SHOWN.findall(module.read_text("utf-8")) if re.search(r"\w", text)]
+    assert set(texts) <= NAMES
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: path.name)
+def test_module_makes_no_markup_from_text(module: Path) -> None:
+    source = module.read_text("utf-8")
+    for forbidden in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(",
+                      "new Function", 'style="', "style:"):  # fmt: skip
+        assert forbidden not in source
+
+
+def test_page_asks_nothing_of_other_machines() -> None:
+    for file in STATIC.rglob("*"):
+        if file.is_file():
+            assert not re.search(r"https?://(?!www\.w3\.org/2000/svg)", file.read_text("utf-8")), file
+
+
+def test_page_has_its_budget() -> None:
+    """APP: less than 150 kB of modules and 30 kB of styles of its own."""
+    assert sum(len(one.read_bytes()) for one in MODULES) < 150_000
+    assert sum(len(one.read_bytes()) for one in STATIC.rglob("*.css")) < 30_000
