@@ -14,7 +14,7 @@ from typing import Any
 
 from playwright.sync_api import Browser, Locator, Page, expect
 
-HANG = 30
+from .steps import HANG
 
 Strokes = Sequence[Sequence[Sequence[float]]]
 
@@ -73,7 +73,7 @@ class AppPage:
         expect.set_options(timeout=1_000 * HANG)
         self.complaints: list[str] = []
         self.requests: list[str] = []
-        self.page = self.new_window(link)
+        self.page: Page = self.new_window(link)
 
     def new_window(self, link: str) -> Page:
         page = self.context.new_page()

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, FilePayload, Page, expect
 
 from piecewise import Network
 from piecewise.app.project import Project
@@ -152,17 +152,17 @@ def test_every_number_is_that_of_the_walk(opened: AppPage, shared: Program) -> N
     random = Random(3)
     for name in walk:
         for _ in range(5):
-            place = [name, *(random.randrange(side) for side in walk[name].shape)]
+            cell = [random.randrange(side) for side in walk[name].shape]
             value, terms = opened.page.evaluate(
                 "place => [piecewise.walk.value(place), piecewise.termsOf(piecewise.walk, place)]",
-                place,
+                [name, *cell],
             )
             if name == "input":
-                assert value == walk[name][tuple(place[1:])]
+                assert value == walk[name][tuple(cell)]
                 continue
-            why = walk.why(*place)
-            assert value == why.value, place
-            assert terms == [term.to_json() for term in why.terms], place
+            why = walk.why(name, *cell)
+            assert value == why.value, (name, cell)
+            assert terms == [term.to_json() for term in why.terms], (name, cell)
 
 
 def test_click_on_a_map_opens_its_number(opened: AppPage, shared: Program) -> None:
@@ -245,8 +245,8 @@ def test_open_number_is_accessible(judged: AppPage) -> None:
     judged.page.keyboard.press("Escape")
 
 
-def test_wrong_layers_are_said_at_the_knob(opened: AppPage) -> None:
-    page = opened.page
+def test_wrong_layers_are_said_at_the_knob(judged: AppPage) -> None:
+    page = judged.page
     page.locator(".layers summary").click()
     expect(page.locator(".layer-table tbody tr")).to_have_count(7)
     page.locator("#layers").fill("conv 6 99, full")
@@ -349,10 +349,12 @@ def test_files_are_taken_and_others_are_said(own: tuple[Program, AppPage]) -> No
     picture = next((running.folder / "train" / "X").iterdir()).read_bytes()
     page.evaluate("location.hash = '#/gather'")
     section = page.locator(".gather-class[aria-label=X]")
-    section.locator("input[type=file]").set_input_files([
-        {"name": "holiday.png", "mimeType": "image/png", "buffer": picture},
-        {"name": "notes.exe", "mimeType": "text/plain", "buffer": b"no picture"},
-    ])  # fmt: skip
+    section.locator("input[type=file]").set_input_files(
+        [
+            FilePayload(name="holiday.png", mimeType="image/png", buffer=picture),
+            FilePayload(name="notes.exe", mimeType="text/plain", buffer=b"no picture"),
+        ]
+    )
     expect(section.locator(".sample-grid .thumb")).to_have_count(7)
     expect(section.locator(".refused li")).to_have_count(1)
     expect(section.locator(".refused")).to_contain_text("notes.exe")

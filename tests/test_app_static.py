@@ -11,9 +11,11 @@ from piecewise import app
 
 STATIC = Path(app.__path__[0]) / "static"
 MODULES = sorted(STATIC.rglob("*.js"))
-SHOWN = re.compile(r'(?:text|title|placeholder|alt|"aria-label"|textContent|ariaLabel)\s*[:=]\s*"([^"]*)"')
-NAMES = {"piecewise", "+", "?", "match"}
-"""Texts that are the same in every language: the program's name, signs and words of the notation."""
+SHOWN = re.compile(
+    r'(?:text|title|placeholder|alt|"aria-label"|textContent|ariaLabel)\s*[:=]\s*"([^"]*)"'
+)
+NAMES = {"piecewise", "+", "?"}
+"""Texts that are the same in every language: the program's name and signs."""
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: path.name)
@@ -35,7 +37,9 @@ def test_module_makes_no_markup_from_text(module: Path) -> None:
 def test_page_asks_nothing_of_other_machines() -> None:
     for file in STATIC.rglob("*"):
         if file.is_file():
-            assert not re.search(r"https?://(?!www\.w3\.org/2000/svg)", file.read_text("utf-8")), file
+            assert not re.search(r"https?://(?!www\.w3\.org/2000/svg)", file.read_text("utf-8")), (
+                file
+            )
 
 
 def test_page_has_its_budget() -> None:

@@ -9,7 +9,7 @@ import asyncio
 import json
 import threading
 from collections import OrderedDict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from typing import Any
 
@@ -36,16 +36,17 @@ class News:
             for reader in self._readers:
                 reader.put(numbered)
 
-    async def lines(self, hello: dict[str, Any]) -> AsyncIterator[bytes]:
-        """The stream of one page: ``hello``, then all news, a JSON object a line."""
+    async def lines(self, hello: Callable[[], dict[str, Any]]) -> AsyncIterator[bytes]:
+        """The stream of one page: what ``hello`` returns, then all news since, a JSON object a
+        line."""
         reader = _PageStream(asyncio.get_running_loop())
         with self._lock:
             if len(self._readers) >= MAX_READERS:
                 return
             self._readers.add(reader)
-            first = {"seq": self.seq, "type": "hello", **hello}
         try:
-            yield _line(first)
+            # The page is among the readers already, so that no news is lost between the two.
+            yield _line({"seq": self.seq, "type": "hello", **hello()})
             while True:
                 for news in await reader.take():
                     yield _line(news)

@@ -48,8 +48,9 @@ def create_app(actions: Actions, gate: Gate, news: News) -> Starlette:
         return JSONResponse({"token": gate.trade(values.get("code"))})
 
     async def stream(request: Request) -> Response:
-        hello = actions.project_state()
-        return StreamingResponse(news.lines(hello), media_type="application/x-ndjson")
+        return StreamingResponse(
+            news.lines(actions.project_state), media_type="application/x-ndjson"
+        )
 
     async def page(request: Request) -> Response:
         return pages.response(request.url.path)

@@ -75,17 +75,26 @@ async function heard(news) {
       update({ project: news });
       return;
     case "taught":
-      if (state.project) update({ project: { ...state.project, attempt: news.attempt } });
-      await readAttempts();
-      update({ teaching: news });
-      askAgain();
-      return;
+      return taught(news);
     case "score":
+      if (news.attempt !== state.project?.attempt) return taught(news);
       update({ teaching: news, attempts: state.attempts.map((one) => scored(one, news)) });
       return;
     default:
       update({ teaching: news });
   }
+}
+
+/**
+ * Another net answers from now on.
+ * @param {News} news
+ */
+async function taught(news) {
+  const { project } = state;
+  if (project) update({ project: { ...project, attempt: news.attempt ?? null } });
+  await readAttempts();
+  update({ teaching: news });
+  askAgain();
 }
 
 /**

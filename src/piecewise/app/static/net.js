@@ -118,7 +118,7 @@ export class Net {
     const buttons = block.map(({ name, notation: text, word }) =>
       element("button", {
         type: "button",
-        text: word === "conv" || word === "full" ? "match" : text,
+        text: word === "conv" || word === "full" ? words.match : text,
         title: name,
         "aria-pressed": String(name === shown),
         onclick: () => {

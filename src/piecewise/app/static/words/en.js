@@ -175,6 +175,7 @@ export const words = {
   itSays: "It says",
   sure: "sure",
   noAnswer: "When a net is taught, it answers here while you draw.",
+  match: "match",
   noNet: "The maps of the net appear here, live under the pen.",
   /** @param {string} warning */
   doubtful: (warning) => `A doubtful answer: ${warning}.`,
