@@ -186,8 +186,8 @@ def test_keys_move_in_maps_and_open(opened: AppPage) -> None:
     stack.focus()
     for key in ("Home", "PageDown", "ArrowDown", "ArrowRight"):
         opened.page.keyboard.press(key)
-    told = opened.page.locator(".told")
-    expect(told).to_contain_text("pool2, map 1, row 1, column 1 =")
+    number_line = opened.page.locator(".readout-line")
+    expect(number_line).to_contain_text("pool2, map 1, row 1, column 1 =")
     assert opened.page.locator(".patch").count() > 1
     assert opened.page.locator(".links path").count() > 1
     opened.page.keyboard.press("Enter")
@@ -200,7 +200,7 @@ def test_stage_of_a_block_is_chosen(opened: AppPage) -> None:
     stages.get_by_role("button", name="match").click()
     opened.page.locator(".stack").nth(1).focus()
     opened.page.keyboard.press("Home")
-    expect(opened.page.locator(".told")).to_contain_text("conv1, map 0")
+    expect(opened.page.locator(".readout-line")).to_contain_text("conv1, map 0")
     stages.get_by_role("button", name="pool 2").click()
     expect(opened.page.locator(".stack")).to_have_count(3)
 

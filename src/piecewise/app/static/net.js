@@ -33,12 +33,12 @@ export class Net {
     /** @type {Position | null} */
     this.pinned = null;
     this.columns = element("div", { class: "columns" });
-    this.told = element("p", { class: "told", role: "status" });
+    this.line = element("p", { class: "readout-line", role: "status" });
     this.silent = element("p", { class: "silent-maps" });
     this.section = element("section", { class: "net", "aria-label": words.net });
     this.links = new Links(this.section, markPad);
     const title = element("h2", { class: "status", text: words.net });
-    this.section.append(title, this.links.picture, this.columns, this.silent, this.told);
+    this.section.append(title, this.links.picture, this.columns, this.silent, this.line);
     new ResizeObserver(() => this.fit()).observe(this.section);
     watch(["walk"], () => this.show());
   }
@@ -46,7 +46,7 @@ export class Net {
   show() {
     const { walk } = state;
     this.section.classList.toggle("empty", !walk);
-    if (!walk) return this.told.replaceChildren(words.noNet);
+    if (!walk) return this.line.replaceChildren(words.noNet);
     const structure = structureOf(walk);
     if (structure !== this.structure) {
       this.structure = structure;
@@ -211,11 +211,11 @@ export class Net {
     if (!walk) return;
     if (!position || !walk.has(position)) {
       this.links.clear();
-      this.told.replaceChildren(words.hint);
+      this.line.replaceChildren(words.hint);
       return;
     }
     const value = element("b", { class: "number", text: `= ${exactNumber(walk.value(position))}` });
-    this.told.replaceChildren(`${walk.describe(position)} `, value, ` ${madeOf(walk, position)}`);
+    this.line.replaceChildren(`${walk.describe(position)} `, value, ` ${madeOf(walk, position)}`);
     this.links.show(walk, position, this.stacks, this.votes);
   }
 
