@@ -89,7 +89,7 @@ def _conditions(header: Results) -> list[str]:
     versions = ", ".join(f"{name} {value}" for name, value in header["versions"].items())
     commit = header["commit"]
     return [
-        f"- effort: {header['effort']}; seeds: 0, 1 and so on, as many as the column says",
+        f"- effort: {header['effort']}; seeds: 0, 1 and so on; the column `seeds` has their number",
         f"- machine: {machine}",
         f"- load of other programs: {header.get('load of other programs', 'unknown')} of the "
         "processors' time",
