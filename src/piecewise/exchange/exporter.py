@@ -22,8 +22,8 @@ class Exporter(ABC):
     title: ClassVar[str]
     """Its name in texts: "ONNX"."""
     support: ClassVar[Mapping[str, str]]
-    """For each word of the notation: "yes", "as ..." with how the layer is rewritten, or "no: ..."
-    with the reason. docs/exchange.md shows it, and `refusal` follows it."""
+    """For each word of the notation: "yes", "as ..." with how the layer is rewritten, "left
+    out ...", or "no: ..." with the reason. docs/exchange.md shows it, and `refusal` follows it."""
 
     @property
     def folder(self) -> str:

@@ -31,7 +31,7 @@ class CExporter(Exporter):
         "relu": "yes",
         "pool": "yes",
         "full": "yes",
-        "dropout": "as nothing: it does nothing at inference",
+        "dropout": "left out (dropout acts only in training)",
         "norm": "yes; the root is computed beforehand",
         "embed": "yes",
     }

@@ -31,14 +31,15 @@ class CaffeExporter(Exporter):
     name = "caffe"
     title = "Caffe"
     support: ClassVar = {
-        "conv": "as Convolution; mean: a Power layer after it; uneven pad=same: a kernel with a "
-        "row or column of zeros in front",
+        "conv": "as Convolution; `mean` adds a Power layer after it; `pad=same` with unequal "
+        "padding adds a row or column of zeros to the kernel",
         "relu": "yes",
-        "pool": "as Pooling; windows that are left out are cut off by Slice before it",
+        "pool": "as Pooling; with `edge=drop`, a Slice before it cuts off the cells of the "
+        "windows that are left out",
         "full": "yes",
-        "dropout": "as nothing: it does nothing at inference",
+        "dropout": "left out (dropout acts only in training)",
         "norm": "as BatchNorm and Scale",
-        "embed": "no: Caffe's layers read no lengths of texts, so padding would change answers",
+        "embed": "no: Caffe's layers cannot skip padding, so it would change predictions",
     }
 
     def files(self, model: SavedModel) -> Files:

@@ -30,9 +30,10 @@ class CntkExporter(Exporter):
         "relu": "yes",
         "pool": "yes",
         "full": "yes",
-        "dropout": "as nothing: it does nothing at inference",
+        "dropout": "left out (dropout acts only in training)",
         "norm": "yes",
-        "embed": "no: CNTK reads ONNX without the integer operators that find the ends of texts",
+        "embed": "no: CNTK's reader of ONNX lacks the integer operators that find the end of a "
+        "text",
     }
 
     def files(self, model: SavedModel) -> Files:

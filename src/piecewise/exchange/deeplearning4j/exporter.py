@@ -32,15 +32,14 @@ class Deeplearning4jExporter(Exporter):
     name = "dl4j"
     title = "Deeplearning4j"
     support: ClassVar = {
-        "conv": "as Conv2D, with ZeroPadding2D before it for numbers of zeros, and "
-        "BatchNormalization after it for `mean`; not after `full`",
+        "conv": "as Conv2D; a number for `pad` adds ZeroPadding2D before it, `mean` adds "
+        "BatchNormalization after it; not after `full`",
         "relu": "yes",
-        "pool": "yes, and with windows past the edge for a maximum of values after `relu`; not "
-        "after `full`",
+        "pool": "yes; windows past the edge only for max pooling after `relu`; not after `full`",
         "full": "as Dense, its weights in the order row, column, channel",
-        "dropout": "as nothing: it does nothing at inference",
+        "dropout": "left out (dropout acts only in training)",
         "norm": "yes",
-        "embed": "no: its import of Keras files has no masks for the ends of texts",
+        "embed": "no: its import of Keras files cannot skip padding",
     }
 
     @property

@@ -23,14 +23,15 @@ class TensorFlowExporter(Exporter):
     name = "tensorflow"
     title = "TensorFlow (Keras)"
     support: ClassVar = {
-        "conv": "as Conv2D, with ZeroPadding2D before it for numbers of zeros, and Rescaling after "
-        "it for `mean`",
+        "conv": "as Conv2D; a number for `pad` adds ZeroPadding2D before it, `mean` adds Rescaling "
+        "after it",
         "relu": "yes",
-        "pool": "as complete windows of padded maps, and a factor for averages at the edge",
+        "pool": "as pooling of padded maps, so that all windows are complete; averages of windows "
+        "past the edge are multiplied by a factor",
         "full": "as Dense, its weights in the order row, column, channel",
-        "dropout": "as nothing: it does nothing at inference",
+        "dropout": "left out (dropout acts only in training)",
         "norm": "yes",
-        "embed": "as Embedding, and layers that make zeros after the end of a text",
+        "embed": "as Embedding, and layers that set the values after the end of a text to zero",
     }
 
     def files(self, model: SavedModel) -> Files:

@@ -34,9 +34,9 @@ class OnnxExporter(Exporter):
         "relu": "yes",
         "pool": "yes",
         "full": "yes",
-        "dropout": "as nothing: it does nothing at inference",
+        "dropout": "left out (dropout acts only in training)",
         "norm": "yes",
-        "embed": "as Gather, and zeros after the end of a text",
+        "embed": "as Gather, and operators that set the values after the end of a text to zero",
     }
 
     def files(self, model: SavedModel) -> Files:

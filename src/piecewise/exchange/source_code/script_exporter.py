@@ -35,7 +35,7 @@ class ScriptExporter(Exporter):
         "relu": "yes",
         "pool": "yes",
         "full": "yes",
-        "dropout": "as nothing: it does nothing at inference",
+        "dropout": "left out (dropout acts only in training)",
         "norm": "yes",
         "embed": "yes",
     }

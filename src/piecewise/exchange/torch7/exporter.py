@@ -29,15 +29,15 @@ class TorchExporter(Exporter):
     name = "torch"
     title = "Torch7"
     support: ClassVar = {
-        "conv": "as nn.SpatialConvolution; mean: nn.MulConstant after it; uneven pad=same: "
-        "nn.SpatialZeroPadding before it",
+        "conv": "as nn.SpatialConvolution; `mean` adds nn.MulConstant after it; `pad=same` with "
+        "unequal padding adds nn.SpatialZeroPadding before it",
         "relu": "yes",
-        "pool": "as nn.SpatialMaxPooling and nn.SpatialAveragePooling; as two of them where only "
-        "one axis has windows past the edge",
+        "pool": "as nn.SpatialMaxPooling or nn.SpatialAveragePooling; as two of them, one per "
+        "axis, if only one axis has windows past the edge",
         "full": "as nn.Linear",
-        "dropout": "as nothing: it does nothing at inference",
+        "dropout": "left out (dropout acts only in training)",
         "norm": "as nn.SpatialBatchNormalization",
-        "embed": "no: Torch7's modules read no lengths of texts, so padding would change answers",
+        "embed": "no: Torch7's modules cannot skip padding, so it would change predictions",
     }
 
     def files(self, model: SavedModel) -> Files:
