@@ -75,9 +75,9 @@ RECIPE_HEAD = """\
 <!-- Written by scripts/write_docs.py from src/piecewise/training/recipe.py. -->
 
 `pw.Recipe(...)` holds all hyperparameters of a training run. `piecewise train` has an option for
-most of them, such as `--learning-rate`. Options that you leave out there get
-[defaults computed from the data](learning.md#defaults-computed-from-the-data). The table has the
-defaults of `pw.Recipe`.
+most of them, such as `--learning-rate`. On the command line, options that you leave out get
+[defaults computed from the data](learning.md#defaults-computed-from-the-data). The table lists the
+defaults of `pw.Recipe`, which do not depend on the data.
 
 ## Hyperparameters
 """
@@ -86,7 +86,7 @@ AUGMENTATION_HEAD = """\
 ## Data augmentation
 
 `pw.Augmentation(...)`, or a text such as `rotation 15, scale 0.8..1.25, translation 0 0.1`, says
-how far training inputs are changed at random. Each input is changed in another way in each epoch,
+how far training inputs are changed at random. The changes of an input differ from epoch to epoch,
 so the net overfits less. The deck calls these changes tricks.
 
 The changes are made in this order: mirroring, scaling, rotation, translation, stroke width,

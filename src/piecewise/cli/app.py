@@ -29,12 +29,12 @@ _DEFAULT = "piecewise-project"
 )
 @option("--no-browser", is_flag=True, panel=OUTPUT, help="Print the link without opening it.")
 def command(project: str | None, port: int | None, no_browser: bool) -> None:
-    """Open the app in the browser: draw or collect samples, and look inside the net they teach.
+    """Open the app in the browser: draw or collect samples, and look inside a net trained on them.
 
-    FOLDER is the folder of a project, which is what `piecewise train` takes: train/CLASS/FILE. A
-    new one is made if it is missing; without FOLDER it is piecewise-project in the current folder.
-    A ZIP of class folders, or a NET (a model file), is opened in a new folder of its name. All is
-    saved at once. The server answers this machine only, until Ctrl-C.
+    FOLDER is the folder of a project, with files train/CLASS/FILE as `piecewise train` reads them.
+    It is created if it does not exist. Default: piecewise-project in the current folder. A ZIP of
+    class folders, or a NET (a model file), is opened in a new folder of the same name. Every
+    change is saved at once. The server answers this machine only; Ctrl-C stops it.
     """
     if find_spec("starlette") is None or find_spec("uvicorn") is None:
         raise DataError("the app needs two more packages: pip install 'piecewise-convnet[app]'")

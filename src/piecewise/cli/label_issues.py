@@ -69,8 +69,8 @@ class LabelIssuesOptions(DataOptions):
     constraint=Integer(1, 1_000_000_000),
     panel=OUTPUT,
     unset=f"the issues only, at most {LIMIT}; with --json all of them",
-    help="Number of examples to list ({range}); examples without a label issue are included if N "
-    "exceeds the issues.",
+    help="Number of examples to list ({range}). If N is larger than the number of label issues, "
+    "the next most doubtful examples are listed, too.",
 )
 @json_option
 def command(**values: Any) -> None:

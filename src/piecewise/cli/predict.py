@@ -89,8 +89,8 @@ class PredictOptions:
     metavar="FRACTION",
     panel=OUTPUT,
     default=1.0,
-    help="Answer only if the probability of the predicted class is at least the value that this "
-    "fraction of the calibration examples reached ({range}); else print don't know.",
+    help="Fraction of inputs that the net answers ({range}), as measured on the examples that were "
+    "held out in training. For the others, whose probabilities are lower, print don't know.",
 )
 @output_option(
     "Write the predictions to this .csv or .jsonl file, completely or not at all, instead of "

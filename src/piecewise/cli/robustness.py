@@ -74,8 +74,8 @@ class RobustnessOptions(DataOptions):
 @force_option
 @json_option
 def command(**values: Any) -> None:
-    """Measure how far inputs may be shifted, scaled, rotated, and drawn with thicker or thinner
-    strokes until the net in the model file NET answers wrongly.
+    """Measure the accuracy of the net in the model file NET when inputs are shifted, scaled,
+    rotated, or drawn with thicker or thinner strokes.
 
     Uses the test split of DATA if it has one, else all examples. For each kind of change, prints
     the accuracy as a curve, the area under the curve (1 if all answers are right over the whole

@@ -150,8 +150,8 @@ class TrainOptions(DataOptions):
     words=RESIZES.words,
     panel=DATA,
     unset="pad",
-    help="How photos of other proportions are resized: pad adds a border of their own colour, or "
-    "black, crop cuts off the edges, stretch changes their proportions.",
+    help="How a photo is resized if its proportions differ from those of the input: pad adds a "
+    "border, crop cuts off the edges, stretch changes the proportions.",
 )
 @framing_option
 @text_length_option
@@ -162,10 +162,10 @@ class TrainOptions(DataOptions):
     type=_Folds(),
     metavar="N|groups",
     panel=DATA,
-    unset="5 for small data sets without a validation or test split, and for up to 10,000 texts "
-    "with a test split only; else 0",
-    help=f"Number of cross-validation folds ({FOLD_COUNTS.description}), or groups for one fold a "
-    "group; 0: no cross-validation.",
+    unset="5 for small data sets that have neither a validation nor a test split, and for data "
+    "sets of up to 10,000 texts that have a test but no validation split; else 0",
+    help=f"Number of cross-validation folds ({FOLD_COUNTS.description}), or groups, for one fold "
+    "per group. 0: no cross-validation.",
 )
 @option(
     "--layers",

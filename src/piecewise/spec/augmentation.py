@@ -111,13 +111,16 @@ class Augmentation:
         Flag(), "half of the images flipped, left to right", default=False
     )
     contrast: float = _field(
-        Real(0, 0.9), "values multiplied by a factor of up to this much above or below 1"
+        Real(0, 0.9), "values multiplied by a random factor between 1 - contrast and 1 + contrast"
     )
     brightness: float = _field(
-        Real(0, 1), "made brighter or darker by up to this much (values are from -1 to 1)"
+        Real(0, 1),
+        "a random number between -brightness and brightness added to all values, which are from "
+        "-1 to 1",
     )
     noise: float = _field(
-        Real(0, 1), "noise added to every cell, up to this much; each image has its own level"
+        Real(0, 1),
+        "random noise added to every cell, of at most this size; each image has its own level",
     )
     band_masking: float = _field(
         Real(0, 0.9),

@@ -75,7 +75,9 @@ class Recipe:
     )
     loss: str = _knob(LOSS, "loss function to minimize", "cross-entropy")
     method: str = _knob(
-        Choice(("backpropagation", "nudging")), "how gradients are computed", "backpropagation"
+        Choice(("backpropagation", "nudging")),
+        "how gradients are computed; nudging: by finite differences, which is slow",
+        "backpropagation",
     )
     augmentation: Augmentation = _knob(  # noqa: RUF009 - nobody can change one
         AUGMENTATION, "how training inputs are augmented", Augmentation()
