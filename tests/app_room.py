@@ -6,6 +6,7 @@ import asyncio
 import json
 import queue
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,14 @@ class Room:
         """The status and the JSON, or the bytes, of an answer."""
         content = body if isinstance(body, bytes) else json.dumps(body or {}).encode()
         return asyncio.run(self._ask(method, path, content, headers or {}))
+
+    def ask_all(self, requests: Sequence[tuple[str, str, bytes]]) -> list[tuple[int, Any]]:
+        """The answers to requests, one after another."""
+
+        async def answers() -> list[tuple[int, Any]]:
+            return [await self._ask(*request, {}) for request in requests]
+
+        return asyncio.run(answers())
 
     async def _ask(
         self, method: str, path: str, content: bytes, headers: dict[str, str]

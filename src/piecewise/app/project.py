@@ -233,7 +233,7 @@ class Project:
 
     def set_order(self, folders: Sequence[str]) -> None:
         """Put the classes in another order."""
-        self._set("order", [self._known(folder) for folder in folders])
+        self._set("order", list(dict.fromkeys(self._known(folder) for folder in folders)))
 
     # Samples.
 
@@ -311,7 +311,7 @@ class Project:
     def _order(self) -> list[str]:
         """The order of the class folders that a person gave."""
         value = self._values.get("order")
-        return [str(folder) for folder in value] if isinstance(value, list) else []
+        return list(dict.fromkeys(map(str, value))) if isinstance(value, list) else []
 
     def _add(self, folder: str, part: str, uploads: Sequence[Upload]) -> list[str]:
         """Save files, as a change that can be undone."""

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import uvicorn
+from starlette.applications import Starlette
 
 from ..core.errors import DataError
 from .actions import Actions
@@ -36,14 +37,18 @@ def serve(folder: Path, port: int | None, opened: Callable[[str], None]) -> None
     teacher = Teacher(project, news.publish)
     gate = Gate(folder, listener.getsockname()[1])
     app = create_app(Actions(project, teacher, news), gate, news)
-    config = uvicorn.Config(app, log_level="warning", access_log=False, lifespan="on", ws="none",
-                            server_header=False, timeout_graceful_shutdown=1,
-                            http=ImpatientProtocol,
-                            h11_max_incomplete_event_size=MAX_HEAD)  # fmt: skip
     if any(one.train for one in project.classes()) and teacher.net is None:
         teacher.changed()
-    server = _Server(config, lambda: opened(gate.link))
+    server = _Server(configuration(app), lambda: opened(gate.link))
     server.run(sockets=[listener])
+
+
+def configuration(app: Starlette) -> uvicorn.Config:
+    """How the server runs: without logs, websockets and what it is called, and with limits."""
+    return uvicorn.Config(
+        app, log_level="error", access_log=False, lifespan="on", ws="none", server_header=False,
+        timeout_graceful_shutdown=1, http=ImpatientProtocol, h11_max_incomplete_event_size=MAX_HEAD,
+    )  # fmt: skip
 
 
 class _Server(uvicorn.Server):

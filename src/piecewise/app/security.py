@@ -20,7 +20,7 @@ from .project_files import OWN
 CODE_SECONDS = 600
 """How long the code of a link is valid."""
 MAX_WRONG = 20
-"""Wrong tokens or codes in a minute; more are refused without a look."""
+"""Wrong tokens or codes in a minute; after that, the answer to a wrong one is another status."""
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 _KEY_BYTES = 32
 POLICY = "; ".join([
@@ -78,7 +78,6 @@ class Gate:
 
     def check_token(self, authorization: str) -> None:
         """Refuse a request without the token."""
-        self._check_rate()
         given, wanted = authorization.encode("utf-8", "replace"), f"Bearer {self.token}".encode()
         if not hmac.compare_digest(given, wanted):
             self._count_wrong()
@@ -86,7 +85,6 @@ class Gate:
 
     def trade(self, code: object) -> str:
         """The token for the code of the link, which is valid once."""
-        self._check_rate()
         known = self._code
         given = code.encode("utf-8", "replace") if isinstance(code, str) else b""
         valid = bool(known) and hmac.compare_digest(given, known.encode())
@@ -96,13 +94,13 @@ class Gate:
         self._code = ""
         return self.token
 
-    def _check_rate(self) -> None:
+    def _count_wrong(self) -> None:
+        """Count a wrong token or code. The right one is never refused, so that no other program
+        can lock the page out."""
         now = time.monotonic()
         if len(self._wrong) == MAX_WRONG and now - self._wrong[0] < 60:
             raise RefusedError(429, "too many wrong tokens; wait a minute")
-
-    def _count_wrong(self) -> None:
-        self._wrong.append(time.monotonic())
+        self._wrong.append(now)
 
 
 def _key(root: Path) -> bytes:

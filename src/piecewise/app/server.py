@@ -53,7 +53,7 @@ def create_app(actions: Actions, gate: Gate, news: News) -> Starlette:
         )
 
     async def page(request: Request) -> Response:
-        return pages.response(request.url.path)
+        return pages.response(request.scope["path"])
 
     routes = [
         Route("/api/enter", enter, methods=["POST"]),
@@ -68,7 +68,7 @@ def create_app(actions: Actions, gate: Gate, news: News) -> Starlette:
         yield
         actions.close()
 
-    return Starlette(
+    app = Starlette(
         routes=routes,
         lifespan=lifespan,
         middleware=[Middleware(_Guard, gate=gate)],
@@ -80,6 +80,8 @@ def create_app(actions: Actions, gate: Gate, news: News) -> Starlette:
             405: _not_found,
         },
     )
+    app.router.redirect_slashes = False
+    return app
 
 
 class _Guard:
@@ -120,15 +122,15 @@ class _Guard:
         await self._app(scope, receive, with_headers)
 
     def _check(self, request: Request) -> None:
-        headers = request.headers
+        headers, path = request.headers, request.scope["path"]
         if request.method not in _METHODS:
             raise RefusedError(405, "this method is not used")
-        site = None if request.url.path == "/" else headers.get("sec-fetch-site")
+        site = None if path == "/" else headers.get("sec-fetch-site")
         self._gate.check_headers(headers.get("host", ""), headers.get("origin"), site)
-        if request.url.path.startswith("/api/") and request.url.path != "/api/enter":
+        if path.startswith("/api/") and path != "/api/enter":
             self._gate.check_token(headers.get("authorization", ""))
         length = headers.get("content-length", "0")
-        most = MAX_IMPORT if request.url.path == IMPORT else MAX_BODY
+        most = MAX_IMPORT if path == IMPORT else MAX_BODY
         if not length.isascii() or not length.isdigit() or int(length[:20]) > most:
             raise RefusedError(413, f"a request has at most {most >> 20:,} MB")
 

@@ -16,7 +16,6 @@ from ..exchange.exporter import Exporter
 from ..network import Network
 from ..storage.model_file import SavedModel
 from .attempts import Attempt
-from .listing import PARTS
 from .project import NAMES, Project
 from .project_files import OWN
 
@@ -73,13 +72,16 @@ def take(name: str, project: Project, attempt: Attempt | None, net: Network | No
 def project_zip(project: Project) -> IO[bytes]:
     """The samples, the names of the classes and the knobs, in a temporary file."""
     file = tempfile.TemporaryFile(dir=project.root / OWN)  # noqa: SIM115 - the caller closes it
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
-        for path in _OWN_FILES:
-            if (project.root / path).is_file():
-                archive.write(project.root / path, path)
-        for part in PARTS:
-            for sample in project.labelled(part)[0]:
-                archive.write(project.path(sample), sample)
+    try:
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+            for path in _OWN_FILES:
+                if (project.root / path).is_file():
+                    archive.write(project.root / path, path)
+            for sample in [*project.labelled("train")[0], *project.labelled("test")[0]]:
+                archive.writestr(sample, project.content(sample))
+    except OSError as error:
+        file.close()
+        raise DataError(f"project: not written: {error.strerror}") from None
     file.seek(0)
     return file
 

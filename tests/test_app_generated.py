@@ -1,0 +1,177 @@
+"""Generated requests to the routes of the app: whatever is asked, it answers, and never fails."""
+
+from __future__ import annotations
+
+import gc
+import json
+import string
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+pytest.importorskip("starlette", reason="the app's server is an extra")
+
+from piecewise.app.teaching import Teacher
+from piecewise.app.thorough import Thorough
+
+from .app_room import Room, line
+from .naughty import naughty
+
+NAMES = ("name", "folder", "into", "part", "ids", "order", "layers", "recipe", "strokes", "width",
+         "texts", "side", "from", "count", "walk", "position", "known", "detail", "text", "sample",
+         "stage", "number", "code")  # fmt: skip
+LAYERS = ("full", "conv 2 3, relu, full", "conv 4 5 stride=2, relu, pool 2, full",
+          "conv 99 99, full", "relu", "conv 2 3 pad=9999999, full", "full 99999999, full",
+          "norm, full", "embed 3, full", "pool 2, " * 50 + "full", "conv 2 3,", "",
+          "dropout 0.5, full", "conv 1e9 3")  # fmt: skip
+
+WANTED = {
+    "/api/project": ["name", "order", "layers", "recipe"], "/api/classes": ["name"],
+    "/api/classes/{folder}": ["name"], "/api/classes/{folder}/merge": ["into"],
+    "/api/samples/{folder}": ["strokes", "width", "part"], "/api/move": ["ids", "folder", "part"],
+    "/api/remove": ["ids"], "/api/atlas": ["ids", "side"], "/api/check": ["layers", "recipe"],
+    "/api/answer": ["strokes", "width"], "/api/why": ["walk", "position"],
+    "/api/votes": ["walk"], "/api/mattered": ["walk"], "/api/mistakes": ["part"],
+    "/api/teach": ["stage"],
+}  # fmt: skip
+
+
+@pytest.fixture
+def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Room]:
+    opened = Room(tmp_path / "project")
+    opened.teach()
+    monkeypatch.setattr(Teacher, "changed", lambda self: None)  # what it teaches is not asked here
+    monkeypatch.setattr(Thorough, "start", lambda self: None)
+    yield opened
+    monkeypatch.undo()
+    opened.close()
+
+
+class Generator:
+    """Requests like those of the page, most of which are wrong somewhere."""
+
+    def __init__(self, seed: int, room: Room) -> None:
+        self.random, self.room, self.words = Random(seed), room, naughty()
+        self.routes = list(room.actions.routes())
+
+    def request(self) -> tuple[str, str, bytes]:
+        """The method, the path and the body."""
+        random = self.random
+        method, path = random.choice(self.routes)
+        if method == "DELETE" and random.random() < 0.7:
+            method, path = "POST", "/api/undo"
+        wanted = WANTED.get(path, []) if random.random() < 0.8 else []
+        for part in ("folder", "number", "name"):
+            path = path.replace("{" + part + "}", self._segment(part))
+        if random.random() < 0.2:
+            path += "?" + "&".join(f"{random.choice(NAMES)}={self._text()}" for _ in range(2))
+        return method, path, self._body(wanted)
+
+    def _segment(self, part: str) -> str:
+        known = {
+            "folder": ["up", "down", "class1"],
+            "number": ["1", "2", "0", "-1", "99999"],
+            "name": ["net", "onnx", "c", "report.html", "recipe.py", "project.zip"],
+        }[part]
+        return self.random.choice([*known, *known, self._text().replace("/", "").replace("?", "")])
+
+    def _body(self, wanted: list[str]) -> bytes:
+        random = self.random
+        if random.random() < 0.05:
+            return random.randbytes(random.randrange(200))
+        chosen = wanted or random.sample(NAMES, random.randrange(6))
+        text = json.dumps({name: self._value(name) for name in chosen})
+        if random.random() < 0.02:
+            at = random.randrange(len(text))
+            text = text[:at] + random.choice(string.printable) + text[at + 1 :]
+        return text.encode("utf-8", "surrogatepass")
+
+    def _value(self, name: str) -> Any:
+        random = self.random
+        if random.random() < 0.15:
+            return self._anything(3)
+        ids = [*self.room.project.labelled("train")[0][:40], "train/up/none.png"]
+        likely: dict[str, Any] = {
+            "folder": ["up", "down"], "into": ["up", "down"], "part": ["train", "test"],
+            "ids": [random.sample(ids, min(2, len(ids)))],
+            "order": [["up", "down"], ["down"], ["up", "up"]],
+            "layers": LAYERS, "recipe": [{"epochs": 3}, {"rate": 1e9}, {"seed": -1}, {"x": 1}],
+            "strokes": [line("up"), line("down", 5), [], [[]], [[[1e308, -1e308]]]],
+            "width": [3, 6, 10, 0, 1e300], "texts": [["a"], [""], []], "side": [8, 48, 257],
+            "walk": [1, 2, 10, 30, 10**9], "name": ["up", "down", "sideways"],
+            "position": [["conv1", 0, 0, 0], ["input", 0, 1, 2]],
+            "sample": ids, "stage": ["sketch", "thorough"], "detail": [True, False],
+        }  # fmt: skip
+        return random.choice(likely[name]) if name in likely else self._text()
+
+    def _anything(self, depth: int) -> Any:
+        random = self.random
+        kinds = [None, True, -1, 0, 2**63, 10**400, 1e308, float("nan"), float("inf"), self._text(),
+                 "\ud800"]  # fmt: skip
+        if depth and random.random() < 0.4:
+            return [self._anything(depth - 1) for _ in range(random.randrange(4))]
+        if depth and random.random() < 0.2:
+            return {self._text(): self._anything(depth - 1) for _ in range(random.randrange(3))}
+        return random.choice(kinds)
+
+    def _text(self) -> str:
+        random = self.random
+        return random.choice(
+            [random.choice(self.words), random.choice(("", "..", "a" * 300, "up"))]
+        )
+
+
+def resident() -> int:
+    """Bytes of memory that this process has."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(one.split()[1]) << 10 for one in lines if one.startswith("VmRSS"))
+
+
+def check(room: Room, seed: int, count: int) -> None:
+    generator = Generator(seed, room)
+    requests = [generator.request() for _ in range(count)]
+    for (method, path, body), (status, answer) in zip(
+        requests, room.ask_all(requests), strict=True
+    ):
+        assert status < 500, (method, path, body, answer)
+        if status >= 400:
+            assert set(answer["error"]) == {"kind", "message"}, (method, path, body, answer)
+    assert room.ask("GET", "/api/project")[0] == 200
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_generated_requests_are_answered(room: Room, seed: int) -> None:
+    check(room, seed, 500)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(100, 150))
+def test_many_generated_requests_are_answered(room: Room, seed: int) -> None:
+    check(room, seed, 2_000)
+
+
+@pytest.mark.long
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="Linux tells it there")
+def test_memory_stays_flat_over_answers_and_retrainings(tmp_path: Path) -> None:
+    room = Room(tmp_path / "project")
+    try:
+
+        def use(answers: int, retrainings: int) -> int:
+            for number in range(answers):
+                question = {"strokes": line("up", number), "width": 6}
+                assert room.ask("POST", "/api/answer", question)[0] == 200
+            for number in range(retrainings):
+                room.project.set_settings(recipe={"epochs": 2, "seed": number})
+                room.teach()
+            gc.collect()
+            return resident()
+
+        room.teach()
+        before = use(300, 60)
+        after = use(1_000, 100)
+        assert after - before < 12 << 20, f"{(after - before) / (1 << 20):.1f} MB more"
+    finally:
+        room.close()
