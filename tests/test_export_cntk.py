@@ -108,7 +108,7 @@ def test_changed_weight_and_transposed_kernels_are_noticed(name: str) -> None:
 def test_net_of_texts_is_refused_with_its_layer(name: str) -> None:
     refusal = CntkExporter().refusal(saved(text_net(name)))
     assert refusal is not None
-    assert refusal.startswith("embed1: CNTK reads ONNX without the integer operators")
+    assert refusal.startswith("embed1: CNTK's reader of ONNX lacks the integer operators")
     assert CntkExporter().refusal(saved(NETS["grey"])) is None
 
 
