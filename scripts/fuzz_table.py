@@ -403,7 +403,7 @@ READERS: dict[str, Reader] = {
     "onnx": (as_file(".onnx", read_import), onnx_seeds),
     "prototxt": (as_file(".prototxt", read_prototxt), prototxt_seeds),
     "t7": (as_file(".t7", read_import), exported("torch", "net.t7")),
-    "state-dict": (as_file(".safetensors", read_state_dict), state_dict_seeds),
+    "state_dict": (as_file(".safetensors", read_state_dict), state_dict_seeds),
     "keras": (as_file(".keras", read_keras), keras_seeds),
     "h5": (as_file(".h5", read_import), h5_seeds),
 }

@@ -340,7 +340,7 @@ def test_read_data_keeps_place_and_reports_no_conflicts(tmp_path: Path) -> None:
     assert not inspect_data(data).exact.conflict_count
     cropped = read_data(folder, framing="ink")
     (message,) = (one for one in warnings(cropped) if "another class" in one)
-    assert message.endswith(", or keep the place and size of their ink (--framing canvas)")
+    assert message.endswith(", or keep the place and size of their ink (`framing` canvas)")
     with pytest.raises(LimitError, match="got 'place', wanted auto or ink or canvas"):
         read_data(folder, framing="place")
 
