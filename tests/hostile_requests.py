@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import product
 
 HOST, TOKEN = "Host: 127.0.0.1:{port}", "Authorization: Bearer {token}"
@@ -151,7 +151,7 @@ SHOWN = {  # by an element, which sends no origin
 def attempts() -> Iterator[tuple[str, str, set[int]]]:
     """The name, the text and the allowed statuses of every attempt; 0: closed without an answer."""
     add = ("POST", "/api/classes")
-    groups = [
+    groups: list[tuple[str, Iterable[str], set[int], Callable[[str], str | None]]] = [
         ("host", HOSTS, {400, 421}, lambda one: request(*add, host=f"Host: {one}", body=BODY)),
         ("origin", ORIGINS, {403}, lambda one: request(*add, f"Origin: {one}", body=BODY)),
         ("site", SITES, {403}, lambda one: request(*add, f"Sec-Fetch-Site: {one}", body=BODY)),
