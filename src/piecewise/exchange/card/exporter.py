@@ -153,7 +153,9 @@ def _plain(value: object) -> str:
         return ", ".join(used) or "none"
     if isinstance(value, list):
         return " to ".join(map(str, value))
-    return {True: "yes", False: "no", None: "none"}.get(value, str(value))  # type: ignore[call-overload,no-any-return]
+    if value is None or isinstance(value, bool):
+        return {True: "yes", False: "no", None: "none"}[value]
+    return str(value)
 
 
 def _classes(names: tuple[str, ...]) -> str:

@@ -44,6 +44,7 @@ interface ImageSettings {
   level_range: [number, number] | null;
   backdrop: "white" | "black" | "grey" | null;
   least_plain: number;
+  padding: string;
   least_contrast: number;
 }
 

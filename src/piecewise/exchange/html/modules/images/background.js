@@ -3,6 +3,8 @@
 const FLAT = 48; // grey levels by which a drawing's background may vary
 const NEAR_BLACK = 80;
 const NEAR_WHITE = 175;
+const ALIKE = 24; // grey levels by which the border of a picture may vary
+const UNIFORM = 0.75; // the part of a border that has about one colour
 const LEAST_CONTRAST = 40; // grey levels between background and ink
 
 /**
@@ -96,4 +98,26 @@ export function stretchContrast(ink, paper) {
   const strong = strength.filter((value) => value > Math.floor(strongest / 3)).sort();
   const full = strong.length ? strong[Math.floor((9 * (strong.length - 1)) / 10)] : 1;
   return strength.map((value) => Math.min(Math.floor((value * 255) / Math.max(1, full)), 255));
+}
+
+/**
+ * The colour of the border of a picture; null if less than three quarters of the border have about
+ * this colour.
+ * @param {Pixels} image
+ * @returns {number[] | null}
+ */
+export function borderColour({ width, height, channels, data }) {
+  /** @type {number[]} */
+  const cells = [];
+  for (let x = 0; x < width; x++) cells.push(x, (height - 1) * width + x);
+  for (let y = 0; y < height; y++) cells.push(y * width, (y + 1) * width - 1);
+  const colour = Array.from({ length: channels }, (_, channel) => {
+    const levels = cells.map((cell) => data[cell * channels + channel]).sort((a, b) => a - b);
+    const half = levels.length / 2;
+    return Math.floor((levels[Math.ceil(half) - 1] + levels[Math.floor(half)]) / 2);
+  });
+  const near = cells.filter((cell) =>
+    colour.every((level, channel) => Math.abs(data[cell * channels + channel] - level) <= ALIKE),
+  );
+  return near.length / cells.length >= UNIFORM ? colour : null;
 }

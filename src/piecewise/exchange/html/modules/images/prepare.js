@@ -2,6 +2,7 @@
 
 import {
   backgroundLevel,
+  borderColour,
   contrastOf,
   hasLightBackground,
   inkBox,
@@ -28,7 +29,8 @@ export function preparePicture(picture, settings) {
   if (isOther && settings.background !== "any" && plainness(grey) >= settings.least_plain) {
     image = redrawn(image, grey, settings);
   } else {
-    if (isOther) image = resized(image, width, height, settings.resize, 0);
+    const added = settings.padding === "border" ? (borderColour(image) ?? 0) : 0;
+    if (isOther) image = resized(image, width, height, settings.resize, added);
     image = aligned(image, settings);
   }
   return { inputs: [planes(image)], warning: warningOf(grey, settings), notes: [] };

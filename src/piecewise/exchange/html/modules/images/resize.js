@@ -111,7 +111,7 @@ function transposed({ width, height, channels, data }) {
  * @param {number} width
  * @param {number} height
  * @param {number} margin
- * @param {number} background
+ * @param {number | number[]} background a level, or one for each channel
  * @returns {Pixels}
  */
 export function framed(image, width, height, margin, background) {
@@ -121,7 +121,9 @@ export function framed(image, width, height, margin, background) {
   const high = Math.max(1, roundHalfEven(image.height * factor));
   const inner = resize(image, wide, high);
   const { channels } = image;
-  const data = new Uint8Array(width * height * channels).fill(background);
+  const data = new Uint8Array(width * height * channels);
+  const colour = typeof background === "number" ? [background] : background;
+  for (let i = 0; i < data.length; i++) data[i] = colour[(i % channels) % colour.length];
   const left = Math.floor((width - wide) / 2);
   const top = Math.floor((height - high) / 2);
   for (let row = 0; row < high; row++) {
@@ -137,7 +139,7 @@ export function framed(image, width, height, margin, background) {
  * @param {number} width
  * @param {number} height
  * @param {"pad" | "crop" | "stretch"} how
- * @param {number} background
+ * @param {number | number[]} background a level, or one for each channel
  */
 export function resized(image, width, height, how, background) {
   if (how === "pad") return framed(image, width, height, 0, background);
