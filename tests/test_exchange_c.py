@@ -27,6 +27,7 @@ from .exchange_judging import (
     write,
 )
 from .exchange_nets import random_net, samples_of, saved
+from .long import now_and_long
 from .test_exchange_sources import HOSTILE
 
 EXPORTER = CExporter()
@@ -48,7 +49,7 @@ def test_c_of_every_kind_of_net_agrees(kind: str, tmp_path: Path) -> None:
 
 
 @needs_compiler
-@pytest.mark.parametrize("seed", range(50))
+@pytest.mark.parametrize("seed", now_and_long(range(50), range(16)))
 def test_c_of_random_net_agrees(seed: int, tmp_path: Path) -> None:
     net = random_net(seed, texts=seed % 4 == 3)
     assert_agrees(net, EXPORTER, CCompiler(("-O1", *FLAGS[1:])).run, tmp_path)

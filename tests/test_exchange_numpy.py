@@ -24,6 +24,7 @@ from .exchange_judging import (
     write,
 )
 from .exchange_nets import inputs_of, random_net, samples_of, saved
+from .long import now_and_long
 
 EXPORTER = NumPyExporter()
 
@@ -39,7 +40,7 @@ def test_numpy_of_every_kind_of_net_agrees(kind: str, tmp_path: Path) -> None:
     assert_agrees(net_of(kind), EXPORTER, judge, tmp_path)
 
 
-@pytest.mark.parametrize("seed", range(200))
+@pytest.mark.parametrize("seed", now_and_long(range(200), range(40)))
 def test_numpy_of_random_net_agrees(seed: int, tmp_path: Path) -> None:
     assert_agrees(random_net(seed, texts=seed % 4 == 3), EXPORTER, judge, tmp_path)
 

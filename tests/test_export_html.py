@@ -34,6 +34,7 @@ from .exchange_judging import (
 )
 from .exchange_nets import picture_net, random_net, samples_of, saved
 from .html_pages import answers_of_page, open_page
+from .long import now_and_long
 from .naughty import naughty
 from .programs import needs_chromium, needs_node
 
@@ -61,8 +62,12 @@ def judged(browser: Browser, net: pw.Network, folder: Path) -> Outputs:
     return outputs
 
 
+IN_CHROMIUM = ["picture colour", "picture deck", "sound", "text windows"]
+"""The others run there with the long tests, and all random nets in node."""
+
+
 @needs_chromium
-@pytest.mark.parametrize("kind", ALL)
+@pytest.mark.parametrize("kind", now_and_long(ALL, IN_CHROMIUM))
 def test_html_in_chromium_agrees_for_every_kind_of_net(
     browser: Browser, kind: str, tmp_path: Path
 ) -> None:
@@ -80,7 +85,7 @@ def test_html_catches_changed_kernels(kind: str, tmp_path: Path) -> None:
 
 
 @needs_node
-@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("seed", now_and_long(range(60), range(20)))
 def test_html_of_random_net_agrees(seed: int, tmp_path: Path) -> None:
     assert_agrees(random_net(seed, texts=seed % 4 == 3), EXPORTER, JavaScriptRunner().run, tmp_path)
 

@@ -19,6 +19,7 @@ from piecewise.data.text.vocabulary import tokenize
 
 from .browser import chromium
 from .html_pages import open_page, probability_error, results_of_page
+from .long import now_and_long
 from .naughty import naughty
 from .programs import needs_chromium
 from .real_data import real
@@ -72,11 +73,12 @@ def check_texts(browser: Browser, folder: Path, units: str, texts: list[str]) ->
     opened.close()
 
 
+@pytest.mark.parametrize("count", now_and_long([200, 1_500], [200]))
 @pytest.mark.parametrize("units", ["words", "letters", "n-grams"])
 def test_naughty_and_mixed_texts_become_same_tokens(
-    browser: Browser, tmp_path: Path, units: str
+    browser: Browser, tmp_path: Path, units: str, count: int
 ) -> None:
-    check_texts(browser, tmp_path, units, [*naughty(), *mixed_texts(1_500), "", "x " * 500])
+    check_texts(browser, tmp_path, units, [*naughty(), *mixed_texts(count), "", "x " * 500])
 
 
 def test_every_kind_of_character_becomes_the_same_letter(browser: Browser, tmp_path: Path) -> None:
@@ -100,9 +102,10 @@ def test_marks_that_not_every_python_knows_are_not_reordered(
     assert tokenize(text, "letters")[1] == "\U0001e08f"
 
 
-@pytest.mark.parametrize(("name", "units"), [
-    ("sms-spam.csv", "words"), ("sms-spam.csv", "n-grams"), ("trec.csv", "letters"),
-], ids=str)  # fmt: skip
+REAL = [("sms-spam.csv", "words"), ("sms-spam.csv", "n-grams"), ("trec.csv", "letters")]
+
+
+@pytest.mark.parametrize(("name", "units"), now_and_long(REAL, REAL[1:2]))
 def test_real_texts_answer_the_same(
     browser: Browser, tmp_path: Path, name: str, units: str
 ) -> None:
