@@ -118,6 +118,13 @@ def test_project_is_the_same_after_it_was_closed(tmp_path: Path) -> None:
     assert counts(again) == {"X": (2, 0), "O": (0, 0)}
 
 
+def test_preprocessor_of_texts_is_pinned(tmp_path: Path) -> None:
+    project = opened(tmp_path)
+    words = pw.TextPreprocessor("words", ("good", "bad"), 8)
+    project.pin(words)
+    assert project.preprocessor == words
+
+
 def test_every_change_undoes_and_redoes(tmp_path: Path) -> None:
     project = project_of(tmp_path, X=3, O=3)
     states = [(counts(project), project.data_sha256())]

@@ -150,13 +150,15 @@ class Project:
     def preprocessor(self) -> Preprocessor | None:
         """The preprocessor that the first training pinned; None before."""
         value = self._values.get("preprocessor")
-        return None if value is None else preprocessor_from_json(value, tuple(value["shape"]))
+        if value is None:
+            return None
+        return preprocessor_from_json(value["values"], tuple(value["shape"]))
 
     def pin(self, preprocessor: Preprocessor | None) -> None:
         """Keep a preprocessor, so that one more sample does not change the input's size."""
         value = None
         if preprocessor is not None:
-            value = {**preprocessor.to_json(), "shape": list(preprocessor.shape)}
+            value = {"shape": list(preprocessor.shape), "values": preprocessor.to_json()}
         self._set("preprocessor", value)
 
     @property
