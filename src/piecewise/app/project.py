@@ -1,8 +1,8 @@
 """A project of the app: a folder of data, and what the app keeps about it in .piecewise.
 
 The folder is what `piecewise train` reads: train/CLASS/FILE and test/CLASS/FILE. Everything else
-lies in .piecewise, which readers skip. Every write is whole or not at all, and every change can be
-undone.
+lies in .piecewise, which readers skip. A file is written completely or not at all. Every change can
+be undone.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The files of a project: its lock, and files that are written whole or not at all."""
+"""The files of a project: its lock, and files that are written completely or not at all."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ class NumPyExporter(ScriptExporter):
     title: ClassVar[str] = "NumPy"
     package: ClassVar[str] = __package__
     form: ClassVar[str] = "as a NumPy script"
-    library: ClassVar[str] = "np"
+    module: ClassVar[str] = "np"
 
     def words(self, model: SavedModel) -> dict[str, str]:
         return {"argument": "tokens" if model.architecture.reads_texts else "inputs"}

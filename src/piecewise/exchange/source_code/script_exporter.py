@@ -43,7 +43,7 @@ class ScriptExporter(Exporter):
     """Where the templates are."""
     form: ClassVar[str]
     """What the script is: "as a NumPy script"."""
-    library: ClassVar[str]
+    module: ClassVar[str]
     """The prefix of ``ones_like``."""
 
     def files(self, model: SavedModel) -> Files:
@@ -125,7 +125,7 @@ class ScriptExporter(Exporter):
             lines = with_comment(lines, f"(N, {layer.neurons})")
         elif stage.output != stage.input:
             lines = with_comment(lines, shape_text(stage.output))
-        return lines + text_lines(step, self.library)
+        return lines + text_lines(step, self.module)
 
 
 def _constants(model: SavedModel) -> list[str]:

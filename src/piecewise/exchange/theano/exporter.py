@@ -17,7 +17,7 @@ class TheanoExporter(ScriptExporter):
     title: ClassVar[str] = "Theano"
     package: ClassVar[str] = __package__
     form: ClassVar[str] = "as a Theano script"
-    library: ClassVar[str] = "T"
+    module: ClassVar[str] = "T"
 
     def words(self, model: SavedModel) -> dict[str, str]:
         texts = model.architecture.reads_texts
