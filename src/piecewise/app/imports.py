@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..core.errors import DataError, PiecewiseError
-from ..data.modalities import preprocessor_from_json
 from ..data.sources.folder_scan import Traversable
 from ..data.sources.folders import LabeledFile, list_files
 from ..data.sources.zip_archives import list_zip, open_zip
-from .project import NAMES, Project
+from .project import NAMES, Project, pinned_preprocessor
 from .project_files import OWN
 from .uploads import Upload, checked_upload
 
@@ -77,8 +76,7 @@ def import_knobs(project: Project, path: Path) -> None:
         project.set_settings(layers=layers if isinstance(layers, str) else None,
                              recipe=recipe if isinstance(recipe, dict) else None)  # fmt: skip
     with suppress(PiecewiseError, KeyError, TypeError, ValueError):
-        kept = values["preprocessor"]
-        project.pin(preprocessor_from_json(kept, tuple(kept["shape"])))
+        project.pin(pinned_preprocessor(values["preprocessor"]))
 
 
 def _grouped(files: list[LabeledFile]) -> dict[tuple[str, str], list[LabeledFile]]:

@@ -150,16 +150,13 @@ class Project:
     def preprocessor(self) -> Preprocessor | None:
         """The preprocessor that the first training pinned; None before."""
         value = self._values.get("preprocessor")
-        if value is None:
-            return None
-        return preprocessor_from_json(value["values"], tuple(value["shape"]))
+        return None if value is None else pinned_preprocessor(value)
 
     def pin(self, preprocessor: Preprocessor | None) -> None:
         """Keep a preprocessor, so that one more sample does not change the input's size."""
-        value = None
-        if preprocessor is not None:
-            value = {"shape": list(preprocessor.shape), "values": preprocessor.to_json()}
-        self._set("preprocessor", value)
+        self._set("preprocessor", preprocessor and {
+            "shape": list(preprocessor.shape), "values": preprocessor.to_json()
+        })  # fmt: skip
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -381,6 +378,12 @@ class Project:
             self._values = {**self._values, name: value}
             write_json(self.root / OWN / "project.json", self._values)
             self.version += 1
+
+
+def pinned_preprocessor(value: Any) -> Preprocessor:
+    """The preprocessor of what `Project.pin` writes; damaged values raise PiecewiseError, KeyError,
+    TypeError or ValueError."""
+    return preprocessor_from_json(value["values"], tuple(value["shape"]))
 
 
 def _rest(file: str) -> str:
