@@ -85,6 +85,36 @@ def test_compiled_network_keeps_weights_after_training() -> None:
     assert net.logits(x[3:4]).tobytes() != wanted[3:4].tobytes()  # the network itself has moved on
 
 
+def test_compiled_network_images_of_bytes_have_same_bits() -> None:
+    net = Network("conv 4 3, relu, pool 2, full", (1, 9, 9), ("X", "O"))
+    x = np.random.default_rng(0).integers(0, 256, (3, 1, 9, 9)).astype(np.uint8)
+    wanted, compiled = net.logits(x), net.compile()
+    net.parameters.flat[:] = 7
+    for given in (x[1], x[1].copy(order="F")):
+        assert compiled.logits(given).tobytes() == wanted[1].tobytes()
+    assert compiled.logits(x[1:2]).tobytes() == wanted[1:2].tobytes()
+    assert compiled.logits(x).tobytes() == wanted.tobytes()
+
+
+@pytest.mark.parametrize("kind", [np.int64, np.int32, np.uint8, ">i8", np.uint64])
+def test_compiled_network_tokens_have_same_bits(kind: type) -> None:
+    net = Network("embed 5, conv 4 1x3, relu, pool all, full", (1, 300, 7), 3)
+    tokens = np.random.default_rng(0).integers(0, 250, (3, 7))
+    wanted, compiled = net.logits(tokens), net.compile()
+    net.parameters.flat[:] = 7
+    assert compiled.logits(tokens[1].astype(kind)).tobytes() == wanted[1].tobytes()
+    assert compiled.logits(tokens[1:2].astype(kind)).tobytes() == wanted[1:2].tobytes()
+    assert compiled.logits(tokens.astype(kind)).tobytes() == wanted.tobytes()
+    assert compiled.logits(tokens[1].tolist()).tobytes() == wanted[1].tobytes()
+
+
+@pytest.mark.parametrize("token", [-1, 300, -(2**63), 2**63 - 1])
+def test_compiled_network_invalid_token_raises(token: int) -> None:
+    compiled = Network("embed 3, full", (1, 300, 4), 2).compile()
+    with pytest.raises(DataError, match="from 0 to 299"):
+        compiled.logits(np.array([0, token, 2, 4]))
+
+
 def test_compiled_network_copy_has_same_logits() -> None:
     compiled = Network(WIDE, (1, 9, 9), 2).compile()
     x = np.ones((1, 9, 9), np.float32)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from .core.array_types import Float32
+from .core.array_types import Array, Float32
 from .core.constraints import THREADS, checked
 from .core.errors import LimitError
 from .engine.runtime.single_image import SingleImageProgram
-from .inputs import HasInputs
-from .raw_inputs import Inputs, raw_inputs
+from .inputs import HasInputs, check_inputs, engine_inputs
+from .raw_inputs import Inputs, raw_logits
 from .spec.parameters import Parameters
 
 
@@ -37,8 +38,9 @@ class PredictingNetwork(HasInputs, Protocol):
 class CompiledNetwork:
     """A copy of a network, compiled for low-latency inference on single inputs.
 
-    It gives the same bits as `Network`. Training the network later does not change it. A float32
-    input of the network's shape needs no conversion and is the fastest.
+    It gives the same bits as `Network`. Training the network later does not change it. The fastest
+    inputs are arrays of the network's shape that need no conversion: float32 or uint8, for texts
+    token numbers of int64.
 
     Parameters
     ----------
@@ -58,12 +60,22 @@ class CompiledNetwork:
     def __init__(self, net: PredictingNetwork, threads: int | None = None) -> None:
         self.net = deepcopy(net)
         self.threads: int | None = checked("threads", THREADS, threads)
-        self._program = SingleImageProgram(net.architecture)
-        flat, running_stats = self.net.parameters.flat, self.net.running_stats.flat
-        self._program.set_weights(flat, running_stats, net.preprocessor.scaling)
-        self._thread_count = self._program.thread_count(self.threads)
+        self._tokens = self.net.architecture.input[1] if self.net.architecture.reads_texts else 0
+        self._program = self._compiled(uint8_input=False)
         self._shape = self._program.input.shape
-        self._dtype = self._program.input.dtype
+        self._thread_count = self._program.thread_count(self.threads)
+
+    def _compiled(self, *, uint8_input: bool) -> SingleImageProgram:
+        """A program with the weights of the network."""
+        program = SingleImageProgram(self.net.architecture, uint8_input=uint8_input)
+        program.set_weights(self.net.parameters.flat, self.net.running_stats.flat,
+                            self.net.preprocessor.scaling)  # fmt: skip
+        return program
+
+    @cached_property
+    def _uint8_program(self) -> SingleImageProgram:
+        """The program for images of bytes, compiled when the first one comes."""
+        return self._compiled(uint8_input=True)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle the network; the copy is compiled again."""
@@ -90,10 +102,24 @@ class CompiledNetwork:
             If an input or a logit is not a finite float32 number.
         """
         array = np.asarray(inputs)
-        if array.shape != self._shape or array.dtype != self._dtype or array.dtype.kind == "i":
-            return self._checked_logits(inputs)
-        with self._program.lock:
-            logits = self._program.logits(array, self._thread_count)
+        if array.shape == self._shape and self._is_ready(array):
+            return self._single(array)
+        raw = raw_logits(self.net.preprocessor, inputs, self._batch)
+        if raw is not None:
+            return raw if isinstance(inputs, list | tuple) else raw[0]
+        return self._batch(array[None])[0] if array.shape == self._shape else self._batch(array)
+
+    def _is_ready(self, array: Array) -> bool:
+        """Whether an array of the right shape needs neither a conversion nor a message."""
+        if self._tokens:  # as unsigned numbers, negative ones are too large
+            return array.dtype == np.int64 and int(array.view(np.uint64).max()) < self._tokens
+        return array.dtype in (np.float32, np.uint8)
+
+    def _single(self, array: Array) -> Float32:
+        """The logits (classes,) of one input that is ready."""
+        program = self._uint8_program if array.dtype == np.uint8 else self._program
+        with program.lock:
+            logits = program.logits(array, self._thread_count)
         if not np.isfinite(logits).all():
             raise LimitError(
                 "the logits are not finite numbers; the input or the parameters are too large or "
@@ -101,16 +127,10 @@ class CompiledNetwork:
             )
         return logits
 
-    def _checked_logits(self, inputs: Inputs) -> Float32:
-        """The logits of inputs that need a check or a conversion first."""
-        if (raw := raw_inputs(inputs)) is not None:
-            raw_logits = self.net.logits(raw, self.threads)
-            return raw_logits if isinstance(inputs, list | tuple) else raw_logits[0]
-        array = np.asarray(inputs)
-        if array.shape == self._shape:
-            logits: Float32 = self.net.logits(array[None], self.threads)[0]
-            return logits
-        return self.net.logits(array, self.threads)
+    def _batch(self, inputs: Array) -> Float32:
+        """The logits (N, classes) of an array that may need a conversion or a message."""
+        ready = engine_inputs(self.net, check_inputs(self.net, inputs))
+        return self._single(ready[0])[None] if len(ready) == 1 else self.net.logits(ready)
 
     def probabilities(self, inputs: Inputs) -> Float32:
         """The probability of each class.
