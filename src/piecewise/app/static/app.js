@@ -23,7 +23,7 @@ async function start() {
   const places = { gather: gather(), look: look() };
   const { top, main, tabs, help } = frame(PLACES, places);
   document.body.append(...top, main, tabs, help);
-  listenToKeys(places.look, places.gather, help);
+  listenToKeys(places, help);
   addEventListener("hashchange", readAddress);
   readAddress();
   watch(["project"], () => {

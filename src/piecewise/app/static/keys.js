@@ -18,41 +18,39 @@ export function setSingleKeys(isOn) {
   else localStorage.setItem(OFF, "1");
 }
 
+/** The key that opens a place after G. @type {Record<string, PlaceName>} */
+const PLACE_KEYS = { g: "gather", l: "look" };
+
 /**
- * @param {ReturnType<typeof import("app/places/look.js").look>} look
- * @param {ReturnType<typeof import("app/places/gather.js").gather>} gather
+ * @param {Record<PlaceName, Place>} places
  * @param {HTMLDialogElement} help
  */
-export function listenToKeys(look, gather, help) {
+export function listenToKeys(places, help) {
   /** @type {Record<string, () => void>} */
   const keys = {
     z: () => {
-      if (state.place !== "look" || !look.undo()) change("POST", "/api/undo", {});
+      if (!places[state.place].undo?.()) change("POST", "/api/undo", {});
     },
     Z: () => change("POST", "/api/redo", {}),
-    c: () => state.place === "look" && look.clear(),
-    x: () => state.place === "gather" && gather.remove(),
-    t: () => state.place === "gather" && gather.switchPart(),
     g: () => {
       awaitsPlace = true;
     },
     "?": () => help.showModal(),
   };
-  /** @type {Record<string, string>} */
-  const places = { g: "#/gather", l: "#/look" };
   document.addEventListener("keydown", (event) => {
     const typing = event.target instanceof Element && event.target.matches(TYPED_INTO);
     if (typing || help.open || event.ctrlKey || event.metaKey || event.altKey) return;
     if (!hasSingleKeys()) return;
     if (awaitsPlace) {
       awaitsPlace = false;
-      if (places[event.key]) location.hash = places[event.key];
-      if (places[event.key]) return;
+      if (PLACE_KEYS[event.key]) location.hash = `#/${PLACE_KEYS[event.key]}`;
+      if (PLACE_KEYS[event.key]) return;
     }
+    const place = places[state.place];
+    const own = { ...keys, ...place.keys };
     const chosen = /^[1-9]$/.test(event.key) ? shownClasses()[Number(event.key) - 1] : undefined;
-    if (chosen && state.place === "look") look.choose(chosen);
-    else if (chosen) gather.moveTo(chosen);
-    else if (Object.hasOwn(keys, event.key)) keys[event.key]();
+    if (chosen && place.choose) place.choose(chosen);
+    else if (Object.hasOwn(own, event.key)) own[event.key]();
     else return;
     event.preventDefault();
   });

@@ -87,6 +87,16 @@ type Part = "train" | "test";
 type Connection = "opening" | "open" | "gone" | "locked";
 type PlaceName = "gather" | "look";
 
+/** A place of the page, and what keys do while it is open. */
+interface Place {
+  element: HTMLElement;
+  keys?: Record<string, () => void>;
+  /** What the digit of a class does. */
+  choose?: (one: ProjectClass) => void;
+  /** Undo something of the place itself; false if there is nothing. */
+  undo?: () => boolean;
+}
+
 /** A thumbnail in a sheet of thumbnails. */
 interface Thumbnail {
   sheet: string;

@@ -63,9 +63,8 @@ export function gather() {
       rows,
       addPlace,
     ),
-    remove,
-    switchPart,
-    moveTo: (/** @type {ProjectClass} */ one) => one.folder && moveAll(one.folder, null),
+    keys: { x: remove, t: switchPart },
+    choose: (/** @type {ProjectClass} */ one) => one.folder && moveAll(one.folder, null),
   };
 }
 

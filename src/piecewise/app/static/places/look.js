@@ -87,7 +87,7 @@ export function look() {
     net.section,
     answer,
   );
-  return { element: bench, choose, undo: () => pad.undo(), clear: () => pad.clear() };
+  return { element: bench, choose, undo: () => pad.undo(), keys: { c: () => pad.clear() } };
 }
 
 /** Whether what is on the pad is the input of the answer. */
