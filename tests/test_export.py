@@ -21,7 +21,15 @@ from piecewise.exchange import registry
 from piecewise.exchange.export_model import export_model
 from piecewise.exchange.exporter import Exporter, Files
 from piecewise.exchange.passport.controls import KERNELS, WEIGHT
-from piecewise.exchange.passport.passport import LOGITS, PROBABILITIES, Difference, ToolkitRun
+from piecewise.exchange.passport.page import passport_page
+from piecewise.exchange.passport.record import (
+    FORMAT,
+    LOGITS,
+    PROBABILITIES,
+    Difference,
+    Passport,
+    ToolkitRun,
+)
 from piecewise.exchange.passport.samples import generated_samples, logits_of
 from piecewise.exchange.runner import Outputs, Runner, Samples
 from piecewise.reference import model as reference
@@ -128,6 +136,40 @@ def test_toolkit_that_ignores_the_file_is_caught_by_the_controls(
     (run,) = export_model(model, tmp_path / "out").passport.runs["arrays"]
     assert run.difference == Difference(0.0, 0.0)
     assert run.agrees is False
+
+
+def test_page_and_json_say_by_which_difference_a_control_was_caught() -> None:
+    controls = {WEIGHT: Difference(0.02, 3e-7), KERNELS: Difference(0.3, 0.7)}
+    run = ToolkitRun("reference", "1.0", Difference(1e-7, 1e-7), controls)
+    passport = Passport(saved(picture_net("grey")), 40, "noise", runs={"arrays": [run]})
+    passport.add_files("arrays", {"arrays.bin": b""})
+    page = passport_page(passport, {"arrays": ArraysExporter()})
+    assert 'caught by<br>logits <span class="number">2.0e-02</span></td>' in page
+    assert "3.0e-07" not in page
+    assert "probabilities" in page.split("2.0e-02")[1]
+    made = run.to_json()["negative_controls"]
+    assert [made[name]["caught_by"] for name in (WEIGHT, KERNELS)] == [
+        ["logits"], ["probabilities", "logits"]
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("run", "verdict"), [
+    (ToolkitRun("a", "1", Difference(0.0, 0.0), {WEIGHT: Difference(1.0, 0.0)}), "agrees"),
+    (ToolkitRun("a", "1", Difference(None, 2 * PROBABILITIES)), "differs"),
+    (ToolkitRun("a", "1", Difference(0.0, 0.0), {WEIGHT: Difference(LOGITS, PROBABILITIES)}),
+     "misses the control: one weight changed"),
+    (ToolkitRun("a", None, problem="not run here"), "not run here"),
+])  # fmt: skip
+def test_verdict_of_a_run(run: ToolkitRun, verdict: str) -> None:
+    assert run.verdict == verdict
+
+
+def test_documentation_names_the_keys_of_passport_json(tmp_path: Path) -> None:
+    picture_net("grey").export(tmp_path / "out", "card")
+    passport = read_passport(tmp_path / "out")
+    assert passport["format"] == FORMAT
+    rows = (Path(__file__).parents[1] / "docs/exchange.md").read_text("utf-8")
+    assert [key for key in passport if f"| `{key}` |" not in rows] == []
 
 
 def test_toolkit_that_fails_is_named_with_its_error(
@@ -283,7 +325,7 @@ def test_command_exits_with_1_if_a_toolkit_differs(
     arrays.model, arrays.error = saved(net), 0.01
     arguments = ["export", str(tmp_path / "net.safetensors"), "-o", str(tmp_path / "out")]
     assert status(arguments) == 1
-    assert "reference 1.0 DIFFERS" in capsys.readouterr().out
+    assert "reference 1.0 differs" in capsys.readouterr().out
     arrays.error = 0.0
     assert status(arguments) == 0
     assert "reference 1.0 agrees" in capsys.readouterr().out

@@ -22,7 +22,7 @@ from .output import Meter, messages, print_json, print_message, printable, resul
 
 if TYPE_CHECKING:
     from ..exchange.export_model import ExportResult
-    from ..exchange.passport.passport import ToolkitRun
+    from ..exchange.passport.record import ToolkitRun
 
 _MOST_SAMPLES = 100
 
@@ -127,11 +127,6 @@ def _print(result: ExportResult) -> None:
 
 def _sentence(run: ToolkitRun) -> str:
     """What a toolkit answered, in a few words."""
-    toolkit = f"{run.toolkit} {run.version or ''}".strip()
     if run.difference is None:
-        return f"{toolkit}: {run.problem}"
-    missed = [name for name, one in run.controls.items() if one.agrees]
-    verdict = "agrees" if run.agrees else "DIFFERS"
-    if missed:
-        verdict = f"does not notice {missed[0]}"
-    return f"{toolkit} {verdict} (largest difference {run.difference.probabilities:.1e})"
+        return f"{run.title}: {run.verdict}"
+    return f"{run.title} {run.verdict} (largest difference {run.difference.probabilities:.1e})"

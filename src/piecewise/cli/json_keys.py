@@ -149,6 +149,7 @@ JSON_KEYS: dict[str, dict[str, str]] = {
         "skipped": _SKIPPED,
     },
     "export": {
+        "format": "the version of these keys, which are those of passport.json",
         "piecewise": "the version that wrote the files",
         "machine": "the system and the processor on which the toolkits ran",
         "net": "its layers, input, classes and parameters_sha256",
@@ -156,8 +157,8 @@ JSON_KEYS: dict[str, dict[str, str]] = {
         "tolerances": "the largest allowed differences of probabilities, and of logits relative to "
         "the largest logit",
         "exports": "for each format: files (the SHA-256 of each), and runs: for each toolkit its "
-        "version, largest_difference, negative_controls and agrees, or its problem",
-        "refused": "for each format that cannot express the net: the reason",
+        "version, agrees, largest_difference and negative_controls, or its problem",
+        "refused": "for each format that was left out: the reason",
     },
     "import": {
         "layers": _LAYERS,

@@ -13,8 +13,9 @@ from ..core.progress import OnProgress, Progress
 from ..storage.model_file import SavedModel
 from . import registry
 from .exporter import Exporter, Files
+from .passport.comparison import Comparison, compare
 from .passport.page import passport_page
-from .passport.passport import Comparison, Passport, compare
+from .passport.record import Passport
 from .passport.samples import generated_samples
 from .runner import Samples
 

@@ -9,7 +9,7 @@ from html import escape
 from ...core.version import __version__
 from ..exporter import Exporter
 from .controls import KERNELS, WEIGHT
-from .passport import LOGITS, NOT_RUN, PROBABILITIES, Difference, Passport, ToolkitRun
+from .record import LOGITS, PROBABILITIES, Difference, Passport, ToolkitRun
 
 _STYLE = """
 :root { color-scheme: light dark; --line: #8884; --good: #176d35; --bad: #b3261e; --soft: #5b6470 }
@@ -47,8 +47,8 @@ def passport_page(passport: Passport, exporters: Mapping[str, Exporter]) -> str:
         "from the order of additions. As a check of the comparison itself, every toolkit also ran "
         "files with one weight changed and with the kernels transposed; these must differ by "
         "more.</p>",
-        _table(("Format", "Toolkit", "Probabilities", "Logits", WEIGHT.capitalize(),
-                KERNELS.capitalize(), "Result"),
+        _table(("Format", "Toolkit", "Result", "Probabilities", "Logits", WEIGHT.capitalize(),
+                KERNELS.capitalize()),
                _run_rows(passport, titles)),
         *_refusals(passport),
         "<h2>Net</h2>",
@@ -61,16 +61,10 @@ def passport_page(passport: Passport, exporters: Mapping[str, Exporter]) -> str:
 
 
 def _verdict(passport: Passport) -> str:
-    """One sentence about all runs."""
-    runs = [run for runs in passport.runs.values() for run in runs]
-    ran = [run for run in runs if run.agrees is not None]
-    if not ran:
-        return "No toolkit is installed here, so no answer was compared."
-    if bad := passport.disagreements:
-        names = ", ".join(sorted({run.toolkit for _, run in bad}))
-        return f'<span class="bad">Not all toolkits agree with piecewise: {escape(names)}.</span>'
-    names = ", ".join(dict.fromkeys(run.toolkit for run in ran))
-    return f'<span class="good">All toolkits that ran agree with piecewise:</span> {escape(names)}.'
+    """The sentence about all runs."""
+    ran = [run.agrees for runs in passport.runs.values() for run in runs if run.agrees is not None]
+    kind = ("good" if all(ran) else "bad") if ran else "soft"
+    return f'<span class="{kind}">{escape(passport.verdict)}</span>'
 
 
 def _run_rows(passport: Passport, titles: Mapping[str, str]) -> Iterator[list[str]]:
@@ -81,26 +75,26 @@ def _run_rows(passport: Passport, titles: Mapping[str, str]) -> Iterator[list[st
 
 
 def _run_cells(run: ToolkitRun | None) -> list[str]:
-    """The toolkit, the differences, the two controls and the result."""
+    """The toolkit, the result, the differences and the two controls."""
     if run is None:
-        return [*[""] * 5, '<span class="soft">no toolkit runs these files</span>']
-    toolkit = escape(f"{run.toolkit} {run.version or ''}".strip())
+        return ["", '<span class="soft">no toolkit runs these files</span>', *[""] * 4]
+    kind = {True: "good", False: "bad", None: "soft"}[run.agrees]
+    cells = [escape(run.title), f'<span class="{kind}">{escape(run.verdict)}</span>']
     if run.difference is None:
-        kind = "soft" if run.problem == NOT_RUN else "bad"
-        return [toolkit, *[""] * 4, f'<span class="{kind}">{escape(run.problem)}</span>']
-    numbers = [run.difference.probabilities, run.difference.logits]
+        return [*cells, *[""] * 4]
     controls = [_control(run.controls.get(name)) for name in (WEIGHT, KERNELS)]
-    verdict = "agrees" if run.agrees else "differs"
-    kind = "good" if run.agrees else "bad"
-    return [toolkit, *map(_number, numbers), *controls, f'<span class="{kind}">{verdict}</span>']
+    return [*cells, _number(run.difference.probabilities), _number(run.difference.logits),
+            *controls]  # fmt: skip
 
 
 def _control(control: Difference | None) -> str:
+    """Whether a control was caught, by which of the two differences, and how large they are."""
     if control is None:
-        return '<span class="soft">none</span>'
+        return '<span class="soft">not made: it would change nothing</span>'
     if control.agrees:
         return '<span class="bad">not caught</span>'
-    return f'<span class="number">caught, {control.probabilities:.1g}</span>'
+    by = "<br>".join(f"{name} {_number(value)}" for name, value in control.exceeding.items())
+    return f"caught by<br>{by}"
 
 
 def _refusals(passport: Passport) -> Iterator[str]:
