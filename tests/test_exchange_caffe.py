@@ -16,18 +16,15 @@ from piecewise.exchange.runner import Outputs, Samples
 from piecewise.exchange.runners.opencv import OpenCVCaffe
 
 from .exchange_judging import (
-    PICTURES,
     assert_agrees,
     assert_catches_changes,
     assert_same_parameters,
     net_of,
     run_usage,
-    write,
 )
-from .exchange_nets import random_net, samples_of, saved, text_net
+from .opencv_formats import EDGE_CASES, KINDS, OpenCvFormat
 
 EXPORTER = CaffeExporter()
-KINDS = [*PICTURES, "sound"]
 
 
 def judge(folder: Path, samples: Samples) -> Outputs:
@@ -38,10 +35,7 @@ def judge(folder: Path, samples: Samples) -> Outputs:
     return Outputs(*net.forward(["logits", "probabilities"]))
 
 
-def imported_again(net: Network, folder: Path) -> Network:
-    """The net that the importer reads from the files of the exporter."""
-    write(EXPORTER.files(saved(net)), folder)
-    return Network.from_saved_model(importer.read(folder / BINARY, ImportOptions()))
+FORMAT = OpenCvFormat(EXPORTER, importer.read, BINARY, judge)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -51,15 +45,13 @@ def test_caffe_of_every_kind_of_net_agrees(kind: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("seed", range(16))
 def test_caffe_of_random_net_agrees_and_comes_back(seed: int, tmp_path: Path) -> None:
-    net = random_net(seed)
-    assert_agrees(net, EXPORTER, judge, tmp_path)
-    assert_same_parameters(imported_again(net, tmp_path), net)
+    FORMAT.check_random_net(seed, tmp_path)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("seed", range(16, 216))
 def test_caffe_of_many_random_nets_agrees_and_comes_back(seed: int, tmp_path: Path) -> None:
-    test_caffe_of_random_net_agrees_and_comes_back(seed, tmp_path)
+    FORMAT.check_random_net(seed, tmp_path)
 
 
 @pytest.mark.parametrize("kind", ["picture grey", "picture colour", "picture deck", "sound"])
@@ -67,48 +59,38 @@ def test_caffe_catches_changed_kernels(kind: str, tmp_path: Path) -> None:
     assert_catches_changes(kind, EXPORTER, judge, tmp_path)
 
 
-@pytest.mark.parametrize(
-    ("layers", "shape"),
-    [
-        ("conv 3 4x2 pad=same stride=2x1, relu, full", (2, 9, 8)),  # uneven padding
-        ("pool 3 stride=2 edge=drop, full", (1, 8, 6)),  # cells that are left out
-        ("pool 1x2 stride=4x3 kind=average, full", (1, 10, 11)),  # a stride longer than the window
-        ("pool 9 stride=1, full", (1, 4, 5)),  # a window larger than the map
-        ("pool 4x3 stride=3 kind=average, full", (2, 9, 8)),  # averages at the edges
-        ("full 6, norm, conv 3 1 pad=1, pool 2, full", (1, 3, 3)),  # maps after full
-        ("norm, dropout 0.5, conv 4 2, pool all", (2, 5, 5)),  # no full at all
-        ("conv 2 2", (1, 2, 3)),  # rows and columns at the end
-        ("relu", (4, 1, 1)),  # no parameters
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize(("layers", "shape"), EDGE_CASES)
 def test_caffe_of_an_edge_case_agrees_and_comes_back(
     layers: str, shape: tuple[int, int, int], tmp_path: Path
 ) -> None:
-    net = Network(layers, shape, 4)
-    assert_agrees(net, EXPORTER, judge, tmp_path)
-    again = imported_again(net, tmp_path)
-    assert_same_parameters(again, net)
-    inputs = samples_of(net).layer_inputs
-    np.testing.assert_allclose(again.logits(inputs), net.logits(inputs), atol=1e-6)
+    FORMAT.check_agrees_and_comes_back(Network(layers, shape, 4), tmp_path)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_caffe_out_and_in_again_keeps_the_bits(kind: str, tmp_path: Path) -> None:
-    net = net_of(kind)
-    again = imported_again(net, tmp_path)
-    assert_same_parameters(again, net)
-    assert again.input == net.input
-    assert again.calibration.temperature == pytest.approx(net.calibration.temperature, rel=1e-6)
+    FORMAT.check_keeps_the_bits(kind, tmp_path)
+
+
+def test_caffe_files_are_the_same_each_time() -> None:
+    FORMAT.check_files_are_the_same_each_time()
+
+
+def test_caffe_refuses_texts_by_the_name_of_the_layer() -> None:
+    FORMAT.check_refuses_texts()
+
+
+def test_caffe_parameters_are_views_of_the_file(tmp_path: Path) -> None:
+    FORMAT.check_parameters_are_views(tmp_path)
 
 
 def test_caffe_uneven_padding_comes_back_as_same(tmp_path: Path) -> None:
     net = Network("conv 3 4x2 stride=2x1 pad=same, full", (2, 9, 8), 3)
-    assert imported_again(net, tmp_path).notation == net.notation
+    assert FORMAT.imported_again(net, tmp_path).notation == net.notation
 
 
 def test_caffe_model_without_prototxt_has_the_layers_itself(tmp_path: Path) -> None:
     net = net_of("picture grey")
-    again = imported_again(net, tmp_path)
+    again = FORMAT.imported_again(net, tmp_path)
     (tmp_path / TEXT).unlink()
     alone = Network.from_saved_model(importer.read(tmp_path / BINARY, ImportOptions()))
     assert alone.notation == again.notation
@@ -118,21 +100,10 @@ def test_caffe_model_without_prototxt_has_the_layers_itself(tmp_path: Path) -> N
 def test_caffe_net_with_changed_weight_does_not_come_back_the_same(tmp_path: Path) -> None:
     """A control of `assert_same_parameters`."""
     net = net_of("picture deck")
-    again = imported_again(net, tmp_path)
+    again = FORMAT.imported_again(net, tmp_path)
     again.parameters["conv1.weight"][0, 0, 0, 0] += np.float32(1e-6)
     with pytest.raises(AssertionError):
         assert_same_parameters(again, net)
-
-
-def test_caffe_files_are_the_same_each_time() -> None:
-    assert EXPORTER.files(saved(net_of("sound"))) == EXPORTER.files(saved(net_of("sound")))
-
-
-def test_caffe_refuses_texts_by_the_name_of_the_layer() -> None:
-    refusal = EXPORTER.refusal(saved(text_net("average")))
-    assert refusal is not None
-    assert refusal.startswith("embed1: ")
-    assert EXPORTER.refusal(saved(net_of("sound"))) is None
 
 
 @pytest.mark.parametrize("kind", ["picture colour", "sound"])
@@ -153,12 +124,3 @@ def test_registry_has_caffe() -> None:
     assert isinstance(exporter("caffe"), CaffeExporter)
     assert any(isinstance(one, OpenCVCaffe) for one in runners())
     assert importer in importers()
-
-
-def test_caffe_parameters_are_views_of_the_file(tmp_path: Path) -> None:
-    """So a large file is not held twice."""
-    net = net_of("picture grey")
-    write(EXPORTER.files(saved(net)), tmp_path)
-    model = importer.read(tmp_path / BINARY, ImportOptions())
-    assert model.tensors.keys() == net.state.keys()
-    assert not any(array.flags.owndata or array.flags.writeable for array in model.tensors.values())

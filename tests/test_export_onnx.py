@@ -18,7 +18,7 @@ from piecewise.data.modalities import preprocessor_from_json
 from piecewise.exchange import registry
 from piecewise.exchange.onnx.exporter import LAYERS, NET, OnnxExporter
 from piecewise.exchange.onnx.graph import Graph
-from piecewise.exchange.onnx.metadata import KEY
+from piecewise.exchange.own_metadata import KEY
 from piecewise.exchange.runners.onnxruntime import OnnxRuntime
 from piecewise.inputs import layer_inputs
 from piecewise.spec.architecture import Architecture

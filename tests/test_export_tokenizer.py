@@ -19,7 +19,7 @@ from piecewise.data.text.decoding import NEW_CODE_POINTS
 from piecewise.data.text.ngrams import count_ngrams, most_common_ngrams
 from piecewise.data.text.preprocessor import UNITS
 from piecewise.data.text.vocabulary import INVISIBLE, letters, words
-from piecewise.exchange.onnx.tokenizer import SCRIPT, VOCABULARY, tokenizer_files
+from piecewise.exchange.source_code.tokenizer import SCRIPT, VOCABULARY, tokenizer_files
 
 from .naughty import naughty
 from .real_data import real

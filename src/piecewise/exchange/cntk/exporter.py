@@ -12,7 +12,7 @@ from ...storage.model_file import SavedModel
 from ..exporter import Exporter, Files
 from ..onnx.graph import Graph
 from ..onnx.layers import add_layers_alone
-from ..onnx.metadata import metadata
+from ..own_metadata import metadata
 from ..source_code.python_code import byte_scaling
 
 NET = "net.onnx"

@@ -15,7 +15,7 @@ from ..exporter import Exporter, Files, inference_stages
 from ..keras.layer_list import LayerList
 from ..keras.layers import KERAS_2, LayerWriter, overhang
 from ..keras.legacy_files import legacy_bytes
-from ..onnx.metadata import KEY, metadata
+from ..own_metadata import KEY, metadata
 from ..passport.samples import logits_of, samples_of_inputs
 
 NET, CHECK = "net.h5", "Check.java"

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from ...storage.model_file import SavedModel
 from ..exporter import Exporter, Files
-from ..onnx.metadata import metadata
+from ..own_metadata import metadata
 from .files import keras_bytes
 from .layer_list import LayerList
 from .layers import LayerWriter

@@ -14,7 +14,7 @@ from ...core.errors import ModelFileError, shown
 from ...storage.model_file import SavedModel
 from ..formats.hdf5_reader import read_hdf5
 from ..formats.hdf5_writer import SIGNATURE
-from ..onnx.metadata import KEY
+from ..own_metadata import KEY
 from ..registry import ImportOptions
 from .archive import MAX_CONFIG_BYTES, keras_parts, mapped
 from .files import CONFIG, METADATA, WEIGHTS

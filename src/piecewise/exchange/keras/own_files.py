@@ -12,7 +12,7 @@ from ...spec.architecture import Stage
 from ...spec.layer_base import Shape
 from ...spec.parameters import all_finite
 from ...storage.model_file import SavedModel
-from ..onnx.own_files import model_without_arrays
+from ..own_metadata import model_without_arrays
 from .layers import LOGITS
 from .model_path import FileLayer, model_layers
 from .weights import Weights

@@ -9,12 +9,12 @@ from ...data.images.preprocessor import ImagePreprocessor
 from ...data.text.preprocessor import TextPreprocessor
 from ...storage.model_file import SavedModel
 from ..exporter import Exporter, Files
+from ..own_metadata import metadata
+from ..source_code.tokenizer import tokenizer_files
 from .graph import Graph
 from .layers import add_layers_alone
-from .metadata import metadata
 from .pictures import reads_pixels
 from .raw_inputs import add_net
-from .tokenizer import tokenizer_files
 
 NET, LAYERS = "net.onnx", "layers.onnx"
 

@@ -14,10 +14,10 @@ from ...core.errors import ModelFileError
 from ...data.file_bytes import open_regular_file
 from ...spec.layer_base import Shape
 from ...storage.model_file import SavedModel
+from ..own_metadata import KEY
 from ..registry import ImportOptions
 from .constants import Constants
 from .input_axes import input_axes
-from .metadata import KEY
 from .model_proto import ModelProto
 from .operators import OPERATORS
 from .own_files import own_model

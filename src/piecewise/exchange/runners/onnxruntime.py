@@ -18,8 +18,8 @@ from ...data.modalities import preprocessor_from_json
 from ...data.text.preprocessor import TextPreprocessor
 from ..onnx.exporter import LAYERS, NET
 from ..onnx.layers import LOGITS, PROBABILITIES
-from ..onnx.metadata import KEY
 from ..onnx.pictures import reads_pixels
+from ..own_metadata import KEY
 from ..runner import Outputs, Runner, Samples
 
 if TYPE_CHECKING:

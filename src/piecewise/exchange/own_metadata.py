@@ -1,0 +1,72 @@
+"""The metadata of files that piecewise writes: the classes, and what is needed to import the
+network again, all but its arrays."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from ..core.constraints import MAX_CLASSES, MAX_NOTATION
+from ..core.errors import ModelFileError, shown
+from ..data.modalities import preprocessor_from_json
+from ..spec.architecture import Architecture
+from ..spec.calibration import Calibration
+from ..storage.model_file import SavedModel, Short
+from ..storage.safetensors_file import parse_json, validate
+
+KEY = "piecewise"
+"""The name of the metadata that hold the network without its arrays."""
+FORMAT = 1
+
+
+class _Metadata(BaseModel):
+    """What the metadata of a file say of its network."""
+
+    model_config = ConfigDict(strict=True, extra="ignore")
+
+    format: int
+    layers: Annotated[str, Field(max_length=MAX_NOTATION)]
+    input: Annotated[list[int], Field(min_length=3, max_length=3)]
+    classes: Annotated[list[Short], Field(min_length=1, max_length=MAX_CLASSES)]
+    seed: Annotated[int, Field(ge=0, lt=2**64)]
+    preprocessor: dict[str, Any]
+    calibration: dict[str, Any]
+
+
+def metadata(model: SavedModel) -> dict[str, str]:
+    """The metadata of a file, each a text."""
+    architecture = model.architecture
+    own = {
+        "format": FORMAT,
+        "layers": architecture.notation,
+        "input": list(architecture.input),
+        "classes": list(architecture.classes),
+        "seed": model.seed,
+        "preprocessor": model.preprocessor.to_json(),
+        "calibration": model.calibration.file_values(),
+    }
+    return {
+        "classes": _json(list(architecture.classes)),
+        "notation": architecture.notation,
+        KEY: _json(own),
+    }
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+
+
+def model_without_arrays(text: str) -> SavedModel:
+    """The network that the metadata of a file describe, without its arrays; ValueError."""
+    metadata = validate(_Metadata, parse_json(text))
+    if metadata.format != FORMAT:
+        raise ModelFileError(
+            f"its metadata have format {shown(metadata.format)}, this version reads {FORMAT}; "
+            "install the version of piecewise that wrote it"
+        )
+    architecture = Architecture(metadata.layers, metadata.input, metadata.classes)
+    preprocessor = preprocessor_from_json(metadata.preprocessor, architecture.input)
+    calibration = Calibration.from_json(metadata.calibration)
+    return SavedModel(architecture, metadata.seed, preprocessor, {}, calibration=calibration)
