@@ -15,6 +15,7 @@ from ..spec.architecture import Architecture
 from ..spec.notation import write_layer
 from .answers import Answers, Question
 from .imports import import_data
+from .inside import inside_routes
 from .listing import PARTS
 from .news import News
 from .project import Project
@@ -73,12 +74,12 @@ class Actions:
             ("GET", "/api/attempts"): self.attempts,
             ("POST", "/api/attempts/{number}/use"): self.use_attempt,
             ("POST", "/api/answer"): self.answer,
-            ("POST", "/api/why"): self.why,
             ("POST", "/api/mistakes"): self.mistakes,
             ("GET", "/api/take"): self.formats,
             ("GET", "/api/take/{name}"): self.take,
             ("POST", "/api/votes"): self.votes,
             ("POST", "/api/mattered"): self.mattered,
+            **inside_routes(self._answers),
         }
 
     # The project.
@@ -331,10 +332,6 @@ class Actions:
     def mattered(self, values: Values) -> bytes:
         """The reason, the saliency maps and the robustness curves of an open answer."""
         return self._answers.mattered(values.get("walk"))
-
-    def why(self, values: Values) -> Values:
-        """How a number of an open answer was computed."""
-        return self._answers.why(values.get("walk"), values.get("position"))
 
     # Helpers.
 

@@ -101,20 +101,6 @@ class Answers:
             number = self._last
         return explanation_page(self.explanation(number)).encode()
 
-    def why(self, walk: object, position: object) -> dict[str, Any]:
-        """How a number of an answer that is open was computed, with the sum so far after every
-        term; DataError, LimitError."""
-        explanation = self.explanation(walk)
-        if not isinstance(position, list) or len(position) != 4:
-            raise DataError(f"position: got {shown(position)}, wanted layer, map, row, column")
-        layer, *at = position
-        if not isinstance(layer, str) or not all(type(one) is int for one in at):
-            raise DataError(f"position: got {shown(position)}, wanted layer, map, row, column")
-        why = explanation.walk.why(layer, *at)
-        plain: dict[str, Any] = why.to_json()
-        plain["python"] = f'walk.why("{layer}", {at[0]}, {at[1]}, {at[2]})'
-        return plain
-
     def explanation(self, walk: object) -> Explanation:
         """The answer of this number; DataError if it is not open any more."""
         with self._lock:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from html import escape
+from itertools import accumulate
 from math import inf, nextafter
 from typing import Any, NamedTuple
 
@@ -130,12 +131,21 @@ class Why:
             return self.value
         if self.normal:
             return self.normal.apply(self.terms[0].value)
+        total = self.running[-1] if self.terms else 0.0  # 0: a patch of padding without a bias
         if self.operation == "largest":
-            return max(term.product for term in self.terms)
-        total = 0.0  # of a patch of padding without a bias
-        for term in self.terms:
-            total = self._added(term, total)
+            return total
         return float(np.float32(total) / np.float32(self.divisor))
+
+    @property
+    def running(self) -> tuple[float, ...]:
+        """The result so far after each term, rounded as in the engine, before the division.
+
+        Of batch normalization, whose steps are not a sum, the sums are those of its three terms.
+        """
+        if self.operation == "largest":
+            return tuple(accumulate((term.product for term in self.terms), max))
+        sums = accumulate(self.terms, lambda total, term: self._added(term, total), initial=0.0)
+        return tuple(sums)[1:]
 
     def _added(self, term: Term, total: float) -> float:
         if self.fused:

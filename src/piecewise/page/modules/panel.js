@@ -15,8 +15,9 @@ function leftOutNote() {
 /**
  * @param {Walk} walk
  * @param {(position: Position | null) => void} onOpen called with each position that is opened, and with null when the panel closes
+ * @param {typeof showTerms} show elements that show the arithmetic
  */
-export function panel(walk, onOpen) {
+export function panel(walk, onOpen, show = showTerms) {
   /** @type {Position[]} */
   const trail = []; // positions, in the order in which they were opened
   const heading = element("h2", { id: "open-number", tabindex: "-1" });
@@ -62,7 +63,7 @@ export function panel(walk, onOpen) {
     heading.textContent = `${walk.describe(position)} = ${exactNumber(walk.value(position))}`;
     const terms = termsOf(walk, position);
     const complete = terms.every(hasNumbers);
-    body.replaceChildren(...(complete ? showTerms(walk, position, terms, open) : [leftOutNote()]));
+    body.replaceChildren(...(complete ? show(walk, position, terms, open) : [leftOutNote()]));
     breadcrumbs.replaceChildren(...trail.map((one, index) => crumb(one, index)));
     back.disabled = trail.length < 2;
   }
@@ -124,5 +125,5 @@ export function panel(walk, onOpen) {
     trail.length = 0;
     open(position);
   }
-  return { aside, openNumber, refresh };
+  return { aside, openNumber, refresh, close: () => trail.length && closePanel() };
 }

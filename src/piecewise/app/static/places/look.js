@@ -1,5 +1,6 @@
 /** Look inside: the pad and the classes, the net of the current answer, and the answer. */
 
+import { arithmetic } from "app/arithmetic.js";
 import { isDrawn, showPicture } from "app/atlas.js";
 import { classList, teachButtons } from "app/classes.js";
 import { askAbout } from "app/live.js";
@@ -34,10 +35,15 @@ export function look() {
     const { walk } = state;
     if (!walk) return undefined;
     if (opened) return opened.refresh();
-    opened = panel(walk, (position) => {
+    const onOpen = (/** @type {Position | null} */ position) => {
       bench.classList.toggle("opened-number", position !== null);
       net.pin(position);
-    });
+    };
+    opened = panel(
+      walk,
+      onOpen,
+      arithmetic(() => opened?.close()),
+    );
     bench.append(opened.aside);
     window.piecewise = { walk, termsOf, openNumber: opened.openNumber }; // for the console
     return undefined;

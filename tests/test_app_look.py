@@ -1,0 +1,112 @@
+"""The place "Look inside" in Chromium: the arithmetic of a number, maps, knobs and the address."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from .app_page import AppPage, Program, answers, program
+from .programs import needs_chromium
+from .test_app_browser import CROSS, browser, check_axe, filled, walked
+
+pytestmark = needs_chromium
+__all__ = ["browser"]
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
+    with program(filled(tmp_path_factory.mktemp("look") / "project")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def opened(browser: Browser, shared: Program) -> Iterator[AppPage]:
+    """The page of a taught project, with a cross on the pad."""
+    page = AppPage(browser, shared.link)
+    page.wait_for_score()
+    page.draw(CROSS)
+    expect(page.page.locator(".says-label")).to_have_text("X")
+    yield page
+    assert page.complaints == []
+    assert page.foreign(shared.port) == []
+    page.close()
+
+
+def open_number(page: Page, *position: Any) -> None:
+    page.evaluate("position => piecewise.openNumber(position)", list(position))
+    expect(page.locator(".takes")).to_be_visible()
+
+
+def test_player_adds_terms_as_the_library_does(opened: AppPage, shared: Program) -> None:
+    page = opened.page
+    asked = answers(page)
+    page.keyboard.press("c")
+    opened.draw(CROSS)
+    page.wait_for_timeout(500)
+    why = walked(shared, page, asked[-1]).why("conv2", 3, 1, 2)
+    open_number(page, "conv2", 3, 1, 2)
+    slider = page.get_by_role("slider")
+    expect(slider).to_have_attribute("aria-valuenow", str(len(why.terms)))
+    expect(page.locator(".ok")).to_have_text("added again from these terms: the same, bit by bit")
+    slider.focus()
+    for key, step in (("Home", 0), ("ArrowRight", 1), ("PageUp", 10), ("ArrowRight", 11),
+                      ("End", len(why.terms))):  # fmt: skip
+        page.keyboard.press(key)
+        so_far = f"{why.running[step - 1] if step else 0:.9g}".replace("-", "\u2212")
+        expect(slider).to_have_attribute(
+            "aria-valuetext", f"term {step} of {len(why.terms)}, so far {so_far}"
+        )
+    page.keyboard.press("Home")
+    page.keyboard.press("PageUp")
+    assert page.locator(".grid .waits").count() == 0  # all of the first map is added
+    page.keyboard.press("ArrowRight")
+    assert page.locator(".grid .waits").count() == 8
+    page.keyboard.press("Escape")
+
+
+def test_maps_of_a_sum_are_sorted_and_opened(opened: AppPage) -> None:
+    page = opened.page
+    open_number(page, "conv2", 3, 1, 2)
+    bars = page.locator(".pages .number")
+    page.get_by_role("button", name="size").click()
+    sums = [abs(float(text.replace("\u2212", "-"))) for text in bars.all_text_contents()]
+    assert sums == sorted(sums, reverse=True)
+    page.locator(".pages th button").nth(1).click()
+    chosen = page.locator(".pages tr.on th").text_content()
+    expect(page.locator(".grid caption").first).to_have_text(f"patch of pool1, {chosen}")
+    page.get_by_role("button", name="order", exact=True).click()
+    page.locator(".grid .opens").first.click()
+    expect(page.locator(".trail")).to_contain_text("conv2[3, 1, 2]")
+    page.keyboard.press("Backspace")
+    expect(page.locator("#open-number")).to_contain_text("conv2, map 3, row 1, column 2")
+    expect(page.locator(".python code")).to_have_text('walk.why("conv2", 3, 1, 2)')
+    with page.expect_download() as download:
+        page.get_by_role("button", name="As a spreadsheet").click()
+    assert download.value.suggested_filename == "conv2-3-1-2.xlsx"
+    page.keyboard.press("Escape")
+
+
+@pytest.fixture(scope="module")
+def judged(browser: Browser, shared: Program, opened: AppPage) -> Iterator[AppPage]:
+    """The page of that program for axe, which sets styles that the policy forbids."""
+    page = AppPage(browser, shared.link, like=opened)
+    page.wait_for_score()
+    page.draw(CROSS)
+    expect(page.page.locator(".says-label")).to_have_text("X")
+    yield page
+    page.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_arithmetic_is_accessible(judged: AppPage, scheme: Any) -> None:
+    page = judged.page
+    page.emulate_media(color_scheme=scheme)
+    for width in (1600, 390):
+        page.set_viewport_size({"width": width, "height": 1000})
+        open_number(page, "conv2", 3, 1, 2)
+        check_axe(judged)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        page.keyboard.press("Escape")
