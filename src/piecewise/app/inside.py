@@ -36,8 +36,9 @@ class Inside:
     def why(self, values: Values) -> Values:
         """How a number of an open answer was computed: the terms, each with the sum so far, and
         the sums of the products of each map; DataError, LimitError."""
+        walk = self._answers.explanation(values.get("walk")).walk
         layer, *at = position = _position(values)
-        why = self._answers.explanation(values.get("walk")).walk.why(*position)
+        why = walk.why(*position)
         plain: Values = why.to_json()
         for term, so_far in zip(plain["terms"], why.running, strict=True):
             term["running"] = so_far
@@ -50,8 +51,8 @@ class Inside:
 
     def spreadsheet(self, values: Values) -> Taken:
         """The arithmetic of a number of an open answer as a spreadsheet; DataError, LimitError."""
-        layer, *at = position = _position(values)
         walk = self._answers.explanation(values.get("walk")).walk
+        layer, *at = position = _position(values)
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / "why.xlsx"
             export_spreadsheet(walk, file, *position)
