@@ -18,6 +18,7 @@ from typing import Any
 import click
 
 import api_reference
+import app_routes
 import exchange_tables
 import file_tables
 from piecewise.cli import main as command_line
@@ -189,6 +190,7 @@ PAGES = {
     "recipe.md": recipe_page,
     "command-line.md": commands_page,
     "api.md": api_reference.page,
+    "app-routes.md": app_routes.page,
     "exchange.md": exchange_tables.page,
     "../ARCHITECTURE.md": file_tables.page,
 }

@@ -12,11 +12,11 @@ from typing import Any
 
 from starlette.types import Message
 
-from piecewise.app.actions import Actions
 from piecewise.app.news import News
 from piecewise.app.project import Project
 from piecewise.app.security import Gate
 from piecewise.app.server import create_app
+from piecewise.app.session import Session
 from piecewise.app.strokes import Drawing, checked_drawing
 from piecewise.app.teaching import Teacher
 
@@ -39,8 +39,8 @@ class Room:
         self.project.set_settings(layers=layers, recipe={"epochs": 4})
         self.teacher = Teacher(self.project, self._publish)
         self.gate = Gate(folder, PORT)
-        self.actions = Actions(self.project, self.teacher, self.news)
-        self.app = create_app(self.actions, self.gate, self.news)
+        self.session = Session(self.project, self.teacher, self.news)
+        self.app = create_app(self.session, self.gate, self.news)
 
     def _publish(self, news: dict[str, Any]) -> None:
         self.heard.put(news)
@@ -65,15 +65,15 @@ class Room:
 
     def join(self) -> None:
         """Wait for the end of the thorough teaching."""
-        thread = self.actions.thorough.thread
+        thread = self.session.thorough.thread
         assert thread is not None
         thread.join(PATIENCE)
         assert not thread.is_alive()
 
     def stop_after(self, stage: str) -> None:
         """Stop the thorough teaching as soon as a stage has begun."""
-        while self.actions.thorough.state().get("stage") != stage:
-            assert self.actions.thorough.state()["state"] == "running"
+        while self.session.thorough.state().get("stage") != stage:
+            assert self.session.thorough.state()["state"] == "running"
             time.sleep(0.001)
         self.ask("POST", "/api/stop", {"stage": "thorough"})
         self.join()
@@ -123,7 +123,7 @@ class Room:
         return sent[0]["status"], json.loads(answer) if is_json else answer
 
     def close(self) -> None:
-        self.actions.close()
+        self.session.close()
 
 
 def line(name: str, shift: int = 0) -> list[list[list[int]]]:

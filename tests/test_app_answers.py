@@ -77,7 +77,33 @@ def test_reason_and_saliency_maps_of_an_answer_are_those_of_the_library(room: Ro
 
 def test_walk_that_is_not_open_is_named(room: Room) -> None:
     for path in ("/api/votes", "/api/mattered", "/api/why"):
-        for walk in (10**6, "1", None, True, 1.0, [1]):
-            status, answer = room.ask("POST", path, {"walk": walk})
-            assert status == 422
-            assert "is not open" in answer["error"]["message"]
+        position = {"position": ["conv1", 0, 0, 0]} if path == "/api/why" else {}
+        status, answer = room.ask("POST", path, {"walk": 10**6, **position})
+        assert status == 404
+        assert "is not open" in answer["error"]["message"]
+        assert answer["error"]["where"] == "walk"
+        for walk in ("x", None, True, 1.0, [1], -1):
+            status, answer = room.ask("POST", path, {"walk": walk, **position})
+            assert (status, answer["error"]["where"]) == (400, "walk")
+
+
+@pytest.mark.parametrize(("method", "path", "body", "status", "where"), [
+    ("POST", "/api/check", {"layers": "conv 4 5, rule, full"}, 422, "layers:10"),
+    ("PATCH", "/api/project", {"recipe": {"epochs": -1}}, 422, "recipe.epochs"),
+    ("PATCH", "/api/classes/none", {"name": "x"}, 404, "class"),
+    ("POST", "/api/classes", {"name": "up"}, 409, "class"),
+    ("POST", "/api/attempts/99/use", {}, 404, "attempt"),
+    ("POST", "/api/attempts/x/use", {}, 400, "number"),
+    ("POST", "/api/redo", {}, 409, "redo"),
+    ("POST", "/api/remove", {"ids": ["train/up/none.png"]}, 404, "sample"),
+    ("GET", "/api/take/none", {}, 404, "take"),
+    ("POST", "/api/answer", {"strokes": [[[1]]], "width": 6}, 422, "strokes"),
+    ("POST", "/api/none", {}, 404, ""),
+    ("PATCH", "/api/undo", {}, 405, ""),
+])  # fmt: skip
+def test_errors_say_what_they_are_about(
+    room: Room, method: str, path: str, body: dict[str, Any], status: int, where: str
+) -> None:
+    got, answer = room.ask(method, path, body)
+    assert (got, answer["error"]["where"]) == (status, where), answer
+    assert set(answer["error"]) == {"kind", "message", "where"}

@@ -14,6 +14,7 @@ import pytest
 
 pytest.importorskip("starlette", reason="the app's server is an extra")
 
+from piecewise.app.actions.table import routes_of
 from piecewise.app.teaching import Teacher
 from piecewise.app.thorough import Thorough
 
@@ -27,16 +28,6 @@ LAYERS = ("full", "conv 2 3, relu, full", "conv 4 5 stride=2, relu, pool 2, full
           "conv 99 99, full", "relu", "conv 2 3 pad=9999999, full", "full 99999999, full",
           "norm, full", "embed 3, full", "pool 2, " * 50 + "full", "conv 2 3,", "",
           "dropout 0.5, full", "conv 1e9 3")  # fmt: skip
-
-WANTED = {
-    "/api/project": ["name", "order", "layers", "recipe"], "/api/classes": ["name"],
-    "/api/classes/{folder}": ["name"], "/api/classes/{folder}/merge": ["into"],
-    "/api/samples/{folder}": ["strokes", "width", "part"], "/api/move": ["ids", "folder", "part"],
-    "/api/remove": ["ids"], "/api/atlas": ["ids", "side"], "/api/check": ["layers", "recipe"],
-    "/api/answer": ["strokes", "width"], "/api/why": ["walk", "position"],
-    "/api/votes": ["walk"], "/api/mattered": ["walk"], "/api/mistakes": ["part"],
-    "/api/teach": ["stage"],
-}  # fmt: skip
 
 
 @pytest.fixture
@@ -55,16 +46,18 @@ class Generator:
 
     def __init__(self, seed: int, room: Room) -> None:
         self.random, self.room, self.words = Random(seed), room, naughty()
-        self.routes = list(room.actions.routes())
+        self.routes = routes_of(room.session)
 
     def request(self) -> tuple[str, str, bytes]:
         """The method, the path and the body."""
         random = self.random
-        method, path = random.choice(self.routes)
-        if method == "DELETE" and random.random() < 0.7:
-            method, path = "POST", "/api/undo"
-        wanted = WANTED.get(path, []) if random.random() < 0.8 else []
-        for part in ("folder", "number", "name"):
+        route = random.choice(self.routes)
+        if route.method == "DELETE" and random.random() < 0.7:
+            route = next(one for one in self.routes if one.path == "/api/undo")
+        method, path = route.method, route.path
+        fields = route.fields if random.random() < 0.8 else ()
+        wanted = [one.name for one in fields if one.required or random.random() < 0.6]
+        for part in route.parameters:
             path = path.replace("{" + part + "}", self._segment(part))
         if random.random() < 0.2:
             path += "?" + "&".join(f"{random.choice(NAMES)}={self._text()}" for _ in range(2))
@@ -138,7 +131,12 @@ def check(room: Room, seed: int, count: int) -> None:
     ):
         assert status < 500, (method, path, body, answer)
         if status >= 400:
-            assert set(answer["error"]) == {"kind", "message"}, (method, path, body, answer)
+            assert set(answer["error"]) == {"kind", "message", "where"}, (
+                method,
+                path,
+                body,
+                answer,
+            )
     assert room.ask("GET", "/api/project")[0] == 200
 
 

@@ -14,7 +14,7 @@ pytest.importorskip("starlette", reason="the app's server is an extra")
 
 import uvicorn
 
-from piecewise.app import protocol, server
+from piecewise.app import protocol, request_body
 from piecewise.app.run import configuration
 from piecewise.app.security import Gate
 from piecewise.app.server import create_app
@@ -36,7 +36,7 @@ class Server:
         self.listener.bind(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
         self.gate = Gate(room.project.root, self.port)
-        app = create_app(room.actions, self.gate, room.news)
+        app = create_app(room.session, self.gate, room.news)
         self.server = uvicorn.Server(configuration(app))
         self.thread = threading.Thread(target=self.server.run, args=([self.listener],))
         self.thread.start()
@@ -86,14 +86,14 @@ class Server:
 
 @pytest.fixture(scope="module")
 def hosted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    patience = protocol.PATIENCE, server.PATIENCE
-    protocol.PATIENCE = server.PATIENCE = SHORT
+    patience = protocol.PATIENCE, request_body.PATIENCE
+    protocol.PATIENCE = request_body.PATIENCE = SHORT
     room = Room(tmp_path_factory.mktemp("hostile") / "project", each=2)
     opened = Server(room)
     yield opened
     opened.close()
     room.close()
-    protocol.PATIENCE, server.PATIENCE = patience
+    protocol.PATIENCE, request_body.PATIENCE = patience
 
 
 def test_hostile_attempts_have_no_effect_and_an_answer(hosted: Server) -> None:

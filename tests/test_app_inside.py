@@ -37,7 +37,7 @@ def test_arithmetic_comes_with_the_result_after_every_term(room: Room, position:
     assert status == 200, found
     running = [term["running"] for term in found["terms"]]
     assert running[-1] == found["value"] == found["recomputed"]
-    why = room.actions._answers.explanation(walk).walk.why(*position)
+    why = room.session.answers.explanation(walk).walk.why(*position)
     assert tuple(running) == why.running
     products: dict[str, float] = {}
     for term in why.terms:

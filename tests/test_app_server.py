@@ -18,8 +18,9 @@ import numpy as np
 import pytest
 
 from piecewise import Network
+from piecewise.app.failures import RefusedError
 from piecewise.app.project_files import OWN
-from piecewise.app.security import MAX_WRONG, Gate, RefusedError
+from piecewise.app.security import MAX_WRONG, Gate
 from piecewise.app.strokes import checked_drawing, to_png
 
 pytest.importorskip("starlette", reason="the app's server is an extra")
@@ -295,7 +296,7 @@ def test_senseless_requests_get_a_sentence(entered: App) -> None:
                 status, answer = entered.request(method, path, body)
                 assert status < 500, (method, path, body, answer)
                 if status >= 400 and status != 405:
-                    assert set(answer["error"]) == {"kind", "message"}
+                    assert set(answer["error"]) == {"kind", "message", "where"}
     assert entered.request("GET", "/api/project")[0] == 200
 
 

@@ -91,8 +91,8 @@ def test_mistakes_are_those_of_the_score(taught: Room) -> None:
     assert confusion.sum() == found["n"] == score["n"] == 12
     assert np.trace(confusion) == score["right"]
     assert found["count"] == len(found["mistakes"]) == 12 - score["right"]
-    assert taught.ask("POST", "/api/mistakes", {"part": "test"})[0] == 422
-    assert taught.ask("POST", "/api/mistakes", {"part": 1})[0] == 422
+    assert taught.ask("POST", "/api/mistakes", {"part": "test"})[0] == 409
+    assert taught.ask("POST", "/api/mistakes", {"part": 1})[0] == 400
 
 
 def test_mislabelled_sample_is_the_first_mistake(room: Room) -> None:
@@ -121,7 +121,7 @@ def test_merged_class_is_gone_until_it_is_undone(room: Room) -> None:
         ("up", 6, 0), ("down", 6, 1)
     }  # fmt: skip
     for into in ("down", "nothing", "", 5, None, ".."):
-        assert room.ask("POST", "/api/classes/down/merge", {"into": into})[0] in (404, 422)
+        assert room.ask("POST", "/api/classes/down/merge", {"into": into})[0] in (400, 404, 422)
 
 
 def test_thorough_teaching_makes_an_attempt_beside_the_net(room: Room) -> None:
@@ -129,7 +129,7 @@ def test_thorough_teaching_makes_an_attempt_beside_the_net(room: Room) -> None:
     net = room.teacher.net
     room.project.set_settings(recipe={"epochs": 6})
     assert room.ask("POST", "/api/teach", {"stage": "thorough"})[0] == 200
-    assert room.ask("POST", "/api/teach", {"stage": "thorough"})[0] == 422  # it runs
+    assert room.ask("POST", "/api/teach", {"stage": "thorough"})[0] == 409  # it runs
     room.join()
     state = room.ask("GET", "/api/project")[1]["thorough"]
     assert state["state"] == "done", state
@@ -175,4 +175,4 @@ def test_thorough_teaching_of_too_little_is_said(room: Room) -> None:
     state = room.ask("GET", "/api/project")[1]["thorough"]
     assert state["state"] == "failed"
     assert state["message"] == "5 more of down, and it can learn."
-    assert room.ask("POST", "/api/teach", {"stage": "soon"})[0] == 422
+    assert room.ask("POST", "/api/teach", {"stage": "soon"})[0] == 400

@@ -15,6 +15,7 @@ from ..core.errors import DataError, LimitError, shown
 from ..insight.explanation import Explanation, explain
 from ..network import Network
 from ..page.explain import answer_data, explanation_page, reasons_data, votes_data
+from .failures import MissingError
 from .project import Project
 from .strokes import checked_drawing, draw
 
@@ -102,11 +103,11 @@ class Answers:
         return explanation_page(self.explanation(number)).encode()
 
     def explanation(self, walk: object) -> Explanation:
-        """The answer of this number; DataError if it is not open any more."""
+        """The answer of this number; MissingError if it is not open any more."""
         with self._lock:
             found = self._walks.get(walk) if type(walk) is int else None
         if found is None:
-            raise DataError(f"walk: {shown(walk)} is not open; ask again")
+            raise MissingError(f"walk: {shown(walk)} is not open; ask again")
         return found
 
     def _digest(self, net: Network) -> str:

@@ -10,8 +10,9 @@ from pathlib import Path
 from threading import RLock
 from typing import Any
 
-from ..core.errors import DataError, PiecewiseError, shown
+from ..core.errors import PiecewiseError, shown
 from ..network import Network
+from .failures import MissingError
 from .project_files import OWN, write_file
 
 MOST = 50
@@ -78,9 +79,9 @@ class Attempts:
             return self._attempts[number]
 
     def get(self, number: int) -> Attempt:
-        """The attempt of this number; DataError if there is none."""
+        """The attempt of this number; MissingError if there is none."""
         if number not in self._attempts:
-            raise DataError(f"attempt: there is none of the number {shown(number)}")
+            raise MissingError(f"attempt: there is none of the number {shown(number)}")
         return self._attempts[number]
 
     def net(self, number: int) -> Network:

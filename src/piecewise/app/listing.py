@@ -9,6 +9,7 @@ from pathlib import Path
 from ..core.errors import DataError, shown
 from ..data.modalities import MODALITY_OF_SUFFIX
 from ..data.sources.folder_scan import is_user_file
+from .failures import MissingError
 
 PARTS = ("train", "test")
 MAX_SAMPLES = 100_000
@@ -72,7 +73,7 @@ class Listing:
         parts = sample_id.split("/") if isinstance(sample_id, str) else []
         if len(parts) == 3 and parts[0] in PARTS and parts[2] in self.files(parts[0], parts[1]):
             return parts[0], parts[1], parts[2]
-        raise DataError(f"sample: there is none of the name {shown(sample_id)}")
+        raise MissingError(f"sample: there is none of the name {shown(sample_id)}")
 
     def path(self, sample_id: object) -> Path:
         """The file of a sample."""

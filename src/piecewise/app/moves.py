@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from ..core.atomic_write import write_atomically
 from ..core.errors import DataError
+from .failures import ConflictError
 
 _MOST = 1_000
 """Changes that are kept."""
@@ -66,9 +67,9 @@ class ChangeLog:
         self._save()
 
     def undo(self) -> Change:
-        """Undo the last change; DataError if there is none."""
+        """Undo the last change; ConflictError if there is none."""
         if not self._done:
-            raise DataError("undo: there is nothing to undo")
+            raise ConflictError("undo: there is nothing to undo")
         change = self._changes[self._done - 1]
         self._move([Move(move.target, move.source) for move in reversed(change.moves)])
         self._done -= 1
@@ -76,9 +77,9 @@ class ChangeLog:
         return change
 
     def redo(self) -> Change:
-        """Do the change that was undone last; DataError if there is none."""
+        """Do the change that was undone last; ConflictError if there is none."""
         if not self.can_redo:
-            raise DataError("redo: there is nothing to do again")
+            raise ConflictError("redo: there is nothing to do again")
         change = self._changes[self._done]
         self._move(change.moves)
         self._done += 1

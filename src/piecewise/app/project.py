@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 from ..core.errors import DataError, shown
 from ..data.modalities import MODALITY_OF_SUFFIX, preprocessor_from_json
 from ..data.preprocessing import Preprocessor
+from .failures import ConflictError, MissingError
 from .folder_names import can_be_folder, checked_class_name, folder_for
 from .listing import MAX_SAMPLES, PARTS, Listing
 from .moves import Change, ChangeLog, Move
@@ -344,7 +345,7 @@ class Project:
 
     def _known(self, folder: str) -> str:
         if folder not in self._listing.folders:
-            raise DataError(f"class: there is none of the folder {shown(folder)}")
+            raise MissingError(f"class: there is none of the folder {shown(folder)}")
         return folder
 
     def _free_name(self, name: str, but: str = "") -> str:
@@ -352,7 +353,7 @@ class Project:
         name = checked_class_name(name)
         for one in self.classes():
             if one.folder != but and one.name == name:
-                raise DataError(f"class: there is one of the name {shown(name)} already")
+                raise ConflictError(f"class: there is one of the name {shown(name)} already")
         return name
 
     def _folder_moves(self, folder: str, target: str) -> list[Move]:

@@ -10,12 +10,12 @@ import uvicorn
 from starlette.applications import Starlette
 
 from ..core.errors import DataError
-from .actions import Actions
 from .news import News
 from .project import Project
 from .protocol import ImpatientProtocol
 from .security import Gate
 from .server import create_app
+from .session import Session
 from .teaching import Teacher
 
 FIRST_PORT, PORTS = 8421, 20
@@ -36,7 +36,7 @@ def serve(folder: Path, port: int | None, opened: Callable[[str], None]) -> None
     news = News()
     teacher = Teacher(project, news.publish)
     gate = Gate(folder, listener.getsockname()[1])
-    app = create_app(Actions(project, teacher, news), gate, news)
+    app = create_app(Session(project, teacher, news), gate, news)
     if any(one.train for one in project.classes()) and teacher.net is None:
         teacher.changed()
     server = _Server(configuration(app), lambda: opened(gate.link))

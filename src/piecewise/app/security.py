@@ -15,6 +15,7 @@ from collections import deque
 from pathlib import Path
 
 from ..core.atomic_write import write_atomically
+from .failures import RefusedError
 from .project_files import OWN
 
 CODE_SECONDS = 600
@@ -35,14 +36,6 @@ HEADERS = {
     "cross-origin-resource-policy": "same-origin",
     "cross-origin-opener-policy": "same-origin",
 }
-
-
-class RefusedError(Exception):
-    """A request that is refused: the status and a sentence."""
-
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
 
 
 class Gate:

@@ -16,6 +16,7 @@ from ..exchange.exporter import Exporter
 from ..network import Network
 from ..storage.model_file import SavedModel
 from .attempts import Attempt
+from .failures import ConflictError, MissingError
 from .project import NAMES, Project
 from .project_files import OWN
 
@@ -54,18 +55,18 @@ def formats(net: Network) -> list[dict[str, Any]]:
 
 
 def take(name: str, project: Project, attempt: Attempt | None, net: Network | None) -> Taken:
-    """A file to take away; DataError if there is none of this name, or the net cannot be expressed
-    in this format."""
+    """A file to take away; MissingError if there is none of this name, ConflictError if there is no
+    net yet, DataError if the net cannot be expressed in this format."""
     if name == "project.zip":
         return Taken(f"{_plain(project.name)}.zip", project_zip(project))
+    if name not in ("net", "recipe.py", *registry.exporter_names()):
+        raise MissingError(f"take: there is none of the name {shown(name)}")
     if net is None or attempt is None:
-        raise DataError("net: there is none yet; teach one first")
+        raise ConflictError("net: there is none yet; teach one first")
     if name == "net":
         return Taken("net.safetensors", _model_file(net))
     if name == "recipe.py":
         return Taken("recipe.py", _recipe(project, attempt).encode())
-    if name not in registry.exporter_names():
-        raise DataError(f"take: there is none of the name {shown(name)}")
     return Taken(f"{name}.zip", _exported(registry.exporter(name), net.saved_model()))
 
 

@@ -28,6 +28,7 @@ from ..training.recipe import Recipe
 from ..training.splits import assign_folds
 from ..training.train import train
 from .attempts import Attempt, Attempts
+from .failures import ConflictError
 from .mistakes import HeldOut
 from .prepared import PreparedSamples
 from .project import Project
@@ -109,10 +110,10 @@ class Teacher:
         net, attempt = self._net, self._attempt
         folders = {one.name: one.folder for one in self.project.classes()}
         if net is None or attempt is None or set(net.classes) != set(folders):
-            raise DataError("mistakes: there is no net of these classes yet")
+            raise ConflictError("mistakes: there is no net of these classes yet")
         split = self.samples.split("test", [one.folder for one in self.project.classes()])
         if not split.ids:
-            raise DataError("mistakes: there is no sample for the test yet; move some to it")
+            raise ConflictError("mistakes: there is no sample for the test yet; move some to it")
         numbers = np.array([net.classes.index(name) for name in folders])
         probabilities = net.probabilities_of(net.logits(split.inputs))
         return HeldOut(attempt.number, net.classes, split.ids, numbers[split.labels], probabilities)

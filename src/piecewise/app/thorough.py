@@ -24,6 +24,7 @@ from ..training.experiment import TrainingResult, run_training
 from ..training.metrics import Scores
 from ..training.plan import TrainingPlan, plan_training
 from .attempts import Attempt, Attempts
+from .failures import ConflictError
 from .listing import PARTS
 from .prepared import PreparedSamples
 from .project import Project
@@ -62,10 +63,10 @@ class Thorough:
         return self._news
 
     def start(self) -> None:
-        """Begin; DataError if it runs already."""
+        """Begin; ConflictError if it runs already."""
         with self._lock:
             if self.thread is not None and self.thread.is_alive():
-                raise DataError("teach: the thorough teaching runs already")
+                raise ConflictError("teach: the thorough teaching runs already")
             self._stopped.clear()
             self._tell(state="running", stage="reading", done=0, total=1, left=None)
             self.thread = threading.Thread(target=self._run, name="thorough", daemon=True)

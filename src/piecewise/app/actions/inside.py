@@ -4,41 +4,31 @@ from __future__ import annotations
 
 import tempfile
 from collections import defaultdict
-from collections.abc import Callable
 from math import fsum
 from pathlib import Path
-from typing import Any
 
-from ..core.errors import DataError, shown
-from ..insight.spreadsheet import export_spreadsheet
-from ..trace.arithmetic import Why
-from .answers import Answers
-from .take import Taken
+from ...core.errors import DataError, shown
+from ...insight.spreadsheet import export_spreadsheet
+from ...trace.arithmetic import Why
+from ..fields import ANY, WHOLE, RequestField, Values
+from ..routes import AppRoute
+from ..session import Session
+from ..take import Taken
 
-Values = dict[str, Any]
-
-
-def inside_routes(answers: Answers) -> dict[tuple[str, str], Callable[..., Any]]:
-    """The action of every method and path."""
-    inside = Inside(answers)
-    return {
-        ("POST", "/api/why"): inside.why,
-        ("POST", "/api/why.xlsx"): inside.spreadsheet,
-    }
+_NUMBER = (RequestField("walk", WHOLE, required=True), RequestField("position", ANY, required=True))
 
 
-class Inside:
-    """Actions about the numbers of an answer that is open."""
+class InsideActions:
+    """The actions on the numbers of an answer that is open."""
 
-    def __init__(self, answers: Answers) -> None:
-        self._answers = answers
+    def __init__(self, session: Session) -> None:
+        self._answers = session.answers
 
     def why(self, values: Values) -> Values:
         """How a number of an open answer was computed: the terms, each with the sum so far, and
-        the sums of the products of each map; DataError, LimitError."""
-        walk = self._answers.explanation(values.get("walk")).walk
+        the sums of the products of each map."""
         layer, *at = position = _position(values)
-        why = walk.why(*position)
+        why = self._answers.explanation(values["walk"]).walk.why(*position)
         plain: Values = why.to_json()
         for term, so_far in zip(plain["terms"], why.running, strict=True):
             term["running"] = so_far
@@ -50,9 +40,9 @@ class Inside:
         }
 
     def spreadsheet(self, values: Values) -> Taken:
-        """The arithmetic of a number of an open answer as a spreadsheet; DataError, LimitError."""
-        walk = self._answers.explanation(values.get("walk")).walk
+        """The arithmetic of a number of an open answer as a spreadsheet."""
         layer, *at = position = _position(values)
+        walk = self._answers.explanation(values["walk"]).walk
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / "why.xlsx"
             export_spreadsheet(walk, file, *position)
@@ -76,3 +66,10 @@ def _map_sums(why: Why) -> dict[int, float]:
         if term.position is not None:
             products[term.position.feature].append(term.product)
     return {feature: fsum(own) for feature, own in products.items()}
+
+
+ROUTES = (
+    AppRoute("POST", "/api/why", InsideActions.why, _NUMBER),
+    AppRoute("POST", "/api/why.xlsx", InsideActions.spreadsheet, _NUMBER),
+)
+"""The routes of these actions."""

@@ -1,0 +1,63 @@
+"""Writes docs/app-routes.md: the routes of the app's server, from their table."""
+
+from __future__ import annotations
+
+from piecewise.app.actions.table import TABLE
+from piecewise.app.fields import RequestField
+from piecewise.app.routes import JSON, AppRoute
+
+_HEAD = """\
+# The routes of the app
+
+<!-- Written by scripts/write_docs.py from src/piecewise/app/actions. -->
+
+The page of [the app](app.md) asks its server through these routes; another program can, too. Each
+request needs the header `Authorization: Bearer TOKEN`. `POST /api/enter` with `{"code": CODE}`, the
+code of the link that the terminal shows, answers `{"token": TOKEN}`, once.
+
+A request is a JSON object with the fields of the table; those without a default may be left out,
+those in bold may not. If the body is a file, the fields are in the address. An answer is JSON, or
+binary where the table says so: the length of a JSON object as 4 bytes, the lowest first; the
+object; and the float32 numbers of the arrays that it names. `GET /api/news` is a stream of JSON
+objects, one a line.
+
+An error is `{"error": {"kind": ..., "message": ..., "where": ...}}`: the kind of error, a sentence,
+and the field, file or setting that it is about (`layers:17` is a position in the notation). The
+statuses are
+
+| status | meaning |
+|---|---|
+| 400 | the request has unknown, missing or wrong fields, or is not JSON |
+| 401, 429 | the token or the code is wrong, or too many were |
+| 403, 421 | the request comes from another origin, or is for another host |
+| 404 | there is no such class, sample, attempt, answer or route |
+| 405 | the path has no such method |
+| 408 | the request came too slowly |
+| 409 | the state of the project does not allow this now |
+| 413 | the request is too long |
+| 422 | a value is not allowed, or data cannot be read or saved |
+"""
+
+
+def page() -> str:
+    """docs/app-routes.md."""
+    lines = ["", "| request | fields | what it does |", "|---|---|---|"]
+    lines += [_row(route) for _, routes in TABLE for route in routes]
+    return _HEAD + "\n".join(lines) + "\n"
+
+
+def _row(route: AppRoute) -> str:
+    names = [_field(one) for one in route.fields if one.name not in route.parameters]
+    if route.body != JSON:
+        names.append("the file as the body")
+    summary = route.summary.replace("|", "\\|")
+    return f"| `{route.method} {route.path}` | {', '.join(names)} | {summary} |"
+
+
+def _field(field: RequestField) -> str:
+    text = f"**{field.name}**" if field.required else field.name
+    words = field.kind.description
+    if field.default is not None:
+        default = str(field.default).lower() if isinstance(field.default, bool) else field.default
+        words += f"; {default}"
+    return f"{text} ({words})"

@@ -1,0 +1,62 @@
+"""Actions on answers of the net, and on what can be taken away."""
+
+from __future__ import annotations
+
+from ..answers import Question
+from ..failures import ConflictError
+from ..fields import ANY, FLAG, TEXT, WHOLE, RequestField, Values
+from ..routes import AppRoute
+from ..session import Session
+from ..take import Taken, formats, take
+
+_WALK = RequestField("walk", WHOLE, required=True)
+
+
+class AnswerActions:
+    """The actions on the answers of the net that is taught."""
+
+    def __init__(self, session: Session) -> None:
+        self._teacher, self._answers = session.teacher, session.answers
+        self._project = session.project
+
+    def answer(self, values: Values) -> bytes:
+        """What the net says to a sample, strokes or a text, and every number behind it."""
+        net = self._teacher.net
+        if net is None:
+            raise ConflictError("answer: no net is taught yet")
+        known, detail = values.pop("known", None), values.pop("detail")
+        return self._answers.answer(net, Question.of(values), known, detail=detail)
+
+    def votes(self, values: Values) -> bytes:
+        """The votes of an open answer."""
+        return self._answers.votes(values["walk"])
+
+    def mattered(self, values: Values) -> bytes:
+        """The reason, the saliency maps and the robustness curves of an open answer."""
+        return self._answers.mattered(values["walk"])
+
+    def formats(self, values: Values) -> Values:
+        """The formats in which the net can be taken away."""
+        net = self._teacher.net
+        return {"formats": [] if net is None else formats(net)}
+
+    def take(self, values: Values) -> Taken:
+        """A file to take away."""
+        if values["name"] == "report.html":
+            return Taken("report.html", self._answers.report(values.get("walk")))
+        return take(values["name"], self._project, self._teacher.attempt, self._teacher.net)
+
+
+_QUESTION = (
+    RequestField("sample", TEXT), RequestField("strokes", ANY), RequestField("width", ANY),
+    RequestField("text", TEXT), RequestField("known", TEXT),
+    RequestField("detail", FLAG, default=True),
+)  # fmt: skip
+ROUTES = (
+    AppRoute("POST", "/api/answer", AnswerActions.answer, _QUESTION),
+    AppRoute("POST", "/api/votes", AnswerActions.votes, (_WALK,)),
+    AppRoute("POST", "/api/mattered", AnswerActions.mattered, (_WALK,)),
+    AppRoute("GET", "/api/take", AnswerActions.formats),
+    AppRoute("GET", "/api/take/{name}", AnswerActions.take, (RequestField("walk", WHOLE),)),
+)
+"""The routes of these actions."""

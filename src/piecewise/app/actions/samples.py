@@ -1,0 +1,94 @@
+"""Actions on samples: list, add, import, move, remove, and draw them."""
+
+from __future__ import annotations
+
+from ...core.errors import LimitError
+from ..atlas import LEAST_SIDE, MAX_ATLAS, MAX_SIDE, atlas
+from ..fields import ANY, PART, TEXT, TEXTS, RequestField, Values, WholeKind
+from ..imports import import_data
+from ..routes import BYTES, FILE, AppRoute
+from ..session import Session
+from ..strokes import checked_drawing
+
+MAX_COUNT = 1_000
+"""Ids of one answer."""
+_PART = RequestField("part", PART, "train")
+_IDS = RequestField("ids", TEXTS, required=True)
+
+
+class SampleActions:
+    """The actions on the samples of a project."""
+
+    def __init__(self, session: Session) -> None:
+        self._session, self._project = session, session.project
+
+    def samples(self, values: Values) -> Values:
+        """The ids of samples of a class, the newest first, and how many there are."""
+        count = min(values["count"], MAX_COUNT)
+        page = self._project.samples(values["folder"], values["part"], values["from"], count)
+        return page._asdict()
+
+    def add_samples(self, values: Values) -> Values:
+        """Save a drawing or texts in a class; the new ids."""
+        folder, part = values["folder"], values["part"]
+        if "texts" in values:
+            ids = self._project.add_texts(folder, part, values["texts"])
+        else:
+            drawing = checked_drawing(values.get("strokes"), values.get("width"))
+            ids = [self._project.add_drawing(folder, part, drawing)]
+        self._session.report(changed=True)
+        return {"ids": ids}
+
+    def add_file(self, values: Values) -> Values:
+        """Save an uploaded file in a class; its id."""
+        folder, part, name = (values[one] for one in ("folder", "part", "name"))
+        sample = self._project.add_file(folder, part, name, values["content"])
+        self._session.report(changed=True)
+        return {"ids": [sample]}
+
+    def import_archive(self, values: Values) -> Values:
+        """Copy the samples of a zip archive into the project; what was left out, and why."""
+
+        def tell(done: int, total: int) -> None:
+            self._session.news.publish({"type": "import", "done": done, "total": total})
+
+        report = import_data(self._project, values["content"], tell)
+        self._session.report(changed=True)
+        return report._asdict()
+
+    def move(self, values: Values) -> Values:
+        """Move samples to another class or part; their new ids."""
+        ids = self._project.move(values["ids"], values["folder"], values["part"])
+        self._session.report(changed=True)
+        return {"ids": ids}
+
+    def remove(self, values: Values) -> Values:
+        """Remove samples."""
+        self._project.remove(values["ids"])
+        return self._session.report(changed=True)
+
+    def atlas(self, values: Values) -> bytes:
+        """A PNG with a square for each of the samples, in rows of 20, in their order."""
+        ids = values["ids"]
+        if not 1 <= len(ids) <= MAX_ATLAS:
+            raise LimitError(f"ids: got {len(ids):,}, wanted 1 to {MAX_ATLAS}")
+        return atlas(self._project, ids, values["side"])
+
+
+_FOLDER = RequestField("folder", TEXT, required=True)
+_PAGE = (_FOLDER, _PART, RequestField("from", WholeKind(), 0),
+        RequestField("count", WholeKind(), 200))  # fmt: skip
+_DRAWING = (_PART, RequestField("strokes", ANY), RequestField("width", ANY),
+           RequestField("texts", TEXTS))  # fmt: skip
+_SIDE = RequestField("side", WholeKind(LEAST_SIDE, MAX_SIDE), 48)
+_NAMED = (_PART, RequestField("name", TEXT, required=True))
+ROUTES = (
+    AppRoute("GET", "/api/samples", SampleActions.samples, _PAGE),
+    AppRoute("POST", "/api/samples/{folder}", SampleActions.add_samples, _DRAWING),
+    AppRoute("POST", "/api/files/{folder}", SampleActions.add_file, _NAMED, BYTES),
+    AppRoute("POST", "/api/import", SampleActions.import_archive, (), FILE),
+    AppRoute("POST", "/api/move", SampleActions.move, (_IDS, _FOLDER, _PART)),
+    AppRoute("POST", "/api/remove", SampleActions.remove, (_IDS,)),
+    AppRoute("POST", "/api/atlas", SampleActions.atlas, (_IDS, _SIDE)),
+)
+"""The routes of these actions."""

@@ -1,0 +1,72 @@
+"""Actions on the teaching: check layers, teach, stop, and the attempts."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from ..failures import ConflictError
+from ..fields import PART, TEXT, WHOLE, RequestField, Values, WordKind
+from ..routes import AppRoute
+from ..session import Session
+from .layer_check import check_layers
+
+_STAGE = RequestField("stage", WordKind("sketch", "thorough"), "sketch")
+
+
+class TeachingActions:
+    """The actions on the teacher of a project."""
+
+    def __init__(self, session: Session) -> None:
+        self._session, self._teacher = session, session.teacher
+
+    def check(self, values: Values) -> Values:
+        """The shapes and sizes of layers on the inputs of the project, without teaching them."""
+        return check_layers(self._session.project, values["layers"])
+
+    def teach(self, values: Values) -> Values:
+        """Teach anew; with the stage thorough, as `piecewise train` does."""
+        if values["stage"] == "thorough":
+            self._session.thorough.start()
+        else:
+            self._teacher.changed()
+        return {}
+
+    def stop(self, values: Values) -> Values:
+        """Stop what is taught; the net stays."""
+        if values["stage"] == "thorough":
+            self._session.thorough.stop()
+        else:
+            self._teacher.stop()
+        return {}
+
+    def mistakes(self, values: Values) -> Values:
+        """The mistakes on the samples for learning, by the nets of the score that did not learn
+        from them; or on those for the test."""
+        is_test = values["part"] == "test"
+        held_out = self._teacher.test() if is_test else self._teacher.held_out
+        if held_out is None:
+            raise ConflictError("mistakes: not measured yet; they are when the score is there")
+        return held_out.to_json()
+
+    def attempts(self, values: Values) -> Values:
+        """All attempts, the oldest first."""
+        return {"attempts": [asdict(one) for one in self._teacher.attempts.list()]}
+
+    def use_attempt(self, values: Values) -> Values:
+        """Answer with the net of an attempt."""
+        self._teacher.use(values["number"])
+        return self._session.report()
+
+
+_LAYERS = (RequestField("layers", TEXT, required=True),)
+_NUMBER = (RequestField("number", WHOLE),)
+_PART = (RequestField("part", PART, "train"),)
+ROUTES = (
+    AppRoute("POST", "/api/check", TeachingActions.check, _LAYERS),
+    AppRoute("POST", "/api/teach", TeachingActions.teach, (_STAGE,)),
+    AppRoute("POST", "/api/stop", TeachingActions.stop, (_STAGE,)),
+    AppRoute("POST", "/api/mistakes", TeachingActions.mistakes, _PART),
+    AppRoute("GET", "/api/attempts", TeachingActions.attempts),
+    AppRoute("POST", "/api/attempts/{number}/use", TeachingActions.use_attempt, _NUMBER),
+)
+"""The routes of these actions."""

@@ -1,0 +1,21 @@
+"""Errors of the app that are answered with a status of their own."""
+
+from __future__ import annotations
+
+from ..core.errors import DataError
+
+
+class MissingError(DataError):
+    """There is no class, sample, attempt or other thing of this name (404)."""
+
+
+class ConflictError(DataError):
+    """The state of the project does not allow this now, or another window changed it (409)."""
+
+
+class RefusedError(Exception):
+    """A request that is refused: the status, a sentence, and the field that it is about."""
+
+    def __init__(self, status: int, message: str, where: str = "") -> None:
+        super().__init__(message)
+        self.status, self.where = status, where
