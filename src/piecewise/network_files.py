@@ -130,9 +130,9 @@ class NetworkFiles(NetworkState):
         Parameters
         ----------
         folder : path
-            A new folder, or one of an earlier export. Each format gets a folder in it, with a
-            USAGE.md; passport.html and passport.json say how far the answers of each toolkit are
-            from those of this network.
+            A new folder, or one of an earlier export, which is replaced; files of your own stay.
+            Each format gets a folder in it, with a USAGE.md; passport.html and passport.json say
+            how far the answers of each toolkit are from those of this network.
         to : list of str, optional
             The formats: "onnx", "pytorch", "tensorflow", "caffe", "torch", "cntk", "dl4j",
             "theano", "numpy", "c", "html", "card". By default, all that can express the network.
@@ -151,10 +151,12 @@ class NetworkFiles(NetworkState):
         LimitError
             If there is no such format.
         ModelFileError
-            If a format of ``to`` cannot express the network; the message names the layer. Nothing
-            is written then.
+            If a format of ``to`` cannot express the network; the message names the layer.
         DataError
-            If the folder holds other files or cannot be written, or the samples do not fit.
+            If the folder holds other files or cannot be written, or the samples do not fit. After
+            an error, the folder is as it was before.
+        KeyboardInterrupt
+            If it is interrupted. While toolkits are compared, the files are kept.
 
         Examples
         --------

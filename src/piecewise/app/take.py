@@ -11,7 +11,7 @@ from typing import IO, Any, NamedTuple
 
 from ..core.errors import DataError, shown
 from ..exchange import registry
-from ..exchange.export_model import USAGE
+from ..exchange.export_model import files_of
 from ..exchange.exporter import Exporter
 from ..network import Network
 from ..storage.model_file import SavedModel
@@ -98,13 +98,10 @@ def _exported(exporter: Exporter, model: SavedModel) -> bytes:
     """An archive of the files of an exporter, with its usage."""
     if why := exporter.refusal(model):
         raise DataError(f"{exporter.title} cannot express this net: {why}")
-    files = exporter.files(model)
-    if usage := exporter.usage(model):
-        files = {**files, USAGE: usage.encode()}
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, data in files.items():
-            archive.writestr(f"{exporter.folder}/{name}", data)
+        for path, data in files_of(exporter, model).items():
+            archive.writestr(path, data)
     return content.getvalue()
 
 

@@ -71,20 +71,31 @@ def command(**values: Any) -> None:
     installed runs its files, and passport.html and passport.json say how far its answers are from
     those of piecewise. The exit status is 1 if a toolkit answers otherwise.
     """
-    from ..exchange.export_model import GENERATED, export_model  # noqa: PLC0415 - the help needs none
+    from ..exchange.export_model import (  # noqa: PLC0415 - the help needs none
+        GENERATED,
+        ExportInterrupted,
+        export_model,
+    )
 
     options = ExportOptions(**values)
     net = Network.load(options.net_file)
     samples = None if options.samples is None else _samples(net, options.samples)
     source = GENERATED if options.samples is None else Path(options.samples).name
+    interrupt = None
     with Meter(messages()) as meter:
-        result = export_model(
-            net.saved_model(), Path(options.output), options.formats, samples, source, meter
-        )
+        try:
+            result = export_model(
+                net.saved_model(), Path(options.output), options.formats, samples, source, meter
+            )
+        except ExportInterrupted as error:
+            result, interrupt = error.result, error
     if options.as_json:
         print_json(result.passport.to_json())
     else:
         _print(result)
+    if interrupt:
+        print_message(messages(), "stopped; all files are written, but some were not compared")
+        raise interrupt
     if result.passport.disagreements:
         raise Exit(1)
 
@@ -120,6 +131,8 @@ def _print(result: ExportResult) -> None:
         console.print(printable(f"{name:<15} {said}"), soft_wrap=True)
     for name, why in passport.refused.items():
         console.print(printable(f"{name:<15} left out: {why}"), soft_wrap=True)
+    if result.removed:
+        print_message(messages(), f"removed from the earlier export: {', '.join(result.removed)}")
     print_message(
         messages(), f"wrote {len(result.files)} files; {result.folder / 'passport.html'} shows all"
     )

@@ -159,6 +159,7 @@ JSON_KEYS: dict[str, dict[str, str]] = {
         "exports": "for each format: files (the SHA-256 of each), and runs: for each toolkit its "
         "version, agrees, largest_difference and negative_controls, or its problem",
         "refused": "for each format that was left out: the reason",
+        "page_sha256": "the SHA-256 of passport.html",
     },
     "import": {
         "layers": _LAYERS,

@@ -53,7 +53,7 @@ def atomic_writer(path: Path, check: Callable[[Path], None] | None = None) -> It
         with contextlib.suppress(OSError):
             temporary.unlink()
         raise
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
 def remove_leftovers(path: Path) -> None:
@@ -81,7 +81,7 @@ def _prefix(path: Path) -> str:
     return f".{path.name[:40]}."
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Sync the rename to disk, where the file system can."""
     with contextlib.suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from ..core.atomic_write import write_atomically
 from ..core.errors import DataError, LimitError, ModelFileError
 from ..core.progress import OnProgress, Progress
 from ..storage.model_file import SavedModel
 from . import registry
+from .export_folder import PAGE, PASSPORT, ExportFolder
 from .exporter import Exporter, Files
 from .passport.comparison import Comparison, compare
 from .passport.page import passport_page
-from .passport.record import Passport
+from .passport.record import Passport, sha256
 from .passport.samples import generated_samples
 from .runner import Samples
 
-PASSPORT, PAGE, USAGE = "passport.json", "passport.html", "USAGE.md"
+USAGE = "USAGE.md"
 GENERATED = "generated noise"
 """The source of samples that nobody gave."""
 
@@ -30,6 +30,22 @@ class ExportResult(NamedTuple):
     folder: Path
     files: tuple[Path, ...]
     passport: Passport
+    removed: tuple[str, ...] = ()
+    """Formats of an earlier export into this folder that are not in this one."""
+
+
+class ExportInterrupted(KeyboardInterrupt):
+    """An interrupt while toolkits were compared: the export is complete, but its passport lacks
+    some toolkits.
+
+    Parameters
+    ----------
+    result : ExportResult
+    """
+
+    def __init__(self, result: ExportResult) -> None:
+        super().__init__("interrupted; all files are written, but not all toolkits were compared")
+        self.result = result
 
 
 def export_model(
@@ -41,34 +57,84 @@ def export_model(
     on_progress: OnProgress | None = None,
 ) -> ExportResult:
     """Write a network in the formats ``to`` (all that can express it, if None) into a folder, each
-    in a folder of its own, and then their passport.
+    in a folder of its own, and their passport. They replace those of an earlier export.
 
-    Raises LimitError or ModelFileError, before anything is written, if there is no such format or
-    one of ``to`` cannot express the network; DataError if the folder has other files, or cannot be
-    written.
+    Raises LimitError or ModelFileError if there is no such format or one of ``to`` cannot express
+    the network; DataError if the folder has other files, or cannot be written. The folder is then
+    as it was before. Raises ExportInterrupted if the comparison with toolkits is interrupted.
     """
     exporters, refused = _chosen(model, to)
-    _check_folder(folder)
     samples = generated_samples(model) if samples is None else samples
-    comparison = Comparison(model, samples)
     passport = Passport(model, len(samples.inputs), source, refused=refused)
-    written: list[Path] = []
+    interrupted = False
     try:
-        folder.mkdir(exist_ok=True)
-        (folder / PASSPORT).unlink(missing_ok=True)  # it is there only when all files are
-        for done, exporter in enumerate(exporters.values()):
-            if on_progress:
-                on_progress(Progress("writing", done, len(exporters), note=exporter.title))
-            files = _files(exporter, model)
-            passport.add_files(exporter.name, files)
-            written += _write(folder / exporter.folder, files)
-        compare(comparison, passport, exporters, registry.runners(), folder, on_progress)
-        text = json.dumps(passport.to_json(), indent=1, ensure_ascii=False)
-        pages = {PAGE: passport_page(passport, exporters).encode(), PASSPORT: text.encode()}
-        written += _write(folder, pages)
+        with ExportFolder(folder) as place:
+            comparison = Comparison(model, samples)
+            if to is None:
+                _leave_readme(model, exporters, refused, place)
+            _write(model, exporters, passport, place, on_progress)
+            try:
+                compare(comparison, passport, exporters, registry.runners(), place.new, on_progress)
+            except KeyboardInterrupt:
+                interrupted = True
+            result = _complete(passport, exporters, place)
     except OSError as error:
         raise DataError(f"{folder}: not written: {error.strerror}") from None
-    return ExportResult(folder, tuple(written), passport)
+    if interrupted:
+        raise ExportInterrupted(result)
+    return result
+
+
+def _write(
+    model: SavedModel,
+    exporters: dict[str, Exporter],
+    passport: Passport,
+    place: ExportFolder,
+    on_progress: OnProgress | None,
+) -> None:
+    """Write the files of all formats; DataError if the user has a file in the place of one."""
+    for done, exporter in enumerate(exporters.values()):
+        if on_progress:
+            on_progress(Progress("writing", done, len(exporters), note=exporter.title))
+        files = files_of(exporter, model)
+        _check_places(place, files)
+        place.add(files)
+        passport.add_files(exporter.name, files)
+
+
+def _complete(
+    passport: Passport, exporters: dict[str, Exporter], place: ExportFolder
+) -> ExportResult:
+    """Add the passport, and put everything in place of the earlier export."""
+    page = passport_page(passport, exporters).encode()
+    passport.page_sha256 = sha256(page)
+    text = json.dumps(passport.to_json(), indent=1, ensure_ascii=False)
+    files = [path for one in passport.files.values() for path in one]
+    _check_places(place, [*files, PAGE])
+    place.add({PAGE: page, PASSPORT: text.encode()})
+    place.replace()
+    written = tuple(place.path / path for path in [*files, PAGE, PASSPORT])
+    removed = tuple(name for name in place.earlier if name and name not in passport.files)
+    return ExportResult(place.path, written, passport, removed)
+
+
+def _check_places(place: ExportFolder, paths: Iterable[str]) -> None:
+    if (file := place.file_of_user(paths)) is not None:
+        raise DataError(
+            f"{file}: piecewise did not export this file, or it was changed since; move it "
+            "elsewhere, or choose another folder"
+        )
+
+
+def _leave_readme(
+    model: SavedModel, exporters: dict[str, Exporter], refused: dict[str, str], place: ExportFolder
+) -> None:
+    """Leave out a format without a folder if one of its files would replace one of the user."""
+    for name, exporter in list(exporters.items()):
+        file = None if exporter.folder else place.file_of_user(exporter.files(model))
+        if file is not None:
+            refused[name] = f"{file.name} is yours, or you changed it, so it stays as it is"
+            del exporters[name]
 
 
 def _chosen(
@@ -86,26 +152,10 @@ def _chosen(
     return {name: one for name, one in exporters.items() if name not in refused}, refused
 
 
-def _files(exporter: Exporter, model: SavedModel) -> Files:
-    """The files of an exporter, with its usage."""
+def files_of(exporter: Exporter, model: SavedModel) -> Files:
+    """The files of an exporter, with its usage, by their paths in the folder of an export."""
     files, usage = exporter.files(model), exporter.usage(model)
-    return {**files, USAGE: usage.encode()} if usage else files
-
-
-def _check_folder(folder: Path) -> None:
-    """Refuse a folder with files of others: an earlier export has a passport."""
-    if folder.exists() and not folder.is_dir():
-        raise DataError(f"{folder}: a file, wanted the name of a folder")
-    if not folder.parent.is_dir():
-        raise DataError(f"{folder}: there is no folder {folder.parent}")
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / PAGE).is_file():
-        raise DataError(
-            f"{folder}: the folder has files that piecewise did not export; choose a new folder"
-        )
-
-
-def _write(folder: Path, files: Files) -> list[Path]:
-    folder.mkdir(exist_ok=True)
-    for name, content in files.items():
-        write_atomically(folder / name, content)
-    return [folder / name for name in files]
+    if usage:
+        files = {**files, USAGE: usage.encode()}
+    folder = exporter.folder
+    return {f"{folder}/{name}" if folder else name: content for name, content in files.items()}

@@ -20,7 +20,7 @@ from ...storage.model_file import SavedModel
 from ..exporter import Exporter
 from ..runner import Outputs, Runner, RunnerError, Samples
 from .controls import negative_controls
-from .record import LOGITS, NOT_RUN, Difference, Passport, ToolkitRun
+from .record import INTERRUPTED, LOGITS, NOT_RUN, Difference, Passport, ToolkitRun
 from .samples import logits_of, raw_logits_of
 
 
@@ -87,13 +87,19 @@ def compare(
     folder: Path,
     on_progress: OnProgress | None,
 ) -> None:
-    """Run all toolkits of the exporters, and enter what they answered in the passport."""
+    """Run all toolkits of the exporters, and enter what they answered in the passport. If that is
+    interrupted, the passport says which of them were not run."""
     pairs = [(runner, exporters[runner.exporter]) for runner in runners
              if runner.exporter in exporters]  # fmt: skip
-    for done, (runner, exporter) in enumerate(pairs):
-        if on_progress:
-            on_progress(Progress("comparing", done, len(pairs), note=runner.name))
-        run = comparison.run(runner, exporter, folder / exporter.folder)
-        passport.runs.setdefault(exporter.name, []).append(run)
+    try:
+        for done, (runner, exporter) in enumerate(pairs):
+            if on_progress:
+                on_progress(Progress("comparing", done, len(pairs), note=runner.name))
+            run = comparison.run(runner, exporter, folder / exporter.folder)
+            passport.add_run(exporter.name, run)
+    except KeyboardInterrupt:
+        for runner, exporter in pairs[sum(map(len, passport.runs.values())) :]:
+            passport.add_run(exporter.name, ToolkitRun(runner.name, None, problem=INTERRUPTED))
+        raise
     if on_progress:
         on_progress(Progress("comparing", len(pairs), len(pairs)))

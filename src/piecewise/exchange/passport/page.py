@@ -54,7 +54,7 @@ def passport_page(passport: Passport, exporters: Mapping[str, Exporter]) -> str:
         "<h2>Net</h2>",
         _table((), _net_rows(passport)),
         "<h2>Files</h2>",
-        _table(("File", "SHA-256"), _file_rows(passport, exporters)),
+        _table(("File", "SHA-256"), _file_rows(passport)),
         "</main>\n</body>\n</html>\n",
     ]  # fmt: skip
     return "\n".join(parts)
@@ -99,7 +99,7 @@ def _control(control: Difference | None) -> str:
 
 def _refusals(passport: Passport) -> Iterator[str]:
     if passport.refused:
-        yield "<h2>Formats that cannot express this net</h2>"
+        yield "<h2>Formats that were left out</h2>"
         rows = ([escape(name), escape(why)] for name, why in passport.refused.items())
         yield _table(("Format", "Reason"), rows)
 
@@ -115,11 +115,9 @@ def _net_rows(passport: Passport) -> Iterator[list[str]]:
     yield ["SHA-256 of its parameters", f"<code>{passport.model.parameters_sha256}</code>"]
 
 
-def _file_rows(passport: Passport, exporters: Mapping[str, Exporter]) -> Iterator[list[str]]:
-    for exporter, files in passport.files.items():
-        folder = exporters[exporter].folder
-        for name, digest in files.items():
-            path = f"{folder}/{name}" if folder else name
+def _file_rows(passport: Passport) -> Iterator[list[str]]:
+    for files in passport.files.values():
+        for path, digest in files.items():
             yield [f"<code>{escape(path)}</code>", f"<code>{digest}</code>"]
 
 

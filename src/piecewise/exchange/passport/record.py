@@ -18,8 +18,8 @@ PROBABILITIES = 1e-5
 """The largest difference of probabilities that agrees."""
 LOGITS = 1e-4
 """The largest difference of logits that agrees, relative to the largest logit."""
-NOT_RUN = "not run here"
-"""The problem of a toolkit that is not installed."""
+NOT_RUN, INTERRUPTED = "not run here", "not run: interrupted"
+"""The problems of a toolkit that is not installed, and of one that was not waited for."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class ToolkitRun:
     def agrees(self) -> bool | None:
         """Whether the toolkit agrees and every control is caught; None if it was not run."""
         if self.difference is None:
-            return None if self.problem == NOT_RUN else False
+            return None if self.problem in {NOT_RUN, INTERRUPTED} else False
         return self.difference.agrees and not self.missed
 
     @property
@@ -107,20 +107,23 @@ class Passport:
     sample_count: int
     sample_source: str
     files: dict[str, dict[str, str]] = field(default_factory=dict)
-    """The SHA-256 of every file by exporter and name."""
+    """The SHA-256 of every file by exporter and path in the folder of the export."""
     runs: dict[str, list[ToolkitRun]] = field(default_factory=dict)
     """By exporter."""
     refused: dict[str, str] = field(default_factory=dict)
-    """Why exporters cannot express the network, by exporter."""
+    """Why exporters were left out, by exporter."""
+    page_sha256: str = ""
+    """The SHA-256 of the page that shows this passport."""
 
     @property
     def verdict(self) -> str:
         """One sentence about all runs."""
         if bad := dict.fromkeys(run.toolkit for _, run in self.disagreements):
             return f"Not all toolkits agree with piecewise: {', '.join(bad)}."
-        ran = dict.fromkeys(
-            run.toolkit for runs in self.runs.values() for run in runs if run.agrees
-        )
+        runs = [run for runs in self.runs.values() for run in runs]
+        ran = dict.fromkeys(run.toolkit for run in runs if run.agrees)
+        if not ran and any(run.problem == INTERRUPTED for run in runs):
+            return "The comparison was interrupted before any toolkit had run."
         if not ran:
             return "No toolkit is installed here, so no answer was compared."
         return f"All toolkits that ran agree with piecewise: {', '.join(ran)}."
@@ -134,8 +137,11 @@ class Passport:
 
     def add_files(self, exporter: str, files: Files) -> None:
         """Enter the files of an exporter."""
-        digests = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
-        self.files[exporter] = digests
+        self.files[exporter] = {path: sha256(content) for path, content in files.items()}
+
+    def add_run(self, exporter: str, run: ToolkitRun) -> None:
+        """Enter what a toolkit answered for the files of an exporter."""
+        self.runs.setdefault(exporter, []).append(run)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, for passport.json."""
@@ -157,4 +163,10 @@ class Passport:
                 for name, files in self.files.items()
             },
             "refused": self.refused,
+            "page_sha256": self.page_sha256,
         }
+
+
+def sha256(content: bytes) -> str:
+    """The SHA-256 of a file, in hexadecimal."""
+    return hashlib.sha256(content).hexdigest()
