@@ -14,6 +14,7 @@ from pathlib import Path
 from types import ModuleType
 
 import numpy as np
+from PIL import Image
 
 from piecewise import Network
 from piecewise.exchange.exporter import Exporter, Files
@@ -132,7 +133,7 @@ def assert_formatted(source: bytes, *, lint: bool = True) -> None:
 def usage_code(exporter: Exporter, net: Network, language: str = "python") -> str:
     """The code in the text about the use of an export."""
     (code,) = re.findall(rf"```{language}\n(.*?)```", exporter.usage(saved(net)), re.DOTALL)
-    assert len(code.splitlines()) <= 16
+    assert len(code.splitlines()) <= 18
     return str(code)
 
 
@@ -144,8 +145,10 @@ def run_usage(
     variables: Mapping[str, str] | None = None,
     known_warning: str = "no warning",
 ) -> str:
-    """What the code in the text about the use prints, run beside the files."""
+    """What the code in the text about the use prints, run beside the files and a picture."""
     write(exporter.files(saved(net)), folder)
+    pixels = np.random.default_rng(0).integers(0, 256, (30, 41, 3), np.uint8)
+    Image.fromarray(pixels).save(folder / "photo.jpg")
     (folder / "use.py").write_text(usage_code(exporter, net), "utf-8")
     done = subprocess.run(
         [python, "-B", "use.py"], cwd=folder, capture_output=True, encoding="utf-8", check=False,

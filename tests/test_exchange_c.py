@@ -113,7 +113,8 @@ def test_c_usage_prints_a_probability_for_each_class(kind: str, tmp_path: Path) 
     (tmp_path / "main.c").write_text(usage_code(EXPORTER, net, "c"), "utf-8")
     command = [str(_compiler()), *FLAGS, "main.c", "net.c", "-lm", "-o", "use"]
     subprocess.run(command, cwd=tmp_path, check=True)
-    done = subprocess.run([tmp_path / "use"], capture_output=True, encoding="utf-8", check=True)
+    done = subprocess.run([tmp_path / "use"], input="", capture_output=True, encoding="utf-8",
+                          check=True)  # fmt: skip
     shares = net.probabilities(np.zeros_like(samples_of(net, 1).inputs))[0]
     expected = [f"{p:.3f} {name}" for p, name in zip(shares, net.classes, strict=True)]
     assert done.stdout.splitlines() == expected

@@ -113,11 +113,11 @@ def test_caffe_runner_agrees(kind: str, tmp_path: Path) -> None:
     assert_agrees(net_of(kind), EXPORTER, runner.run, tmp_path)
 
 
-def test_caffe_usage_prints_four_predictions(tmp_path: Path) -> None:
+def test_caffe_usage_prints_a_prediction(tmp_path: Path) -> None:
     net = net_of("picture colour")
-    lines = run_usage(EXPORTER, net, tmp_path).splitlines()
-    assert len(lines) == 4
-    assert all(line.startswith(net.classes) and line.endswith("%") for line in lines)
+    (line,) = run_usage(EXPORTER, net, tmp_path).splitlines()
+    assert line.startswith(net.classes)
+    assert line.endswith("%")
 
 
 def test_registry_has_caffe() -> None:

@@ -129,7 +129,7 @@ def test_passport_compares_the_file_in_onnx_runtime(tmp_path: Path) -> None:
 def test_usage_names_file_and_scaling() -> None:
     usage = CntkExporter().usage(saved(NETS["grey"]))
     assert f'"{NET}"' in usage
-    assert "x = (2 * pixels - 255) / 255" in usage
+    assert "x = (2 * inputs.astype(np.float32) - 255) / 255" in usage
     code = usage.split("```python\n")[1].split("```")[0]
     compile(code, "usage", "exec")
     assert isinstance(registry.exporter("cntk"), CntkExporter)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 from base64 import b64encode
 from collections.abc import Iterator
@@ -16,10 +17,11 @@ from PIL import Image
 from playwright.sync_api import Browser, FilePayload, Page
 
 import piecewise as pw
+from piecewise.exchange.html.exporter import HtmlExporter
 from piecewise.spec.calibration import ConfidenceThreshold
 
 from .browser import QUIET, chromium
-from .exchange_nets import randomized, text_net
+from .exchange_nets import randomized, saved, text_net
 from .html_pages import open_page, page_file
 from .naughty import naughty
 from .programs import CHROMIUM, needs_chromium
@@ -275,6 +277,50 @@ def test_page_without_a_microphone_says_so(browser: Browser, tmp_path: Path) -> 
     opened.page.get_by_role("button", name="Record").click()
     opened.page.wait_for_selector("#problem:not(:empty)")
     assert opened.page.inner_text("#problem").startswith("There is no microphone for this page")
+    opened.close()
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "arrays", "tokens"])
+def test_code_of_the_usage_runs_in_the_console(browser: Browser, tmp_path: Path, kind: str) -> None:
+    """As it is written, after a file was chosen where it reads one."""
+    others = {
+        "arrays": lambda: pw.Network("full", (5, 4, 6), 3, 0),
+        "tokens": lambda: pw.Network("embed 3, pool all, full", (1, 9, 6), 3, 0),
+    }
+    net = others[kind]() if kind in others else net_for(KINDS[kind])
+    usage = HtmlExporter().usage(saved(net))
+    if kind == "arrays":
+        assert "5 x 4 x 6 numbers" in usage
+        assert "PNG" not in usage
+    (code,) = re.findall(r"```js\n(.*?)```", usage, re.DOTALL)
+    content = {"drawings": png(random_photo(np.random.default_rng(1), "L")),
+               "photos": png(random_photo(np.random.default_rng(1))),
+               "sounds": wav(np.sin(np.arange(6_000) / 3), 8_000)}.get(kind)  # fmt: skip
+    opened = open_page(browser, net, tmp_path)
+    printed: list[str] = []
+    opened.page.on("console", lambda message: printed.append(message.text))
+    if content:
+        give(opened.page, [("a file", content)])
+    opened.page.evaluate(f"async () => {{ {code} }}")
+    (line,) = printed
+    if content:
+        preprocessor = KINDS[kind]
+        inputs = preprocessor.windows(preprocessor.read(content, "a file"))
+    elif kind == "texts":
+        inputs = KINDS[kind].transform("your text")[None]
+    else:
+        inputs = np.zeros((1, 6) if kind == "tokens" else (1, 5, 4, 6), np.uint8)
+    expected = net.probabilities(inputs)[0]
+    best = int(expected.argmax())
+    assert line.startswith(net.classes[best])
+    assert float(line.split()[-1]) == pytest.approx(expected[best], abs=EXACT)
+    if content:  # the same file can be chosen again
+        with opened.page.expect_file_chooser() as chooser:
+            opened.page.get_by_role("button", name="Choose").click()
+        payload: FilePayload = {"name": "a file", "mimeType": "", "buffer": content}
+        chooser.value.set_files([payload])
+        opened.page.wait_for_selector("html:not([data-busy])")
+        assert not opened.page.inner_text("#problem")
     opened.close()
 
 

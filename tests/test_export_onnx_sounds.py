@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import zipfile
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 import onnx.reference
 import onnxruntime
 import pytest
+import soundfile
 
 from piecewise import AudioPreprocessor, Network
 from piecewise.core.array_types import Array, Float32
@@ -65,6 +67,7 @@ SOUNDS: dict[str, Float32] = {
     "tone": np.sin(np.arange(20_000) * 0.37).astype(np.float32),
     "chirp": np.sin((np.arange(9_000) / 110) ** 2).astype(np.float32),
     "clipped": np.sign(noise(3_000)),
+    "beyond 1": 30 * noise(3_000),
     "very long": noise(700_000),
     "long and uneven": noise(90_000)
     * np.repeat(np.array([1, 0.2, 0.5, 0.03, 0.8, 0.1], np.float32), 15_000),
@@ -140,10 +143,18 @@ def test_sounds_of_one_length_are_a_batch() -> None:
         assert np.abs(got.probabilities[index] - probabilities).max() <= MAX_PROBABILITY_ERROR
 
 
+def as_read(samples: Float32) -> Float32:
+    """Samples as `read_sound` reads them from a file of floating-point numbers."""
+    content = io.BytesIO()
+    soundfile.write(content, samples, 8_000, "FLOAT", format="WAV")
+    return read_sound(content.getvalue()).samples
+
+
 def expected_of(net: Network, samples: Float32) -> tuple[Float32, Float32]:
     """The answer of `piecewise predict`: the mean of the logits of all windows."""
     assert isinstance(net.preprocessor, AudioPreprocessor)
-    logits = net.logits(net.preprocessor.windows(Sound(samples, net.preprocessor.rate)))
+    sound = Sound(as_read(samples), net.preprocessor.rate)
+    logits = net.logits(net.preprocessor.windows(sound))
     mean = mean_logits(logits, np.zeros(len(logits), np.int64))
     return mean[0], net.probabilities_of(mean)[0]
 
@@ -158,6 +169,16 @@ def test_net_answers_for_samples_as_predict(name: str) -> None:
         logits, probabilities = session.run(None, {"samples": samples[None]})
         assert np.abs(logits - expected).max() <= MAX_LOGIT_ERROR
         assert np.abs(probabilities - expected_probabilities).max() <= MAX_PROBABILITY_ERROR
+
+
+@pytest.mark.parametrize("samples", [np.full(900, np.nan), np.full(900, np.inf), np.zeros(0)])
+def test_sound_that_piecewise_refuses_is_silence(samples: Array) -> None:
+    """As USAGE.md says."""
+    net = sound_net()
+    session = onnxruntime.InferenceSession(exported(net, NET))
+    logits, _ = session.run(None, {"samples": samples.astype(np.float32)[None]})
+    silence, _ = expected_of(net, np.zeros(900, np.float32))
+    assert np.abs(logits - silence).max() <= MAX_LOGIT_ERROR
 
 
 def test_preprocessing_adds_little_to_the_file() -> None:
@@ -192,7 +213,7 @@ def test_runner_answers_for_real_recordings_as_predict(archive: str, tmp_path: P
 
 def test_passport_of_long_sounds_agrees_with_predict(tmp_path: Path) -> None:
     net = sound_net(1)
-    sounds = [Sound(samples, 8_000) for samples in SOUNDS.values()]
+    sounds = [Sound(as_read(samples), 8_000) for samples in SOUNDS.values()]
     samples = samples_of(net.preprocessor, sounds)
     (run,) = export_model(saved(net), tmp_path / "out", ["onnx"], samples).passport.runs["onnx"]
     assert run.agrees

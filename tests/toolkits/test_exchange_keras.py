@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from pathlib import Path
 
@@ -129,11 +130,14 @@ def test_keras_runner_agrees(kind: str, tmp_path: Path) -> None:
     assert_agrees(net_of(kind), EXPORTER, runner.run, tmp_path)
 
 
-@pytest.mark.parametrize("kind", ["picture colour", "text average"])
+@pytest.mark.parametrize("kind", ["picture average", "text average"])
 def test_usage_prints_the_class_of_an_empty_input(kind: str, tmp_path: Path) -> None:
     net = net_of(kind)
     write(EXPORTER.files(saved(net)), tmp_path)
-    code = "import os\nos.environ['CUDA_VISIBLE_DEVICES'] = '-1'\n" + usage_code(EXPORTER, net)
+    empty = f"np.zeros((1, {', '.join(map(str, net.input))}))"
+    code = usage_code(EXPORTER, net).replace("your text", "")
+    code = re.sub("np.random.randint.*?  # yours", empty, code)
+    code = "import os\nos.environ['CUDA_VISIBLE_DEVICES'] = '-1'\n" + code
     done = subprocess.run(
         [PYTHON, "-I", "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
     )
@@ -142,5 +146,6 @@ def test_usage_prints_the_class_of_an_empty_input(kind: str, tmp_path: Path) -> 
     probabilities = net.probabilities(empty)[0]
     name = net.classes[int(probabilities.argmax())]
     line = next(line for line in done.stdout.splitlines() if line.startswith(name))
-    assert float(line.removeprefix(name)) == pytest.approx(probabilities.max(), abs=1e-5)
-    assert (tmp_path / "saved_model").is_dir()
+    assert float(line.removeprefix(name).rstrip("%")) / 100 == pytest.approx(
+        probabilities.max(), abs=6e-4
+    )

@@ -66,11 +66,11 @@ def test_pytorch_runner_agrees(kind: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["picture colour", "text average"])
-def test_pytorch_usage_prints_four_predictions(kind: str, tmp_path: Path) -> None:
+def test_pytorch_usage_prints_a_prediction(kind: str, tmp_path: Path) -> None:
     net = net_of(kind)
-    lines = run_usage(EXPORTER, net, tmp_path).splitlines()
-    assert len(lines) == 4
-    assert all(line.startswith(net.classes) and line.endswith("%") for line in lines)
+    (line,) = run_usage(EXPORTER, net, tmp_path).splitlines()
+    assert line.startswith(net.classes)
+    assert line.endswith("%")
 
 
 def test_pytorch_module_trains_on(tmp_path: Path) -> None:

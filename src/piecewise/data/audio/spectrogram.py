@@ -26,10 +26,8 @@ TURN = 6.283185307179586
 """A full turn in radians."""
 PER_LN = 0.43429448190325176
 """1 / ln 10."""
-_HIGHEST = (
-    39 / 80
-)  # of the rate: the upper edge of the highest band, just below the Nyquist frequency
-_BLOCK = 1 << 16  # samples in frames processed at a time, to limit temporary memory
+_HIGHEST = 39 / 80  # of the rate: the upper edge of the highest band, below the Nyquist frequency
+_SAMPLES = 1 << 16  # samples in frames processed at a time, to limit temporary memory
 
 
 def highest_hertz(rate: int) -> float:
@@ -44,7 +42,7 @@ def spectra(samples: npt.ArrayLike, window: int, hop: int) -> Iterator[tuple[Flo
     Each frame has ``window`` samples, a power of two, weighted by the periodic Hann window.
     """
     frames = _frames(np.asarray(samples, np.float64), window, hop)
-    step = max(1, _BLOCK // window)
+    step = max(1, _SAMPLES // window)
     for start in range(0, len(frames), step):
         yield _real_fft(frames[start : start + step])
 

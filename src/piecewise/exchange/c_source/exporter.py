@@ -7,10 +7,13 @@ from typing import ClassVar
 import numpy as np
 
 from ...core.array_types import Float32
+from ...data.audio.preprocessor import AudioPreprocessor
+from ...data.text.preprocessor import TextPreprocessor
 from ...spec.architecture import Stage
 from ...spec.layers import Norm
 from ...storage.model_file import SavedModel
 from ..exporter import Exporter, Files, inference_stages, stage_arrays
+from ..source_code.preparation import input_code, preparation_files, reads_files
 from ..source_code.sentences import input_sentence, layer_lines, plural, preparation_sentence, title
 from ..source_code.templates import functions, template, used_functions
 from .layers import record_lines, step_lines
@@ -46,14 +49,15 @@ class CExporter(Exporter):
         return super().refusal(model)
 
     def files(self, model: SavedModel) -> Files:
-        return {"net.c": _source(model).encode(), "net.h": _header(model).encode()}
+        files = {"net.c": _source(model).encode(), "net.h": _header(model).encode()}
+        return files | preparation_files(model)
 
     def usage(self, model: SavedModel) -> str:
         texts = model.architecture.reads_texts
         kind, call = ("int", "net_predict") if texts else ("unsigned char", "net_predict_bytes")
         return f"""\
-`net.c` is C99 and needs no library but `expf`. It is compiled with your own source, which fills in
-the input: `cc -O2 -std=c99 main.c net.c -lm`.
+`net.c` is C99 and needs no library but `expf`. It is compiled with your own source, such as this
+`main.c`, which reads the numbers of an input: `cc -O2 -std=c99 main.c net.c -lm -o main`.
 
 ```c
 #include "net.h"
@@ -63,6 +67,8 @@ the input: `cc -O2 -std=c99 main.c net.c -lm`.
 int main(void) {{
   static {kind} input[NET_INPUTS];
   float probabilities[NET_CLASSES];
+  for (int i = 0, value; i < NET_INPUTS && scanf("%d", &value) == 1; i++)
+    input[i] = value;
   {call}(input, probabilities);
   for (int i = 0; i < NET_CLASSES; i++)
     printf("%.3f %s\\n", probabilities[i], net_classes[i]);
@@ -70,9 +76,26 @@ int main(void) {{
 }}
 ```
 
-{input_sentence(model)} Pictures are in the order channel, row, column.
+{_input_commands(model)}{input_sentence(model)} Pictures are in the order channel, row, column.
 {preparation_sentence(model)}
 """
+
+
+def _input_commands(model: SavedModel) -> str:
+    """How to pass an input to the program."""
+    texts = isinstance(model.preprocessor, TextPreprocessor)
+    if not reads_files(model) or (texts and not model.architecture.reads_texts):
+        return ""
+    command = 'tokenizer.py "your text"'
+    if not texts:
+        is_sound = isinstance(model.preprocessor, AudioPreprocessor)
+        command = f"prepare.py {'sound.wav' if is_sound else 'photo.jpg'}"
+    return f"""\
+```console
+$ python {command} | ./main
+```
+
+{input_code(model).note} """
 
 
 def _header(model: SavedModel) -> str:

@@ -16,8 +16,9 @@ from ..exporter import Exporter, Files, inference_stages, stage_arrays
 from ..formats.prototxt import Message, Value, Word, written
 from ..pool_axis import PoolAxis, pool_axes
 from ..rewriting import even_padding
+from ..source_code.preparation import input_code, preparation_files
 from ..source_code.python_code import byte_scaling
-from ..source_code.sentences import preparation_sentence, random_inputs
+from ..source_code.sentences import preparation_sentence
 from .schema import encoded
 
 TEXT, BINARY, CLASSES = "deploy.prototxt", "net.caffemodel", "classes.json"
@@ -48,11 +49,12 @@ class CaffeExporter(Exporter):
             TEXT: written(net.message).encode(),
             BINARY: b"".join(encoded(net.message, net.blobs)),
             CLASSES: json.dumps(model.architecture.classes, ensure_ascii=False).encode(),
+            **preparation_files(model),
         }
 
     def usage(self, model: SavedModel) -> str:
         return _USAGE.format(
-            random=random_inputs(model, "np.random"),
+            code=input_code(model),
             scaled=byte_scaling(model.preprocessor.scaling, "inputs.astype(np.float32)"),
             preparation=preparation_sentence(model),
         )
@@ -64,22 +66,21 @@ _USAGE = """\
 
 ```python
 import json
-from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
-
+{code.imports}
 classes = json.loads(Path("classes.json").read_text("utf-8"))
 net = cv2.dnn.readNetFromCaffe("deploy.prototxt", "net.caffemodel")
-inputs = {random}
+{code.lines}
 net.setInput({scaled})
 logits, probabilities = net.forward(["logits", "probabilities"])
 for row in probabilities:
     print(classes[row.argmax()], f"{{row.max():.1%}}")
 ```
 
-The layers read bytes that are scaled as above. {preparation}
+The layers read bytes that are scaled as above. {code.note} {preparation}
 """
 
 

@@ -13,7 +13,9 @@ from ..exporter import Exporter, Files
 from ..onnx.graph import Graph
 from ..onnx.layers import add_layers_alone
 from ..own_metadata import metadata
+from ..source_code.preparation import input_code, preparation_files
 from ..source_code.python_code import byte_scaling
+from ..source_code.sentences import preparation_sentence
 
 NET = "net.onnx"
 OPSET, IR_VERSION = 7, 3
@@ -39,19 +41,22 @@ class CntkExporter(Exporter):
     def files(self, model: SavedModel) -> Files:
         graph = Graph("net", OPSET, IR_VERSION, lists_constants=True)
         add_layers_alone(graph, model)
-        return {NET: graph.to_bytes(metadata(model))}
+        return {NET: graph.to_bytes(metadata(model)), **preparation_files(model)}
 
     def usage(self, model: SavedModel) -> str:
-        shape = (1, *model.architecture.input)
+        code = input_code(model)
+        scaled = byte_scaling(model.preprocessor.scaling, "inputs.astype(np.float32)")
         return f"""\
 ```python
 import cntk
 import numpy as np
-
+{code.imports}
 net = cntk.Function.load("{NET}", format=cntk.ModelFormat.ONNX)
-pixels = np.zeros({shape}, np.float32)  # your inputs as piecewise prepares them, 0 to 255
-x = {byte_scaling(model.preprocessor.scaling, "pixels")}
+{code.lines}
+x = {scaled}
 for output, values in net.eval({{net.arguments[0]: x}}).items():
     print(output.name, values)  # the logits, and the probabilities of the classes
 ```
+
+The layers read bytes that are scaled as above. {code.note} {preparation_sentence(model)}
 """

@@ -17,6 +17,8 @@ from ..keras.layers import KERAS_2, LayerWriter, overhang
 from ..keras.legacy_files import legacy_bytes
 from ..own_metadata import KEY, metadata
 from ..passport.samples import logits_of, samples_of_inputs
+from ..source_code.preparation import preparation_files, preparation_note, reads_files
+from ..source_code.sentences import preparation_sentence
 
 NET, CHECK = "net.h5", "Check.java"
 VERSION = "1.0.0-M2.1"
@@ -68,10 +70,17 @@ class Deeplearning4jExporter(Exporter):
         return {
             NET: legacy_bytes(layers, "net", metadata(model)[KEY]),
             CHECK: _check_source(model).encode(),
+            **preparation_files(model),
         }
 
     def usage(self, model: SavedModel) -> str:
         channels, height, width = model.architecture.input
+        note = ""
+        if reads_files(model):
+            note = (
+                "`python prepare.py FILE` prints the bytes in the order channel, row, column. "
+                + preparation_note(model.preprocessor)
+            )
         return f"""\
 `{CHECK}` compares three outputs with those of piecewise. It was not run here.
 
@@ -84,6 +93,8 @@ INDArray probabilities = net.output(x);
 INDArray logits = net.feedForward(x).get(1 + net.getLayer("logits").getIndex());
 System.out.println(probabilities.argMax(1));
 ```
+
+{note} {preparation_sentence(model)}
 """
 
 

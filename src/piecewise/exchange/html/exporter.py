@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 
 from ...storage.model_file import SavedModel
 from ..exporter import Exporter, Files
+from ..source_code.preparation import reads_files
 from .net_data import net_data, parameter_text
 
 FILE = "net.html"
@@ -62,27 +63,67 @@ class HtmlExporter(Exporter):
     def usage(self, model: SavedModel) -> str:
         return f"""\
 Open `{FILE}` in a browser, from a disk or from a server. It is the whole net: it needs no network
-and no other file. Scripts in the page, or in its console, can use the net:
+and no other file. {_console(model)}
 
 ```js
-const [file] = document.querySelector("input[type=file]").files;
-const example = await piecewise.decode(new Uint8Array(await file.arrayBuffer()));
-const {{ probabilities, warning }} = piecewise.classify(example);
+{_code(model)}
 const best = probabilities.indexOf(Math.max(...probabilities));
-console.log(piecewise.data.classes[best], probabilities[best], warning);
+console.log(piecewise.data.classes[best], probabilities[best]);
 ```
 
 {_limits(model)}
 """
 
 
+def _console(model: SavedModel) -> str:
+    """What the code is for."""
+    if not reads_files(model):
+        return (
+            "The page says what the net reads. It has no button for files, because its inputs are "
+            "arrays. The console of the browser (F12) can pass arrays to the net:"
+        )
+    if model.preprocessor.modality == "texts":
+        return "The console of the browser (F12) can use the net, too:"
+    return (
+        "The console of the browser (F12) can use the net, too. This reads the file that was "
+        "chosen last with the button of the page:"
+    )
+
+
+def _code(model: SavedModel) -> str:
+    """JavaScript that computes ``probabilities``."""
+    if not reads_files(model):
+        if model.architecture.reads_texts:
+            array = f"new Int32Array({model.architecture.input.width})"
+        else:
+            array = f"new Uint8Array({model.architecture.input.values})"
+        return f"const probabilities = piecewise.probabilities(piecewise.logits({array}));"
+    if model.preprocessor.modality == "texts":
+        return 'const { probabilities } = piecewise.classify("your text");'
+    return (
+        'const [file] = document.querySelector("input[type=file]").files;\n'
+        "const example = await piecewise.decode(new Uint8Array(await file.arrayBuffer()));\n"
+        "const { probabilities } = piecewise.classify(example);"
+    )
+
+
 def _limits(model: SavedModel) -> str:
     """What the page answers exactly as piecewise, and what not."""
+    if not reads_files(model):
+        rows = " x ".join(map(str, model.architecture.input))
+        if model.architecture.reads_texts:
+            return "The tokens are those of the training; 0 is padding after the end of a text."
+        return (
+            f"An input has {rows} numbers: channels, rows, columns. A Uint8Array has bytes, which "
+            "the net scales; a Float32Array has numbers that are scaled already."
+        )
     return {
-        "pictures": "The pixels of PNG files are those of piecewise. JPEG files and others are "
-        "decoded by the browser, whose pixels can differ a little.",
-        "sounds": "WAV files of the sample rate of the net are prepared as piecewise does it. "
-        "Sounds of other rates are resampled, and other formats decoded, a little differently.",
+        "pictures": "PNG files of 8 or 16 bits, transparent ones among them, and the EXIF "
+        "orientation of photos are read as piecewise reads them. The pixels of JPEG files and of "
+        "others are decoded by the browser, and can differ a little.",
+        "sounds": "WAV files of the sample rate of the net are prepared as piecewise does it: "
+        "several channels, float samples and long sounds, too. Sounds of other rates are "
+        "resampled, and other formats decoded, a little differently.",
         "texts": "Texts become the same tokens as in piecewise.",
     }[model.preprocessor.modality]
 

@@ -7,6 +7,8 @@ from typing import ClassVar
 from ...storage.model_file import SavedModel
 from ..exporter import Exporter, Files
 from ..own_metadata import metadata
+from ..source_code.preparation import input_code, preparation_files
+from ..source_code.sentences import preparation_sentence
 from .files import keras_bytes
 from .layer_list import LayerList
 from .layers import LayerWriter
@@ -36,31 +38,35 @@ class TensorFlowExporter(Exporter):
 
     def files(self, model: SavedModel) -> Files:
         texts = {**metadata(model), "classes": list(model.architecture.classes)}
-        return {NET: keras_bytes(keras_layers(model), MODEL_NAME, texts)}
+        return {
+            NET: keras_bytes(keras_layers(model), MODEL_NAME, texts),
+            **preparation_files(model),
+        }
 
     def usage(self, model: SavedModel) -> str:
-        texts = model.architecture.reads_texts
-        channels, height, width = model.architecture.input
-        shape = (1, width) if texts else (1, height, width, channels)
-        kind, meaning = "float32", "pixels from 0 to 255: rows, columns, channels"
-        if texts:
-            kind, meaning = "int32", "the tokens of your texts, 0 after the end"
+        code, texts = input_code(model), model.architecture.reads_texts
+        x = 'inputs.astype("int32")' if texts else 'inputs.transpose(0, 2, 3, 1).astype("float32")'
+        order = "" if texts else " It takes rows, columns, channels, from 0 to 255."
         return f"""\
+`{NET}` is a model of Keras 3, on TensorFlow, JAX or PyTorch:
+
 ```python
 import json
 import zipfile
 
 import keras  # or: from tensorflow import keras
-import numpy as np
-
+{code.numpy}{code.imports}
 net = keras.saving.load_model("{NET}")
 classes = json.loads(zipfile.ZipFile("{NET}").read("metadata.json"))["classes"]
-x = np.zeros({shape}, "{kind}")  # {meaning}
-probabilities = net.predict(x)
-print(classes[probabilities[0].argmax()], probabilities[0].max())
+{code.lines}
+x = {x}
+for row in net.predict(x):
+    print(classes[row.argmax()], f"{{row.max():.1%}}")
 logits = keras.Model(net.inputs, net.get_layer("logits").output).predict(x)
-net.export("saved_model")  # a SavedModel, where Keras runs on TensorFlow
 ```
+
+{code.note} {preparation_sentence(model)}{order} On TensorFlow, `net.export("saved_model")` makes a
+SavedModel.
 """
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import ClassVar
 
 from ...storage.model_file import SavedModel
+from ..source_code.preparation import input_code
 from ..source_code.python_code import byte_scaling
 from ..source_code.script_exporter import ScriptExporter
-from ..source_code.sentences import input_sentence, preparation_sentence, random_inputs
+from ..source_code.sentences import input_sentence, preparation_sentence
 
 
 class NumPyExporter(ScriptExporter):
@@ -34,18 +35,17 @@ class NumPyExporter(ScriptExporter):
         ]
 
     def usage(self, model: SavedModel) -> str:
+        code = input_code(model)
         return f"""\
 `net.py` needs NumPy only. Run this in its folder, or `python net.py inputs.npy`:
 
 ```python
-import numpy as np
-from net import CLASSES, predict, probabilities
-
-inputs = {random_inputs(model, "np.random")}
-print(predict(inputs))
+{code.numpy}from net import CLASSES, probabilities
+{code.imports}
+{code.lines}
 for row in probabilities(inputs):
     print(CLASSES[row.argmax()], f"{{row.max():.1%}}")
 ```
 
-{input_sentence(model)} {preparation_sentence(model)}
+{code.note} {input_sentence(model)} {preparation_sentence(model)}
 """

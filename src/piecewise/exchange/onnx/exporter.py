@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import ClassVar
 
 from ...data.audio.preprocessor import AudioPreprocessor
-from ...data.images.preprocessor import ImagePreprocessor
 from ...data.text.preprocessor import TextPreprocessor
 from ...storage.model_file import SavedModel
 from ..exporter import Exporter, Files
 from ..own_metadata import metadata
-from ..source_code.tokenizer import tokenizer_files
+from ..source_code.preparation import preparation_files, raw_code
 from .graph import Graph
 from .layers import add_layers_alone
-from .pictures import reads_pixels
+from .pictures import PIXELS
 from .raw_inputs import add_net
+from .sound_bands import SAMPLES
 
 NET, LAYERS = "net.onnx", "layers.onnx"
 
@@ -24,7 +24,7 @@ class OnnxExporter(Exporter):
     names in its metadata: ``net.onnx`` takes raw inputs, ``layers.onnx`` those of the layers.
 
     Raw inputs are pixels, tokens, or the samples of sounds; of a long sound, the outputs are the
-    mean of its windows. A tokenizer and its vocabulary are beside the files for texts.
+    mean of its windows. Scripts that read files or texts are beside them.
     """
 
     name = "onnx"
@@ -46,41 +46,34 @@ class OnnxExporter(Exporter):
             graph = Graph(name.removesuffix(".onnx"))
             add(graph, model)
             files[name] = graph.to_bytes(texts)
-        if isinstance(model.preprocessor, TextPreprocessor):
-            files |= tokenizer_files(model.preprocessor)
-        return files
+        return files | preparation_files(model)
 
     def usage(self, model: SavedModel) -> str:
-        name, value, more = _example(model)
+        name = _raw_name(model)
+        code = raw_code(model, name)
         return f"""\
+`{NET}` takes {name} and has the whole preprocessing; `{LAYERS}` takes prepared inputs.
+
 ```python
 import json
 
-import numpy as np
-import onnxruntime
-{more}
+{code.numpy}import onnxruntime
+{code.imports}
 net = onnxruntime.InferenceSession("{NET}")
 classes = json.loads(net.get_modelmeta().custom_metadata_map["classes"])
-{name} = {value}
+{code.lines}
 logits, probabilities = net.run(["logits", "probabilities"], {{"{name}": {name}}})
-print(classes[probabilities[0].argmax()], probabilities[0].max())
+for row in probabilities:
+    print(classes[row.argmax()], f"{{row.max():.1%}}")
 ```
+
+{code.note}
 """
 
 
-def _example(model: SavedModel) -> tuple[str, str, str]:
-    """The name of the raw input, how to make one, and what to import for it."""
-    preprocessor, shape = model.preprocessor, model.architecture.input
-    if isinstance(preprocessor, TextPreprocessor):
-        code = 'np.array([tokenize("your text")], np.int64)'
-        return "tokens", code, "from tokenizer import tokenize  # the file beside the net\n"
-    if model.architecture.reads_texts:
-        return "tokens", f"np.zeros((1, {shape.width}), np.int64)  # 0 after the end of a text", ""
-    if isinstance(preprocessor, AudioPreprocessor):
-        code = f"np.zeros((1, {preprocessor.rate}), np.float32)"
-        return "samples", f"{code}  # mono, -1 to 1, {preprocessor.rate:,} a second", ""
-    if isinstance(preprocessor, ImagePreprocessor) and reads_pixels(preprocessor):
-        code = 'np.asarray(Image.open("picture.png").convert("RGB"))[None]'
-        return "pixels", f"{code}  # of any size", "from PIL import Image\n"
-    pixels = f"np.zeros({(1, *shape)}, np.uint8)"
-    return "pixels", f"{pixels}  # your pictures: channels, rows, columns", ""
+def _raw_name(model: SavedModel) -> str:
+    """The name of the raw input."""
+    preprocessor = model.preprocessor
+    if isinstance(preprocessor, TextPreprocessor) or model.architecture.reads_texts:
+        return "tokens"
+    return SAMPLES if isinstance(preprocessor, AudioPreprocessor) else PIXELS

@@ -21,12 +21,24 @@ def add_net(graph: Graph, model: SavedModel) -> None:
     preprocessor, architecture = model.preprocessor, model.architecture
     if isinstance(preprocessor, AudioPreprocessor) and not architecture.reads_texts:
         samples = graph.input(SAMPLES, np.float32, (BATCH, SAMPLES))
-        windows = add_windows(graph, preprocessor, samples)
+        windows = add_windows(graph, preprocessor, _in_16_bits(graph, samples))
         logits = add_layers(graph, model, scaled(graph, preprocessor, windows.levels))
         logits = mean_over_windows(graph, windows, logits)
     else:
         logits = add_layers(graph, model, _layer_input(graph, model))
     add_outputs(graph, model, logits)
+
+
+def _in_16_bits(graph: Graph, samples: Value) -> Value:
+    """Samples (N, n) as `read_sound` makes them: divided by their peak if that is beyond 1, and
+    rounded to 16 bits."""
+    add, one = graph.add, graph.constant("full_scale", np.float32(1))
+    sizes = add("Abs", [samples], "sizes")
+    peaks = add("ReduceMax", [sizes], "peaks", (BATCH, 1), axes=[1], keepdims=1)
+    inside = add("Div", [samples, add("Max", [peaks, one], "divisors")], "samples_inside")
+    steps = graph.constant("steps_of_16_bits", np.float32(32_768))
+    rounded = add("Round", [add("Mul", [inside, steps], "in_steps")], "rounded_steps")
+    return add("Div", [rounded, steps], "rounded_samples")
 
 
 def _layer_input(graph: Graph, model: SavedModel) -> Value:

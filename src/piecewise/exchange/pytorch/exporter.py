@@ -8,14 +8,9 @@ from ...spec.layers import Norm
 from ...storage import model_file
 from ...storage.model_file import SavedModel
 from ..exporter import Exporter, Files
+from ..source_code.preparation import input_code, preparation_files
 from ..source_code.python_code import WIDTH, byte_scaling, is_flat_after
-from ..source_code.sentences import (
-    input_sentence,
-    layer_lines,
-    preparation_sentence,
-    random_inputs,
-    title,
-)
+from ..source_code.sentences import input_sentence, layer_lines, preparation_sentence, title
 from ..source_code.templates import functions, template, used_functions
 from ..source_code.text_steps import TextStep, text_steps
 from .layers import INDENT, module_lines, step_lines
@@ -47,26 +42,27 @@ class PyTorchExporter(Exporter):
         return {
             "net.py": _source(model).encode(),
             "net.safetensors": model_file.content(model),
+            **preparation_files(model),
         }
 
     def usage(self, model: SavedModel) -> str:
+        code = input_code(model)
         return f"""\
 `net.py` is a `torch.nn.Module` that reads `net.safetensors`. Run this in their folder, with PyTorch
 and the package `safetensors` installed:
 
 ```python
-import torch
+{code.numpy}import torch
 from net import load
-
+{code.imports}
 net = load("net.safetensors")
-inputs = {random_inputs(model, "torch")}
-probabilities = net.probabilities(inputs)
-for row in probabilities:
+{code.lines}
+for row in net.probabilities(torch.tensor(inputs)):
     index = int(row.argmax())
     print(net.classes[index], f"{{row[index]:.1%}}")
 ```
 
-{input_sentence(model)} {preparation_sentence(model)}
+{code.note} {input_sentence(model)} {preparation_sentence(model)}
 """
 
 

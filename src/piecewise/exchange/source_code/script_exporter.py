@@ -10,6 +10,7 @@ from ...spec.layers import Convolution, Embed, Full, Norm, Pool
 from ...storage.model_file import SavedModel
 from ..exporter import Exporter, Files, inference_stages
 from ..formats.npz import npz_bytes
+from .preparation import preparation_files
 from .python_code import (
     WIDTH,
     byte_scaling,
@@ -49,7 +50,8 @@ class ScriptExporter(Exporter):
     def files(self, model: SavedModel) -> Files:
         rows = [row for stage in model.architecture.stages for row in stage.arrays]
         arrays = {row.name: model.tensors[row.name] for row in rows}
-        return {"net.py": self._source(model).encode(), "net.npz": npz_bytes(arrays)}
+        files = {"net.py": self._source(model).encode(), "net.npz": npz_bytes(arrays)}
+        return files | preparation_files(model)
 
     def start_lines(self, model: SavedModel) -> list[str]:
         """The first lines of ``logits``, about inputs that are not texts."""

@@ -39,13 +39,12 @@ def input_sentence(model: SavedModel) -> str:
     return "Inputs are bytes, or float32 numbers that are scaled already."
 
 
-def random_inputs(model: SavedModel, library: str) -> str:
-    """An expression for four random inputs, for examples: in "np.random" or in "torch"."""
+def random_inputs(model: SavedModel) -> str:
+    """An expression for four random inputs, for examples."""
     channels, height, width = model.architecture.input
     if model.architecture.reads_texts:
-        return f"{library}.randint(0, {height}, (4, {width}))"
-    kind = "torch.uint8" if library == "torch" else "np.uint8"
-    return f"{library}.randint(0, 256, (4, {channels}, {height}, {width}), dtype={kind})"
+        return f"np.random.randint(0, {height}, (4, {width}))"
+    return f"np.random.randint(0, 256, (4, {channels}, {height}, {width}), dtype=np.uint8)"
 
 
 def preparation_sentence(model: SavedModel) -> str:

@@ -22,7 +22,7 @@ def tokenizer_files(preprocessor: TextPreprocessor) -> Files:
     vocabulary = json.dumps(preprocessor.to_json(), ensure_ascii=False, indent=0)
     units = preprocessor.units
     parts = [_START, *([] if units == "letters" else [_WORDS]), _UNITS[units]]
-    parts.append(_KNOWN if units == NGRAMS else _ALL)
+    parts += [_KNOWN if units == NGRAMS else _ALL, _MAIN]
     return {VOCABULARY: f"{vocabulary}\n".encode(), SCRIPT: _filled("".join(parts)).encode()}
 
 
@@ -57,11 +57,13 @@ def _wrapped(pattern: str) -> str:
 _START = '''\
 """Turns a text into the token numbers of the network: tokenize("your text").
 
-Needs Python 3.11 or later, and vocabulary.json in the folder of this file.
+Needs Python 3.11 or later, and vocabulary.json in the folder of this file. On the command line,
+`python tokenizer.py "your text"` prints the numbers.
 """
 
 import json
 import re
+import sys
 import unicodedata
 from pathlib import Path
 
@@ -164,3 +166,9 @@ def tokenize(text):
     numbers = list(dict.fromkeys(NUMBERS[unit] for unit in units(text) if unit in NUMBERS))
     return (numbers + [<<padding>>] * VOCABULARY["positions"])[: VOCABULARY["positions"]]
 '''
+
+_MAIN = """
+
+if __name__ == "__main__":
+    print(*tokenize(sys.argv[1]))
+"""

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import ClassVar
 
 from ...storage.model_file import SavedModel
+from ..source_code.preparation import input_code
 from ..source_code.python_code import byte_scaling
 from ..source_code.script_exporter import ScriptExporter
-from ..source_code.sentences import input_sentence, preparation_sentence, random_inputs
+from ..source_code.sentences import input_sentence, preparation_sentence
 
 
 class TheanoExporter(ScriptExporter):
@@ -41,21 +42,21 @@ class TheanoExporter(ScriptExporter):
         return 'x.dimshuffle(0, 1, "x", "x")'
 
     def usage(self, model: SavedModel) -> str:
+        code = input_code(model)
         return f"""\
 `net.py` builds the graph of the net in Theano 1.0. Run this in its folder, with
 `THEANO_FLAGS=device=cpu,floatX=float32`:
 
 ```python
-import numpy as np
-from net import CLASSES, build, prepared
-
-inputs = {random_inputs(model, "np.random")}
+{code.numpy}from net import CLASSES, build, prepared
+{code.imports}
+{code.lines}
 logits, probabilities = build()(prepared(inputs))
 for row in probabilities:
     print(CLASSES[row.argmax()], f"{{row.max():.1%}}")
 ```
 
-{input_sentence(model)} {preparation_sentence(model)}
+{code.note} {input_sentence(model)} {preparation_sentence(model)}
 """
 
 

@@ -15,8 +15,9 @@ from ..exporter import Exporter, Files, inference_stages, stage_arrays
 from ..formats.t7 import TorchModule
 from ..formats.t7_writer import LongStorage, T7Writer
 from ..pool_axis import PoolAxis, pool_axes
+from ..source_code.preparation import input_code, preparation_files
 from ..source_code.python_code import byte_scaling
-from ..source_code.sentences import preparation_sentence, random_inputs
+from ..source_code.sentences import preparation_sentence
 
 NET, CLASSES = "net.t7", "classes.json"
 INPUT_FIELD, CLASSES_FIELD = "input_size", "classes"
@@ -44,11 +45,11 @@ class TorchExporter(Exporter):
         writer = T7Writer()
         writer.add(_sequential(model))
         classes = json.dumps(model.architecture.classes, ensure_ascii=False)
-        return {NET: writer.content, CLASSES: classes.encode()}
+        return {NET: writer.content, CLASSES: classes.encode(), **preparation_files(model)}
 
     def usage(self, model: SavedModel) -> str:
         return _USAGE.format(
-            random=random_inputs(model, "np.random"),
+            code=input_code(model),
             scaled=byte_scaling(model.preprocessor.scaling, "inputs.astype(np.float32)"),
             preparation=preparation_sentence(model),
         )
@@ -64,16 +65,16 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-
+{code.imports}
 classes = json.loads(Path("classes.json").read_text("utf-8"))
 net = cv2.dnn.readNetFromTorch("net.t7")
-inputs = {random}
+{code.lines}
 net.setInput({scaled})
 for row in net.forward():
     print(classes[row.argmax()], f"{{row.max():.1%}}")
 ```
 
-The modules read bytes that are scaled as above. {preparation}
+The modules read bytes that are scaled as above. {code.note} {preparation}
 """
 
 

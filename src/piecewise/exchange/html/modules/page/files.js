@@ -23,10 +23,8 @@ export function createFileInput() {
     multiple: true,
     accept,
     hidden: true,
-    onchange: () => {
-      classifyFiles([...(input.files ?? [])]);
-      input.value = ""; // so that the same file can be chosen again
-    },
+    onclick: () => (input.value = ""), // so that the same file can be chosen again
+    onchange: () => classifyFiles([...(input.files ?? [])]),
   });
   const zone = element(
     "div",
