@@ -12,6 +12,12 @@ MOST = 200
 """Mistakes that are listed, the most confident first."""
 
 
+COVERAGE = 0.99
+"""The fraction of held-out samples that a net should answer; the others it does not know."""
+LEAST_COVERED = 30
+"""With fewer held-out samples, there is no threshold."""
+
+
 class HeldOut(NamedTuple):
     """The answers to samples by nets that did not learn from them."""
 
@@ -21,6 +27,20 @@ class HeldOut(NamedTuple):
     labels: Labels
     probabilities: Float32
     """(N, classes)"""
+
+    def doubt(self) -> dict[str, float] | None:
+        """The probability below which an answer counts as "don't know": the fraction ``coverage``
+        of the samples reach it, and of these the fraction ``right`` are right. None if there are
+        too few samples."""
+        if len(self.ids) < LEAST_COVERED:
+            return None
+        confidence = self.probabilities.max(axis=1)
+        answered = round(COVERAGE * len(confidence))
+        threshold = float(np.sort(confidence)[::-1][answered - 1])
+        is_right = self.probabilities.argmax(axis=1) == self.labels
+        covered = confidence >= threshold
+        return {"coverage": float(covered.mean()), "threshold": threshold,
+                "right": float(is_right[covered].mean())}  # fmt: skip
 
     def to_json(self) -> dict[str, Any]:
         """The confusion matrix, true classes in rows; the mistakes, the most confident first."""

@@ -257,13 +257,14 @@ class Teacher:
                 "low": scores.interval[0], "high": scores.interval[1],
                 "base": scores.baseline,
             }  # fmt: skip
-            self._check()
-            attempt = self.attempts.change(attempt.number, score=score)
-            self._attempt = attempt
             probabilities = net.probabilities_of(logits[measured])
             ids = [one for one, known in zip(data.ids, measured, strict=True) if known]
-            self._held_out = HeldOut(attempt.number, data.classes, ids, data.labels[measured],
-                                     probabilities)  # fmt: skip
+            held_out = HeldOut(attempt.number, data.classes, ids, data.labels[measured],
+                               probabilities)  # fmt: skip
+            score["doubt"] = held_out.doubt() if number + 1 == folds else None
+            self._check()
+            attempt = self.attempts.change(attempt.number, score=score)
+            self._attempt, self._held_out = attempt, held_out
             self._tell({"type": "score", "attempt": attempt.number, **score})
 
     def _trained(

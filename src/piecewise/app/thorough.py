@@ -20,12 +20,14 @@ import numpy as np
 from ..core.errors import DataError, PiecewiseError
 from ..core.progress import Progress
 from ..data.dataset import Dataset
+from ..network import Network
 from ..training.experiment import TrainingResult, run_training
 from ..training.metrics import Scores
 from ..training.plan import TrainingPlan, plan_training
 from .attempts import Attempt, Attempts
 from .failures import ConflictError
 from .listing import PARTS
+from .mistakes import COVERAGE, LEAST_COVERED
 from .prepared import PreparedSamples
 from .project import Project
 from .project_files import OWN
@@ -183,7 +185,16 @@ def _attempt(
     score = split and _score(result.scores[split])
     return Attempt(0, net.notation, recipe, digest, net.parameters_sha256, "thorough",
                    len(plan.splits["train"].labels), seconds, losses,
-                   {"split": split, **score} if score else None)  # fmt: skip
+                   {"split": split, **score, "doubt": _doubt(net)} if score else None)  # fmt: skip
+
+
+def _doubt(net: Network) -> dict[str, float] | None:
+    """The confidence threshold of the calibration, as `HeldOut.doubt` is."""
+    calibration = net.calibration
+    if calibration.n < LEAST_COVERED:
+        return None
+    one = min(calibration.thresholds, key=lambda known: abs(known.coverage - COVERAGE))
+    return {"coverage": one.coverage, "threshold": one.probability, "right": one.accuracy}
 
 
 def _score(scores: Scores) -> dict[str, Any]:

@@ -146,9 +146,14 @@ def reasons_data(explanation: Explanation) -> tuple[dict[str, Any], dict[str, Fl
             {"method": one.method, "label": one.label, "description": one.description}
             for one in explanation.attributions
         ],
-        "robustness": [_curve(one) for one in explanation.curves],
+        "robustness": robustness_data(explanation),
     }
     return data, {f"attribution {one.method}": one.values for one in explanation.attributions}
+
+
+def robustness_data(explanation: Explanation) -> list[dict[str, Any]]:
+    """The robustness curves of an answer, as plain values."""
+    return [_curve(one) for one in explanation.curves]
 
 
 def _shown(explanation: Explanation) -> list[int]:

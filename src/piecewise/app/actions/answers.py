@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..answers import Question
 from ..failures import ConflictError
 from ..fields import ANY, FLAG, TEXT, WHOLE, RequestField, Values
+from ..muting import Mutes, checked_maps
 from ..routes import AppRoute
 from ..session import Session
 from ..take import Taken, formats, take
@@ -17,7 +18,7 @@ class AnswerActions:
 
     def __init__(self, session: Session) -> None:
         self._teacher, self._answers = session.teacher, session.answers
-        self._project = session.project
+        self._project, self._mutes = session.project, Mutes()
 
     def answer(self, values: Values) -> bytes:
         """What the net says to a sample, strokes or a text, and every number behind it."""
@@ -25,6 +26,7 @@ class AnswerActions:
         if net is None:
             raise ConflictError("answer: no net is taught yet")
         known, detail = values.pop("known", None), values.pop("detail")
+        net = self._mutes.of(net, checked_maps(values.pop("mute", [])))
         return self._answers.answer(net, Question.of(values), known, detail=detail)
 
     def votes(self, values: Values) -> bytes:
@@ -50,7 +52,7 @@ class AnswerActions:
 _QUESTION = (
     RequestField("sample", TEXT), RequestField("strokes", ANY), RequestField("width", ANY),
     RequestField("text", TEXT), RequestField("known", TEXT),
-    RequestField("detail", FLAG, default=True),
+    RequestField("detail", FLAG, default=True), RequestField("mute", ANY),
 )  # fmt: skip
 ROUTES = (
     AppRoute("POST", "/api/answer", AnswerActions.answer, _QUESTION),

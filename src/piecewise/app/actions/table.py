@@ -7,7 +7,7 @@ from typing import Any
 
 from ..routes import AppRoute
 from ..session import Session
-from . import answers, inside, project, samples, teaching
+from . import answers, inside, maps, project, samples, teaching
 
 TABLE: tuple[tuple[Any, tuple[AppRoute, ...]], ...] = (
     (project.ProjectActions, project.ROUTES),
@@ -15,6 +15,7 @@ TABLE: tuple[tuple[Any, tuple[AppRoute, ...]], ...] = (
     (teaching.TeachingActions, teaching.ROUTES),
     (answers.AnswerActions, answers.ROUTES),
     (inside.InsideActions, inside.ROUTES),
+    (maps.MapActions, maps.ROUTES),
 )
 """Groups of actions, each with its routes, whose actions are methods of the group."""
 

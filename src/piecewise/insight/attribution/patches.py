@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ...core.array_types import Array
+from ...core.array_types import Array, Float32
 from ...core.constraints import Integer, checked, is_integer
 from ...core.errors import DataError, LimitError, did_you_mean, shown
 from ...core.ghost_batch import GROUP_SIZE
@@ -26,6 +26,7 @@ from ...data.sources.discovery import RawDataset, discover
 from ...inputs import check_inputs
 from ...network import Network
 from ...spec.architecture import Stage
+from ...spec.layer_base import Layer
 from ...spec.layers import Convolution, Pool
 from ...trace.arithmetic import Position
 from .coordinates import input_coordinates
@@ -191,22 +192,35 @@ def _stage(net: Network, layer: str, feature: int) -> Stage:
     return stage
 
 
+def map_maxima(net: Network, examples: Array, layer: str) -> Float32:
+    """The largest value of every feature map of a layer for every example (N, channels)."""
+    stage = _stage(net, layer, 0)
+    return _first_layers(net, stage, (Pool("all"),), stage.output.channels).logits(examples)
+
+
 def _probe(net: Network, stage: Stage, feature: int) -> Network:
     """A net whose logits are the maximum and the negative minimum of a feature map: the layers up
     to this one, a 1x1 convolution with the weights 1 and -1, and global max pooling. Nothing is
     rounded, because the weights of all other maps are 0."""
-    ends = Convolution(2, (1, 1), bias=False), Pool("all")
-    layers = (*net.layers[: stage.number], *ends)
-    probe = Network(layers, net.input, 2, 0, net.preprocessor)
+    probe = _first_layers(net, stage, (Convolution(2, (1, 1), bias=False), Pool("all")), 2)
     signs = np.zeros((2, stage.output.channels, 1, 1), np.float32)
     signs[:, feature, 0, 0] = 1, -1
+    probe.parameters[list(probe.parameters)[-1]] = signs
+    return probe
+
+
+def _first_layers(net: Network, stage: Stage, ends: tuple[Layer, ...], outputs: int) -> Network:
+    """A net of the layers up to ``stage`` with their parameters, and of other layers after it."""
+    layers = (*net.layers[: stage.number], *ends)
+    first = Network(layers, net.input, outputs, 0, net.preprocessor)
     for own, arrays in (
-        (probe.parameters, net.parameters),
-        (probe.running_stats, net.running_stats),
+        (first.parameters, net.parameters),
+        (first.running_stats, net.running_stats),
     ):
         for name in own:
-            own[name] = arrays[name] if name in arrays and _before(net, name, stage) else signs
-    return probe
+            if name in arrays and _before(net, name, stage):
+                own[name] = arrays[name]
+    return first
 
 
 def _before(net: Network, name: str, stage: Stage) -> bool:
