@@ -251,7 +251,7 @@ class Teacher:
             logits[out] = net.logits(data.inputs[out])
             measured |= out
             scores = scores_from_logits(data.classes, logits[measured], data.labels[measured])
-            score = {
+            score: dict[str, Any] = {
                 "done": number + 1, "of": folds, "n": int(measured.sum()),
                 "right": round(scores.accuracy * int(measured.sum())),
                 "low": scores.interval[0], "high": scores.interval[1],
