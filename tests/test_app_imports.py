@@ -6,6 +6,7 @@ import io
 import json
 import zipfile
 from collections.abc import Iterator
+from concurrent.futures import CancelledError
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from piecewise.app.imports import import_data
 from piecewise.app.opening import project_of_archive, project_of_net
 from piecewise.app.project import Project
 from piecewise.app.strokes import checked_drawing, to_png
+from piecewise.core.progress import Progress
 
 pytest.importorskip("starlette", reason="the app's server is an extra")
 
@@ -83,6 +85,32 @@ def test_import_is_undone_as_one_change(room: Room) -> None:
     assert counts(room.ask("GET", "/api/project")[1]) == {"up": (0, 0), "down": (0, 0)}
     assert room.ask("POST", "/api/redo")[0] == 200
     assert counts(room.ask("GET", "/api/project")[1]) == {"up": (12, 0), "down": (12, 0)}
+
+
+def test_import_with_new_classes_is_one_change(room: Room) -> None:
+    before = counts(room.ask("GET", "/api/project")[1])
+    assert room.ask("POST", "/api/import", archive(FILES))[0] == 200
+    room.ask("POST", "/api/undo")
+    assert counts(room.ask("GET", "/api/project")[1]) == before
+    room.ask("POST", "/api/redo")
+    after = counts(room.ask("GET", "/api/project")[1])
+    assert after == {"up": (2, 1), "down": (0, 0), "sideways": (1, 0)}
+
+
+def test_import_that_is_stopped_changes_nothing(tmp_path: Path) -> None:
+    (tmp_path / "many.zip").write_bytes(archive(FILES))
+    project = Project(tmp_path / "project")
+
+    def stop(progress: Progress) -> None:
+        raise CancelledError
+
+    try:
+        with pytest.raises(CancelledError):
+            import_data(project, tmp_path / "many.zip", stop)
+        assert not project.classes()
+        assert not list((tmp_path / "project").rglob("*.png"))
+    finally:
+        project.close()
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from piecewise.app.folder_names import can_be_folder
 from piecewise.app.project import Project
 from piecewise.app.project_files import OWN
 from piecewise.app.strokes import Drawing, checked_drawing, draw, from_png, to_png
+from piecewise.app.uploads import Upload
 
 from .naughty import naughty
 
@@ -240,6 +241,81 @@ def test_second_process_is_refused(tmp_path: Path) -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
+@pytest.mark.parametrize("renames", range(4))
+def test_change_that_was_interrupted_is_whole_at_the_next_start(
+    renames: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = project_of(tmp_path, X=3, O=1)
+    ids = project.samples("X", "train").ids
+    rename, done = Path.rename, list[Path]()
+
+    def rename_some(path: Path, target: Path) -> Path:
+        if len(done) == renames:
+            raise KeyboardInterrupt
+        done.append(path)
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", rename_some)
+    if renames < 3:
+        with pytest.raises(KeyboardInterrupt):
+            project.move(ids, "O", "test")
+    else:
+        project.move(ids, "O", "test")
+        with pytest.raises(KeyboardInterrupt):
+            project.undo()
+    monkeypatch.undo()
+    project.close()
+    again = opened(tmp_path)
+    moved = {"X": (0, 0), "O": (1, 3)}
+    assert counts(again) == (moved if renames < 3 else {"X": (3, 0), "O": (1, 0)})
+    (again.undo if renames < 3 else again.redo)()
+    assert counts(again) == ({"X": (3, 0), "O": (1, 0)} if renames < 3 else moved)
+
+
+def test_line_of_the_log_that_was_being_written_is_left_out(tmp_path: Path) -> None:
+    project = project_of(tmp_path, X=2)
+    project.close()
+    with (tmp_path / OWN / "undo.jsonl").open("ab") as file:
+        file.write(b'{"sentence": "mo')
+    again = opened(tmp_path)
+    again.undo()
+    again.close()
+    assert counts(opened(tmp_path)) == {"X": (1, 0)}
+
+
+def test_files_that_did_not_enter_the_project_are_deleted_at_the_next_start(
+    tmp_path: Path,
+) -> None:
+    project = project_of(tmp_path, X=1)
+    project.write(project.incoming(), "X", "train", [Upload("", ".png", to_png(drawing()))])
+    project.close()
+    assert counts(opened(tmp_path)) == {"X": (1, 0)}
+    assert not (tmp_path / OWN / "incoming").exists()
+
+
+def test_new_class_is_undone_and_redone(tmp_path: Path) -> None:
+    project = project_of(tmp_path, X=1)
+    assert project.add_class("a/b") == "class1"
+    for _ in range(2):
+        project.undo()
+        assert counts(project) == {"X": (1, 0)}
+        project.redo()
+        assert counts(project) == {"X": (1, 0), "a/b": (0, 0)}
+
+
+def test_removed_files_of_several_starts_do_not_meet(tmp_path: Path) -> None:
+    project_of(tmp_path, X=3).close()
+    for left in (2, 1, 0):
+        project = opened(tmp_path)
+        project.remove(project.samples("X", "train").ids[:1])
+        assert counts(project) == {"X": (left, 0)}
+        project.close()
+    again = opened(tmp_path)
+    for _ in range(3):
+        again.undo()
+    assert counts(again) == {"X": (3, 0)}
+
+
 def test_full_disk_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     project = project_of(tmp_path, X=1)
     before = counts(project), project.data_sha256()
@@ -250,8 +326,15 @@ def test_full_disk_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(DataError, match="not saved: No space left"):
         project.add_drawing("X", "train", drawing())
+    with pytest.raises(DataError, match="nothing was changed: No space left"):
+        project.remove(project.samples("X", "train").ids)
     monkeypatch.undo()
+    (tmp_path / "classes.json").mkdir()
+    with pytest.raises(DataError, match=r"classes\.json: not saved"):
+        project.rename_class("X", "a/b")
     assert (counts(project), project.data_sha256()) == before
+    project.undo()
+    assert counts(project) == {"X": (0, 0)}
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[1]", b"\xff", b'{"order": 3, "settings": 4}'])

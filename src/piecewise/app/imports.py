@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..core.errors import DataError, PiecewiseError
+from ..core.progress import OnProgress, Progress
 from ..data.sources.folder_scan import Traversable
 from ..data.sources.folders import LabeledFile, list_files
 from ..data.sources.zip_archives import list_zip, open_zip
+from .folder_names import checked_class_name
+from .incoming import Incoming
+from .moves import counted
 from .project import NAMES, Project, pinned_preprocessor
 from .project_files import OWN
 from .uploads import Upload, checked_upload
@@ -33,12 +37,11 @@ class ImportReport(NamedTuple):
     skipped_count: int
 
 
-def import_data(
-    project: Project, path: Path, report: Callable[[int, int], None] | None = None
-) -> ImportReport:
-    """Copy the samples of a folder, or of a zip archive, into a project.
+def import_data(project: Project, path: Path, report: OnProgress | None = None) -> ImportReport:
+    """Copy the samples of a folder, or of a zip archive, into a project, as one change.
 
-    ``report`` gets the number of files done and of all files. What cannot be read is left out.
+    ``report`` may end the import by raising; nothing is changed then. What cannot be read is left
+    out.
 
     Raises
     ------
@@ -51,17 +54,19 @@ def import_data(
     if kind not in (None, listing.modality):
         raise DataError(f"{path.name}: has {listing.modality}, but this project has {kind}")
     names, skipped = _class_names(root), list(listing.skipped)
-    counts, ids = dict[str, int](), list[str]()
-    for (label, part), files in _grouped(listing.files).items():
-        name = names.get(label, label)
-        folder = _folder_of(project, name)
-        for batch in _batches(files, listing.modality, skipped):
-            ids += project.import_files(folder, part, batch)
-            counts[name] = counts.get(name, 0) + len(batch)
-            if report:
-                report(len(ids) + len(skipped), len(listing.files))
-    if ids:
-        project.imported(ids)
+    counts, found = dict[str, int](), len(skipped)
+    with project.incoming() as incoming:
+        for (label, part), files in _grouped(listing.files).items():
+            name = names.get(label, label)
+            folder = _folder_of(project, name, incoming)
+            for batch in _batches(files, listing.modality, skipped):
+                project.write(incoming, folder, part, batch)
+                counts[name] = counts.get(name, 0) + len(batch)
+                if report:
+                    done = incoming.count + len(skipped) - found
+                    report(Progress("importing", done, len(listing.files)))
+        if incoming.count:
+            project.take_in(incoming, counted("imported", incoming.count))
     plain = [message.replace(f"{path}: ", "", 1) for message in skipped]
     return ImportReport(counts, plain[:MAX_MESSAGES], len(plain))
 
@@ -104,10 +109,12 @@ def _batches(files: list[LabeledFile], kind: str, skipped: list[str]) -> Iterato
         yield batch
 
 
-def _folder_of(project: Project, name: str) -> str:
+def _folder_of(project: Project, name: str, incoming: Incoming) -> str:
     """The folder of the class of this name, a new one if there is none."""
+    name = checked_class_name(name)
     known = {one.name: one.folder for one in project.classes()}
-    return known.get(name) or project.add_class(name)
+    known |= {new: folder for folder, new in incoming.new_classes.items()}
+    return known.get(name) or project.new_class(name, incoming)
 
 
 def _class_names(root: Traversable) -> dict[str, str]:

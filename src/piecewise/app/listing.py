@@ -2,19 +2,37 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 from ..core.errors import DataError, shown
 from ..data.modalities import MODALITY_OF_SUFFIX
-from ..data.sources.folder_scan import is_user_file
+from ..data.sources.folder_scan import is_user_name
 from .failures import MissingError
 
 PARTS = ("train", "test")
 MAX_SAMPLES = 100_000
 """Samples of a project."""
 _NUMBER = re.compile(r"(\d{1,9})")
+
+
+class ProjectClass(NamedTuple):
+    """A class: its folder, its name, and its samples for learning and for the test."""
+
+    folder: str
+    name: str
+    train: int
+    test: int
+
+
+class SamplePage(NamedTuple):
+    """Some samples of a class: how many there are, and the ids of those that were asked for."""
+
+    total: int
+    ids: list[str]
 
 
 class Listing:
@@ -26,18 +44,20 @@ class Listing:
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        self._files: dict[str, dict[str, list[str]]] = {part: {} for part in PARTS}
+        self._files: dict[str, dict[str, dict[str, None]]] = {part: {} for part in PARTS}
+        self._given: dict[str, int] = {}  # the highest number that a folder had, until now
         self.refresh()
 
     def refresh(self) -> None:
         """Read the folders."""
-        self._is_plain = not (self._root / "train").is_dir() and any(_folders(self._root))
+        root = str(self._root)
+        self._is_plain = not (self._root / "train").is_dir() and bool(_folders(root))
         for part in PARTS:
-            base = self._root / self.folder_of(part)
+            base = f"{root}/{self.folder_of(part)}".rstrip("/")
             self._files[part] = {
-                folder.name: sorted(file.name for file in folder.iterdir() if _is_sample(file))
+                folder: dict.fromkeys(_samples(f"{base}/{folder}"))
                 for folder in _folders(base)
-                if not (self._is_plain and folder.name == "test")
+                if not (self._is_plain and folder == "test")
             }
 
     def folder_of(self, part: str) -> str:
@@ -57,21 +77,37 @@ class Listing:
 
     def files(self, part: str, folder: str) -> list[str]:
         """The names of the files of a class in a part."""
-        self.folder_of(part)
-        return self._files[part].get(folder, [])
+        return list(self._names(part, folder))
+
+    def count(self, part: str, folder: str) -> int:
+        """The number of files of a class in a part."""
+        return len(self._names(part, folder))
+
+    @property
+    def total(self) -> int:
+        """The number of all files."""
+        return sum(len(names) for part in PARTS for names in self._files[part].values())
 
     def ids(self, part: str, folder: str) -> list[str]:
         """The ids of the samples of a class in a part: part/folder/file."""
-        return [f"{part}/{folder}/{file}" for file in self.files(part, folder)]
+        return [f"{part}/{folder}/{file}" for file in self._names(part, folder)]
 
-    def all_ids(self) -> list[str]:
-        """The ids of all samples."""
-        return [one for part in PARTS for folder in self.folders for one in self.ids(part, folder)]
+    def sizes(self, part: str, folder: str) -> Iterable[tuple[str, int]]:
+        """The id of each sample of a class in a part, and the bytes of its file."""
+        base = f"{self._root}/{self.path_of(part, folder)}"
+        for file in self.files(part, folder):
+            yield f"{part}/{folder}/{file}", os.stat(f"{base}/{file}").st_size  # noqa: PTH116
+
+    def first_id(self) -> str | None:
+        """The id of a sample; None if there is none."""
+        return next((f"{part}/{folder}/{file}" for part in PARTS
+                     for folder, names in self._files[part].items() for file in names),
+                    None)  # fmt: skip
 
     def lookup(self, sample_id: object) -> tuple[str, str, str]:
         """The part, folder and file of an id that is in the listing; DataError for any other."""
         parts = sample_id.split("/") if isinstance(sample_id, str) else []
-        if len(parts) == 3 and parts[0] in PARTS and parts[2] in self.files(parts[0], parts[1]):
+        if len(parts) == 3 and parts[0] in PARTS and parts[2] in self._names(parts[0], parts[1]):
             return parts[0], parts[1], parts[2]
         raise MissingError(f"sample: there is none of the name {shown(sample_id)}")
 
@@ -79,20 +115,39 @@ class Listing:
         """The file of a sample."""
         return self._root / self.path_of(*self.lookup(sample_id))
 
-    def next_number(self, folder: str, others: Iterable[str] = ()) -> int:
-        """One more than the highest number that a file name of this class begins with."""
-        names = [file for part in PARTS for file in self.files(part, folder)]
-        found = (_NUMBER.match(name) for name in [*names, *others])
-        return 1 + max((int(match[1]) for match in found if match), default=0)
+    def give_numbers(self, folder: str, count: int, others: Iterable[str] = ()) -> int:
+        """The first of some numbers that begin no file name of a class, and never will be given
+        again; ``others`` are names that the class had once."""
+        names = [file for part in PARTS for file in self._names(part, folder)]
+        if folder not in self._given:
+            names += others
+        found = (_NUMBER.match(name) for name in names)
+        highest = max((int(match[1]) for match in found if match), default=0)
+        first = max(highest, self._given.get(folder, 0)) + 1
+        self._given[folder] = first + count - 1
+        return first
+
+    def _names(self, part: str, folder: str) -> dict[str, None]:
+        self.folder_of(part)
+        return self._files[part].get(folder, {})
 
 
-def _folders(base: Path) -> list[Path]:
+def _folders(base: str) -> list[str]:
     """The class folders of a folder; none if it is missing."""
-    if not base.is_dir():
+    try:
+        with os.scandir(base) as entries:
+            names = [one.name for one in entries if one.is_dir(follow_symlinks=False)]
+    except (FileNotFoundError, NotADirectoryError):
         return []
-    return [one for one in sorted(base.iterdir())
-            if one.is_dir() and not one.is_symlink() and is_user_file(one)]  # fmt: skip
+    return sorted(filter(is_user_name, names))
 
 
-def _is_sample(file: Path) -> bool:
-    return is_user_file(file) and file.suffix.lower() in MODALITY_OF_SUFFIX and file.is_file()
+def _samples(folder: str) -> list[str]:
+    """The samples of a class folder."""
+    with os.scandir(folder) as entries:
+        return sorted(one.name for one in entries if _is_sample(one.name) and one.is_file())
+
+
+def _is_sample(name: str) -> bool:
+    _, dot, suffix = name.rpartition(".")
+    return is_user_name(name) and dot + suffix.lower() in MODALITY_OF_SUFFIX

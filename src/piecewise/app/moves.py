@@ -1,24 +1,27 @@
 """Changes of a project as moves of files, so that each can be undone and redone.
 
 Adding a file, moving it to another class, removing it (to a folder of removed files) and renaming
-a class are all moves. The log has one JSON line for each change; a change is undone by the moves in
-reverse. Nothing is ever deleted.
+a class are all moves. Nothing is ever deleted. A change is written to the log before its files are
+moved; if the program ends in between, the next start moves the rest. The log is a file of JSON
+lines: changes, and after an undo or redo the number of changes that are done.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ..core.atomic_write import write_atomically
+from ..core.atomic_write import sync_folder, write_atomically
 from ..core.errors import DataError
 from .failures import ConflictError
 
 _MOST = 1_000
 """Changes that are kept."""
+Names = dict[str, str]
+"""The names of classes whose folders have others."""
 
 
 class Move(NamedTuple):
@@ -27,26 +30,34 @@ class Move(NamedTuple):
     source: str
     target: str
 
+    @property
+    def reverse(self) -> Move:
+        """The move back."""
+        return Move(self.target, self.source)
+
 
 class Change(NamedTuple):
     """What a person did: a sentence, the moves, and the names of classes before and after."""
 
     sentence: str
     moves: tuple[Move, ...]
-    names: tuple[dict[str, str], dict[str, str]] | None = None
+    names: tuple[Names, Names] | None = None
 
 
 class ChangeLog:
-    """The changes of a project, and how many of them are done; the others are undone."""
+    """The changes of a project, and how many of them are done; the others are undone.
 
-    def __init__(self, root: Path, file: Path) -> None:
-        self._root, self._file = root, file
-        self._changes, self._done = _read(file)
+    ``set_names`` saves the names of classes.
+    """
 
-    @property
-    def done(self) -> int:
-        """The number of changes that are done."""
-        return self._done
+    def __init__(self, root: Path, file: Path, set_names: Callable[[Names], None]) -> None:
+        self._root, self._file, self._set_names = root, file, set_names
+        lines, last = _read(file)
+        self._changes, self._done = lines.changes, lines.done
+        if last is not None:
+            self._finish(*last)
+        if lines.count > 2 * _MOST or lines.is_torn:
+            self._rewrite()
 
     @property
     def can_redo(self) -> bool:
@@ -55,25 +66,18 @@ class ChangeLog:
 
     def apply(self, change: Change) -> None:
         """Do a change: move its files, and keep it. What was undone before is forgotten."""
-        self._move(change.moves)
+        line = json.dumps(change._asdict(), ensure_ascii=False)
+        self._do(line, change, is_forward=True)
         self._changes = [*self._changes[: self._done], change][-_MOST:]
         self._done = len(self._changes)
-        self._save()
-
-    def record(self, change: Change) -> None:
-        """Keep a change whose files are where they belong already."""
-        self.apply(change._replace(moves=()))
-        self._changes[-1] = change
-        self._save()
 
     def undo(self) -> Change:
         """Undo the last change; ConflictError if there is none."""
         if not self._done:
             raise ConflictError("undo: there is nothing to undo")
         change = self._changes[self._done - 1]
-        self._move([Move(move.target, move.source) for move in reversed(change.moves)])
+        self._do(json.dumps({"done": self._done - 1}), change, is_forward=False)
         self._done -= 1
-        self._save()
         return change
 
     def redo(self) -> Change:
@@ -81,43 +85,120 @@ class ChangeLog:
         if not self.can_redo:
             raise ConflictError("redo: there is nothing to do again")
         change = self._changes[self._done]
-        self._move(change.moves)
+        self._do(json.dumps({"done": self._done + 1}), change, is_forward=True)
         self._done += 1
-        self._save()
         return change
+
+    def _do(self, line: str, change: Change, *, is_forward: bool) -> None:
+        """Write a line to the log, then move the files; all or nothing."""
+        try:
+            size = self._append(line)
+        except OSError as error:
+            raise DataError(f"nothing was changed: {error.strerror}") from None
+        names = change.names
+        try:
+            if names is not None:
+                self._set_names(names[is_forward])
+            self._move(_moves(change, is_forward=is_forward))
+        except DataError:
+            os.truncate(self._file, size)
+            if names is not None:
+                self._set_names(names[not is_forward])
+            raise
 
     def _move(self, moves: Sequence[Move]) -> None:
         """Do moves, all or none."""
-        finished: list[Move] = []
+        root, finished = self._root, list[Move]()
+        folders = {(root / path).parent for move in moves for path in move}
         try:
+            for folder in folders:
+                folder.mkdir(parents=True, exist_ok=True)
             for move in moves:
-                source, target = self._root / move.source, self._root / move.target
-                if target.exists():
+                target = root / move.target
+                if os.path.lexists(target):
                     raise DataError(f"{move.target}: the name is taken")
-                target.parent.mkdir(parents=True, exist_ok=True)
-                source.rename(target)
+                (root / move.source).rename(target)
                 finished.append(move)
         except (OSError, DataError) as error:
             for move in reversed(finished):
-                os.rename(self._root / move.target, self._root / move.source)  # noqa: PTH104
+                (root / move.target).rename(root / move.source)
             words = error.strerror if isinstance(error, OSError) else str(error)
             raise DataError(f"nothing was changed: {words}") from None
+        for folder in folders:
+            sync_folder(folder)
 
-    def _save(self) -> None:
-        lines = [json.dumps({"done": self._done})]
-        lines += [json.dumps(change._asdict(), ensure_ascii=False) for change in self._changes]
+    def _finish(self, change: Change, is_forward: bool) -> None:
+        """Do the moves of the last change that were not done when the program ended."""
+        left = [move for move in _moves(change, is_forward=is_forward)
+                if os.path.lexists(self._root / move.source)
+                and not os.path.lexists(self._root / move.target)]  # fmt: skip
+        if left:
+            self._move(left)
+            if change.names is not None:
+                self._set_names(change.names[is_forward])
+
+    def _append(self, line: str) -> int:
+        """Add a line to the log, on disk; the size of the log before."""
+        with self._file.open("ab") as file:
+            size = file.tell()
+            try:
+                file.write(line.encode() + b"\n")
+                file.flush()
+                os.fsync(file.fileno())
+            except OSError:
+                os.truncate(self._file, size)
+                raise
+        return size
+
+    def _rewrite(self) -> None:
+        """Write the log anew, without what is forgotten."""
+        lines = [json.dumps(change._asdict(), ensure_ascii=False) for change in self._changes]
+        lines.append(json.dumps({"done": self._done}))
         write_atomically(self._file, ("\n".join(lines) + "\n").encode())
 
 
-def _read(file: Path) -> tuple[list[Change], int]:
-    """The changes of a log; none if it is missing or damaged, because the files are the truth."""
+class _Lines:
+    """What the lines of a log say."""
+
+    def __init__(self) -> None:
+        self.changes: list[Change] = []
+        self.done = self.count = 0
+        self.is_torn = False
+
+    def add(self, value: Any) -> tuple[Change, bool] | None:
+        """Take in a line; the change that it does (True) or undoes (False)."""
+        self.count += 1
+        if "done" not in value:
+            self.changes = [*self.changes[: self.done], _change(value)][-_MOST:]
+            self.done = len(self.changes)
+            return self.changes[-1], True
+        before, self.done = self.done, min(max(0, int(value["done"])), len(self.changes))
+        if self.done == before or not self.changes:
+            return None
+        return self.changes[min(before, self.done)], self.done > before
+
+
+def _read(file: Path) -> tuple[_Lines, tuple[Change, bool] | None]:
+    """The lines of a log, and what the last one does or undoes. There are none if the log is
+    missing or damaged, because the files are the truth; a line that was being written is left out.
+    """
+    lines, last = _Lines(), None
     try:
-        head, *lines = file.read_text("utf-8").splitlines()
-        changes = [_change(json.loads(line)) for line in lines[:_MOST]]
-        done = json.loads(head)["done"]
-        return changes, min(max(0, int(done)), len(changes))
+        *whole, rest = file.read_text("utf-8").split("\n")
+        for line in whole:
+            last = lines.add(json.loads(line))
+    except FileNotFoundError:
+        return _Lines(), None
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return [], 0
+        lines, last = _Lines(), None
+        rest = "damaged"
+    lines.is_torn = bool(rest)
+    return lines, last
+
+
+def _moves(change: Change, *, is_forward: bool) -> Sequence[Move]:
+    """The moves that do a change, or undo it."""
+    return change.moves if is_forward else [one.reverse for one in reversed(change.moves)]
 
 
 def _change(value: Any) -> Change:
@@ -132,5 +213,10 @@ def _change(value: Any) -> Change:
     return Change(str(value["sentence"]), moves, pair)
 
 
-def _names(value: Any) -> dict[str, str]:
+def _names(value: Any) -> Names:
     return {str(folder): str(name) for folder, name in dict(value).items()}
+
+
+def counted(verb: str, count: int) -> str:
+    """What was done to some samples."""
+    return f"{verb} {count} sample{'' if count == 1 else 's'}"

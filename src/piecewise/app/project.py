@@ -9,42 +9,28 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from glob import escape
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from ..core.errors import DataError, shown
 from ..data.modalities import MODALITY_OF_SUFFIX, preprocessor_from_json
 from ..data.preprocessing import Preprocessor
 from .failures import ConflictError, MissingError
 from .folder_names import can_be_folder, checked_class_name, folder_for
-from .listing import MAX_SAMPLES, PARTS, Listing
-from .moves import Change, ChangeLog, Move
-from .project_files import OWN, open_locked, read_json, write_file, write_json
+from .incoming import Incoming
+from .listing import MAX_SAMPLES, PARTS, Listing, ProjectClass, SamplePage
+from .moves import Change, ChangeLog, Move, counted
+from .project_files import OWN, last_number, open_locked, read_json, write_json
 from .strokes import Drawing, from_png, to_png
 from .uploads import Upload, checked_upload
 
 NAMES = "classes.json"
 MAX_CLASSES = 100
 """Classes of a project."""
-
-
-class ProjectClass(NamedTuple):
-    """A class: its folder, its name, and its samples for learning and for the test."""
-
-    folder: str
-    name: str
-    train: int
-    test: int
-
-
-class SamplePage(NamedTuple):
-    """Some samples of a class: how many there are, and the ids of those that were asked for."""
-
-    total: int
-    ids: list[str]
 
 
 class Project:
@@ -65,10 +51,13 @@ class Project:
         self.root = folder
         self._lock_file = open_locked(folder)
         self._guard = threading.RLock()
+        self._arrivals = 0
         self._values = read_json(folder / OWN / "project.json")
         self._names = {str(key): str(name) for key, name in read_json(folder / NAMES).items()}
+        shutil.rmtree(folder / OWN / "incoming", ignore_errors=True)
+        self._log = ChangeLog(folder, folder / OWN / "undo.jsonl", self._set_names)
+        self._bins = last_number(folder / OWN / "removed")
         self._listing = Listing(folder)
-        self._log = ChangeLog(folder, folder / OWN / "undo.jsonl")
         self.version = 0
         """One more after every change of samples, classes or settings."""
 
@@ -95,7 +84,7 @@ class Project:
     @property
     def fixed_kind(self) -> str | None:
         """The modality of the samples; None as long as there are none."""
-        first = next(iter(self._listing.all_ids()), None)
+        first = self._listing.first_id()
         return first and MODALITY_OF_SUFFIX["." + first.rsplit(".", 1)[1].lower()]
 
     def classes(self) -> list[ProjectClass]:
@@ -104,7 +93,7 @@ class Project:
         known = [folder for folder in self._order if folder in folders]
         known += [folder for folder in folders if folder not in known]
         return [ProjectClass(folder, self._names.get(folder, folder),
-                             *(len(self._listing.files(part, folder)) for part in PARTS))
+                             *(self._listing.count(part, folder) for part in PARTS))
                 for folder in known]  # fmt: skip
 
     def samples(self, folder: str, part: str, start: int = 0, count: int = 200) -> SamplePage:
@@ -140,8 +129,7 @@ class Project:
         for one in self.classes():
             digest.update(json.dumps([one.folder, one.name]).encode())
             for part in PARTS:
-                for sample_id in self._listing.ids(part, one.folder):
-                    size = self._listing.path(sample_id).stat().st_size
+                for sample_id, size in self._listing.sizes(part, one.folder):
                     digest.update(f"{sample_id} {size}\n".encode())
         return digest.hexdigest()
 
@@ -176,14 +164,20 @@ class Project:
         """A new class; its folder."""
         with self._guard:
             name = self._free_name(name)
-            if len(self.classes()) == MAX_CLASSES:
-                raise DataError(f"class: a project has at most {MAX_CLASSES} classes")
-            folder = folder_for(name, set(self._listing.folders) | set(PARTS) | {OWN})
-            (self.root / self._listing.path_of("train", folder)).mkdir(parents=True)
-            names = {**self._names, folder: name} if folder != name else self._names
-            self._log.record(Change(f"added the class {name}", (), (self._names, names)))
-            self._changed(names)
+            with self.incoming() as incoming:
+                folder = self.new_class(name, incoming)
+                incoming.write(self._listing.path_of("train", folder), [])
+                self.take_in(incoming, f"added the class {name}")
             return folder
+
+    def new_class(self, name: str, incoming: Incoming) -> str:
+        """The folder of a class that comes with incoming files."""
+        new = incoming.new_classes
+        if len(self.classes()) + len(new) >= MAX_CLASSES:
+            raise DataError(f"class: a project has at most {MAX_CLASSES} classes")
+        folder = folder_for(name, {*self._listing.folders, *new, *PARTS, OWN})
+        new[folder] = name
+        return folder
 
     def rename_class(self, folder: str, name: str) -> str:
         """Call a class by another name; its folder, which is the name where that is possible."""
@@ -197,7 +191,7 @@ class Project:
                 names[target] = name
             moves = [] if target == folder else self._folder_moves(folder, target)
             change = Change(f"renamed {old} to {name}", tuple(moves), (self._names, names))
-            self._apply(change, names)
+            self._apply(change)
             self._set("order", [target if one == folder else one for one in self._order])
             return target
 
@@ -209,7 +203,7 @@ class Project:
                      self._folder_moves(self._known(folder), folder)]  # fmt: skip
             name = self._names.get(folder, folder)
             names = {key: one for key, one in self._names.items() if key != folder}
-            self._apply(Change(f"removed {name}", tuple(moves), (self._names, names)), names)
+            self._apply(Change(f"removed {name}", tuple(moves), (self._names, names)))
 
     def merge(self, folder: str, into: str) -> None:
         """Move all samples of a class to another one, and remove the class."""
@@ -217,19 +211,18 @@ class Project:
             self._known(into)
             if self._known(folder) == into:
                 raise DataError(f"class: {shown(folder)} cannot be merged into itself")
-            number, moves, bin_ = self._next_number(into), list[Move](), self._bin()
+            moves, bin_ = list[Move](), self._bin()
             for part in PARTS:
                 files = self._listing.files(part, folder)
+                number = self._numbers(into, len(files))
                 for at, file in enumerate(files, number):
                     target = self._listing.path_of(part, into, f"{at:04d}{_rest(file)}")
                     moves.append(Move(self._listing.path_of(part, folder, file), target))
-                number += len(files)
             moves += [Move(path, f"{bin_}/{path}") for path, _ in
                       self._folder_moves(folder, folder)]  # fmt: skip
             names = {key: one for key, one in self._names.items() if key != folder}
             name, other = self._names.get(folder, folder), self._names.get(into, into)
-            self._apply(Change(f"merged {name} into {other}", tuple(moves), (self._names, names)),
-                        names)  # fmt: skip
+            self._apply(Change(f"merged {name} into {other}", tuple(moves), (self._names, names)))
 
     def set_order(self, folders: Sequence[str]) -> None:
         """Put the classes in another order."""
@@ -250,24 +243,42 @@ class Project:
         read, or is of another kind than the samples of the project."""
         return self._add(folder, part, [checked_upload(name, content, self.fixed_kind)])[0]
 
-    def import_files(self, folder: str, part: str, uploads: Sequence[Upload]) -> list[str]:
-        """Save some files of an import; their ids. `imported` ends it."""
+    def incoming(self) -> Incoming:
+        """Files to write for `take_in`."""
         with self._guard:
-            return self._written(folder, part, uploads)
+            self._arrivals += 1
+            return Incoming(self.root / OWN / "incoming" / str(self._arrivals))
 
-    def imported(self, ids: Sequence[str]) -> None:
-        """Make an import a change that can be undone."""
+    def write(
+        self, incoming: Incoming, folder: str, part: str, uploads: Sequence[Upload]
+    ) -> list[str]:
+        """Write files of a class, which may be new, for `take_in`; their ids."""
+        parent = self._listing.path_of(part, folder)
         with self._guard:
-            paths = [self._listing.path_of(*self._listing.lookup(one)) for one in ids]
-            moves = tuple(Move(f"{self._bin()}/{path}", path) for path in paths)
-            self._log.record(Change(_counted("imported", len(moves)), moves))
-            self._changed()
+            if self._listing.total + incoming.count + len(uploads) > MAX_SAMPLES:
+                raise DataError(f"a project has at most {MAX_SAMPLES:,} samples")
+            number = self._numbers(folder, len(uploads))
+        files = [(f"{at:04d}{end}{suffix}", content)
+                 for at, (end, suffix, content) in enumerate(uploads, number)]  # fmt: skip
+        incoming.write(parent, files)
+        return [f"{part}/{folder}/{name}" for name, _ in files]
+
+    def take_in(self, incoming: Incoming, sentence: str) -> None:
+        """Make incoming files samples, as one change."""
+        with self._guard:
+            bin_, new = self._bin(), incoming.new_classes
+            incoming.move_to(self.root / bin_)
+            moves = [move for parent, files in incoming.files.items()
+                     for move in self._moves_in(bin_, parent, files)]  # fmt: skip
+            others = {folder: name for folder, name in new.items() if folder != name}
+            names = (self._names, {**self._names, **others}) if new else None
+            self._apply(Change(sentence, tuple(moves), names))
 
     def move(self, ids: Sequence[str], folder: str, part: str) -> list[str]:
         """Move samples to another class or part; their new ids."""
         with self._guard:
             self._known(folder)
-            number, moves, new = self._next_number(folder), [], []
+            number, moves, new = self._numbers(folder, len(ids)), [], []
             for sample_id in ids:
                 old_part, old_folder, file = self._listing.lookup(sample_id)
                 name = file
@@ -278,7 +289,7 @@ class Project:
                                   self._listing.path_of(part, folder, name)))  # fmt: skip
                 new.append(f"{part}/{folder}/{name}")
             moves = [one for one in moves if one.source != one.target]
-            self._apply(Change(_counted("moved", len(ids)), tuple(moves)))
+            self._apply(Change(counted("moved", len(ids)), tuple(moves)))
             return new
 
     def remove(self, ids: Sequence[str]) -> None:
@@ -289,20 +300,20 @@ class Project:
                 self._listing.path_of(*self._listing.lookup(one)) for one in dict.fromkeys(ids)
             ]
             moves = tuple(Move(path, f"{bin_}/{path}") for path in paths)
-            self._apply(Change(_counted("removed", len(moves)), moves))
+            self._apply(Change(counted("removed", len(moves)), moves))
 
     def undo(self) -> str:
         """Undo the last change; what it was."""
         with self._guard:
             change = self._log.undo()
-            self._changed(change.names and change.names[0])
+            self._changed()
             return change.sentence
 
     def redo(self) -> str:
         """Do the change that was undone last; what it was."""
         with self._guard:
             change = self._log.redo()
-            self._changed(change.names and change.names[1])
+            self._changed()
             return change.sentence
 
     # Helpers.
@@ -315,33 +326,27 @@ class Project:
 
     def _add(self, folder: str, part: str, uploads: Sequence[Upload]) -> list[str]:
         """Save files, as a change that can be undone."""
-        with self._guard:
-            bin_ = self._bin()
-            ids = self._written(folder, part, uploads)
-            paths = [self._listing.path_of(*self._listing.lookup(one)) for one in ids]
-            moves = tuple(Move(f"{bin_}/{path}", path) for path in paths)
-            self._log.record(Change(_counted("added", len(ids)), moves))
+        with self._guard, self.incoming() as incoming:
+            ids = self.write(incoming, self._known(folder), part, uploads)
+            self.take_in(incoming, counted("added", len(ids)))
             return ids
 
-    def _written(self, folder: str, part: str, uploads: Sequence[Upload]) -> list[str]:
-        if len(self._listing.all_ids()) + len(uploads) > MAX_SAMPLES:
-            raise DataError(f"a project has at most {MAX_SAMPLES:,} samples")
-        number, ids = self._next_number(self._known(folder)), []
-        for end, suffix, content in uploads:
-            name = f"{number:04d}{end}{suffix}"
-            write_file(self.root / self._listing.path_of(part, folder, name), content)
-            ids.append(f"{part}/{folder}/{name}")
-            number += 1
-        self._changed()
-        return ids
+    def _moves_in(self, bin_: str, parent: str, files: Sequence[str]) -> Iterator[Move]:
+        """The moves of the incoming files of a folder: one for all if the folder is new."""
+        names = (
+            [f"{parent}/{file}" for file in files] if (self.root / parent).exists() else [parent]
+        )
+        return (Move(f"{bin_}/{name}", name) for name in names)
 
     def _bin(self) -> str:
-        """A folder for what the next change removes."""
-        return f"{OWN}/removed/{self._log.done + 1}-{self.version}"
+        """A new folder for what a change removes, or adds when it is done again."""
+        self._bins += 1
+        return f"{OWN}/removed/{self._bins:04d}"
 
-    def _next_number(self, folder: str) -> int:
+    def _numbers(self, folder: str, count: int) -> int:
+        """The first of some numbers for new files of a class."""
         removed = (self.root / OWN / "removed").glob(f"*/**/{escape(folder)}/*")
-        return self._listing.next_number(folder, [file.name for file in removed])
+        return self._listing.give_numbers(folder, count, (file.name for file in removed))
 
     def _known(self, folder: str) -> str:
         if folder not in self._listing.folders:
@@ -362,15 +367,18 @@ class Project:
                  for part in PARTS]  # fmt: skip
         return [Move(*pair) for pair in paths if (self.root / pair[0]).is_dir()]
 
-    def _apply(self, change: Change, names: dict[str, str] | None = None) -> None:
+    def _apply(self, change: Change) -> None:
         self._log.apply(change)
-        self._changed(names)
+        self._changed()
 
-    def _changed(self, names: dict[str, str] | None = None) -> None:
-        """Read the folder anew after a change, and keep the names of classes."""
-        if names is not None and names != self._names:
+    def _set_names(self, names: dict[str, str]) -> None:
+        """Keep the names of classes."""
+        if names != self._names:
+            write_json(self.root / NAMES, names)
             self._names = dict(names)
-            write_json(self.root / NAMES, self._names)
+
+    def _changed(self) -> None:
+        """Read the folder anew after a change."""
         self._listing.refresh()
         self.version += 1
 
@@ -390,7 +398,3 @@ def pinned_preprocessor(value: Any) -> Preprocessor:
 def _rest(file: str) -> str:
     """A file name without the number at its beginning."""
     return file.lstrip("0123456789")
-
-
-def _counted(verb: str, count: int) -> str:
-    return f"{verb} {count} sample{'' if count == 1 else 's'}"

@@ -43,6 +43,12 @@ def read_json(path: Path) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
+def last_number(folder: Path) -> int:
+    """The highest number that the names in a folder begin with."""
+    heads = (one.name.partition("-")[0] for one in folder.iterdir())
+    return max((int(head) for head in heads if head.isascii() and head.isdigit()), default=0)
+
+
 def write_json(path: Path, value: dict[str, Any]) -> None:
     """Write an object as JSON, as `write_file` does."""
     write_file(path, json.dumps(value, ensure_ascii=False, indent=1).encode())

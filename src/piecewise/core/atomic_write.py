@@ -82,7 +82,7 @@ def _prefix(path: Path) -> str:
 
 
 def sync_folder(folder: Path) -> None:
-    """Sync the rename to disk, where the file system can."""
+    """Sync what was renamed in a folder to disk, where the file system can."""
     with contextlib.suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ...core.errors import LimitError
+from ...core.progress import Progress
 from ..atlas import LEAST_SIDE, MAX_ATLAS, MAX_SIDE, atlas
 from ..fields import ANY, PART, TEXT, TEXTS, RequestField, Values, WholeKind
 from ..imports import import_data
@@ -49,8 +50,9 @@ class SampleActions:
     def import_archive(self, values: Values) -> Values:
         """Copy the samples of a zip archive into the project; what was left out, and why."""
 
-        def tell(done: int, total: int) -> None:
-            self._session.news.publish({"type": "import", "done": done, "total": total})
+        def tell(progress: Progress) -> None:
+            news = {"type": "import", "done": progress.done, "total": progress.total}
+            self._session.news.publish(news)
 
         report = import_data(self._project, values["content"], tell)
         self._session.report(changed=True)

@@ -37,7 +37,12 @@ class Traversable(Protocol):
 
 def is_user_file(entry: Traversable) -> bool:
     """Whether an entry is neither hidden nor made by the operating system."""
-    return not entry.name.lower().startswith(_SYSTEM_FILES)
+    return is_user_name(entry.name)
+
+
+def is_user_name(name: str) -> bool:
+    """Whether a name is neither that of a hidden file nor of one that operating systems make."""
+    return not name.lower().startswith(_SYSTEM_FILES)
 
 
 def is_link(entry: Traversable) -> bool:
