@@ -10,14 +10,14 @@ import numpy as np
 import rich_click as click
 from click.exceptions import Exit
 
-from ..core.errors import DataError
-from ..data.modalities import MODALITIES
+from ..core.errors import DataError, LimitError
+from ..data.sources.csv_tables import SUFFIXES as TABLE_SUFFIXES
 from ..data.sources.discovery import RawDataset, discover
 from ..data.sources.unlabelled import list_unlabelled, listed_inputs
-from ..exchange.registry import exporter_names
+from ..exchange.registry import exporter, exporter_names
 from ..exchange.runner import Samples
 from ..network import Network
-from .options import DATA, OUTPUT, json_option, net_argument, option, output_option
+from .options import DATA, OUTPUT, json_option, net_argument, option, output_option, usage_error
 from .output import Meter, messages, print_json, print_message, printable, results
 
 if TYPE_CHECKING:
@@ -37,10 +37,17 @@ class ExportOptions:
     samples: str | None
     as_json: bool
 
-    @property
     def formats(self) -> list[str] | None:
-        """The formats that were named; None for all."""
-        return None if self.to is None else [name.strip() for name in self.to.split(",")]
+        """The formats that were named; None for all. Raises UsageError."""
+        if self.to is None:
+            return None
+        names = [name for name in self.to.split(",") if name.strip()]
+        if not names:
+            raise click.UsageError("--to: got no format, wanted at least one")
+        try:
+            return [exporter(name.strip()).name for name in names]
+        except LimitError as error:
+            raise usage_error(error) from None
 
 
 @click.command(name="export")
@@ -78,6 +85,9 @@ def command(**values: Any) -> None:
     )
 
     options = ExportOptions(**values)
+    if not options.output:
+        raise click.UsageError("--output: got an empty name, wanted that of a folder")
+    formats = options.formats()
     net = Network.load(options.net_file)
     samples = None if options.samples is None else _samples(net, options.samples)
     source = GENERATED if options.samples is None else Path(options.samples).name
@@ -85,7 +95,7 @@ def command(**values: Any) -> None:
     with Meter(messages()) as meter:
         try:
             result = export_model(
-                net.saved_model(), Path(options.output), options.formats, samples, source, meter
+                net.saved_model(), Path(options.output), formats, samples, source, meter
             )
         except ExportInterrupted as error:
             result, interrupt = error.result, error
@@ -114,12 +124,15 @@ def _samples(net: Network, source: str) -> Samples:
 
 
 def _examples(path: Path, modality: str) -> RawDataset:
-    """The examples of a data set with labels, of a folder without, or of one file."""
-    if path.suffix.lower() == ".npz" or (modality != "texts" and path.suffix.lower() == ".csv"):
-        return discover(path)
-    if path.suffix.lower() in MODALITIES[modality].suffixes and path.is_file():
+    """The examples of a data set with labels, of a folder or an archive without, or of one file."""
+    if path.is_file() and path.suffix.lower() not in (".zip", ".npz", *TABLE_SUFFIXES):
         return listed_inputs([path], (), modality)
-    return list_unlabelled(path, modality) or discover(path)
+    try:
+        return discover(path)
+    except DataError:
+        if path.suffix.lower() != ".npz" and (raw := list_unlabelled(path, modality)):
+            return raw
+        raise
 
 
 def _print(result: ExportResult) -> None:

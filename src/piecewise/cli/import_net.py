@@ -8,9 +8,11 @@ from typing import Any
 import rich_click as click
 
 from ..core.constraints import MAX_CLASSES
-from ..core.errors import LimitError, shown
+from ..core.errors import LimitError, PiecewiseError, shown
 from ..network import Network
-from .options import DATA, json_option, option, output_option
+from ..spec.architecture import class_names, input_shape
+from ..spec.notation import parse
+from .options import DATA, json_option, option, output_option, usage_error
 from .output import messages, print_json, print_message, printable, results
 from .output_files import check_net_path, force_option
 
@@ -27,6 +29,19 @@ class ImportFileOptions:
     architecture: str | None
     force: bool
     as_json: bool
+
+    def given(self) -> dict[str, Any]:
+        """What is added to what the file says, as `Network.import_file` takes it; UsageError."""
+        try:
+            if self.layers is not None:
+                parse(self.layers)
+            return {
+                "input": None if self.input is None else input_shape(_shape(self.input)),
+                "classes": None if self.classes is None else class_names(_names(self.classes)),
+                "layers": self.layers,
+            }
+        except PiecewiseError as error:
+            raise usage_error(error) from None
 
 
 @click.command(name="import")
@@ -68,14 +83,9 @@ def command(**values: Any) -> None:
     not have is named in the message.
     """
     options = ImportFileOptions(**values)
+    given = options.given()
     check_net_path(options.output, force=options.force)
-    net = Network.import_file(
-        options.file,
-        input=None if options.input is None else _shape(options.input),
-        classes=None if options.classes is None else _names(options.classes),
-        layers=options.layers,
-        architecture=options.architecture,
-    )
+    net = Network.import_file(options.file, architecture=options.architecture, **given)
     net.save(options.output)
     _print(net, options)
 

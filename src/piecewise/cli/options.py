@@ -14,7 +14,7 @@ from typing import Any
 import rich_click as click
 
 from ..core.constraints import THREADS, Boolean, Choice, Constraint, Integer, Real, Size2D
-from ..core.errors import LimitError
+from ..core.errors import LimitError, PiecewiseError
 from ..data.images.fitting import FRAMING_OPTIONS
 from ..data.text.preprocessor import POSITIONS
 from ..spec.frozen_layers import LayerName
@@ -131,8 +131,17 @@ def with_option_names(sentence: str, command: click.Command) -> str:
 
     for name, option_name in names.items():
         sentence = sentence.replace(f"`{name}`", option_name)
-        sentence = re.sub(rf"(^|: )(?:recipe: )?{name}(?=: )", rf"\1{option_name}", sentence)
+        sentence = re.sub(
+            rf"(^|: )(?:recipe: )?{name}(?=: |, position )", rf"\1{option_name}", sentence
+        )
     return sentence
+
+
+def usage_error(error: PiecewiseError) -> click.UsageError:
+    """An error of the value of an option, as wrong usage."""
+    context = click.get_current_context(silent=True)
+    sentence = str(error)
+    return click.UsageError(with_option_names(sentence, context.command) if context else sentence)
 
 
 json_option: Decorator = option(

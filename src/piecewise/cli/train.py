@@ -53,6 +53,7 @@ from .options import (
     table_options,
     text_length_option,
     threads_option,
+    usage_error,
     with_option_names,
 )
 from .output import Meter, messages, print_json, print_message, print_skipped, results
@@ -118,7 +119,7 @@ class TrainOptions(DataOptions):
             if self.layers is not None:
                 parse(self.layers)
         except (LimitError, NotationError) as error:
-            raise click.UsageError(str(error)) from None
+            raise usage_error(error) from None
 
     def _set_options(self) -> set[str]:
         """Those options that depend on --from and are set."""

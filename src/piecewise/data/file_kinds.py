@@ -96,6 +96,10 @@ _WANTED = {
     "texts": ("text", "save it as a text in UTF-8"),
 }
 """By modality: what a file is called, and what to do with a file of another kind."""
+_PICKLE, _PYTORCH = FileKind("a Python pickle"), FileKind("a pickle of PyTorch")
+PICKLES = (_PICKLE, _PYTORCH)
+_PYTORCH_START = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."
+"""How files of older versions of PyTorch begin."""
 _PPM_START = re.compile(rb"P[1-6]")
 _MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _CONTROL = re.compile("[\0-\x08\x0e-\x1a\x1c-\x1f]")
@@ -105,6 +109,8 @@ KIND_BYTES = 4_096
 
 def file_kind(content: bytes) -> FileKind | None:
     """The kind of a file by its first bytes; None if it is unknown or empty."""
+    if pickle := _pickle(content):
+        return pickle
     for start, kind in _SIGNATURES.items():
         if content.startswith(start):
             return kind
@@ -131,6 +137,18 @@ def wrong_kind(file: Path | bytes | IO[bytes], modality: str) -> str | None:
     noun, remedy = _WANTED[modality]
     can_be_converted = not kind.modality or kind in _MARKUP.values()
     return f"cannot be read as a {noun}: it is {kind.name}{f'; {remedy}' * can_be_converted}"
+
+
+def _pickle(content: bytes) -> FileKind | None:
+    """The kind of a pickle; None if it is none. PyTorch puts pickles into a .zip archive, and
+    aligns its entries by a field FB."""
+    if content.startswith(b"PK\3\4"):
+        name_end = 30 + int.from_bytes(content[26:28], "little")
+        return _PYTORCH if content[name_end : name_end + 2] == b"FB" else None
+    if content.startswith(_PYTORCH_START):
+        return _PYTORCH
+    has_protocol = content[:1] == b"\x80" and 2 <= int.from_bytes(content[1:2]) <= 5
+    return _PICKLE if has_protocol and content[2:3] not in (b"", b"\0") else None
 
 
 def _of_brands(content: bytes) -> FileKind:

@@ -141,8 +141,8 @@ def _chosen(
     model: SavedModel, to: Sequence[str] | None
 ) -> tuple[dict[str, Exporter], dict[str, str]]:
     """The exporters to use, by name, and why others refuse the network."""
-    names = registry.exporter_names() if to is None else tuple(dict.fromkeys(to))
-    exporters = {name: registry.exporter(name) for name in names}
+    names = registry.exporter_names() if to is None else to
+    exporters = {one.name: one for one in map(registry.exporter, names)}
     refused = {name: why for name, one in exporters.items() if (why := one.refusal(model))}
     if to is not None and refused:
         name, why = next(iter(refused.items()))

@@ -8,6 +8,7 @@ from pathlib import Path
 from ..core.errors import ModelFileError, PiecewiseError, reason
 from ..data.file_bytes import open_regular_file
 from ..storage.model_file import SavedModel
+from ..storage.pickles import check_no_pickle
 from .registry import Importer, ImportOptions, importers
 
 _START = 64
@@ -35,5 +36,6 @@ def _importer(path: Path) -> Importer:
     for importer in importers():
         if importer.recognizes(path, start):
             return importer
+    check_no_pickle(path)
     known = ", ".join(importer.TITLE for importer in importers())
     raise ModelFileError(f"of no known format, wanted one of: {known}")

@@ -6,7 +6,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from ..core.errors import LimitError, did_you_mean
+from ..core.errors import LimitError, did_you_mean, shown
 from ..storage.model_file import SavedModel
 from .exporter import Exporter
 from .runner import Runner
@@ -26,6 +26,20 @@ _EXPORTERS: dict[str, str] = {
     "card": "card.exporter:CardExporter",
 }
 """By name, in the order in which they are listed: "module:class", below this package."""
+_ALIASES = {
+    "keras": "tensorflow",
+    "tf": "tensorflow",
+    "torch7": "torch",
+    "lua": "torch",
+    "deeplearning4j": "dl4j",
+    "c99": "c",
+    "javascript": "html",
+    "js": "html",
+    "browser": "html",
+    "readme": "card",
+    "modelcard": "card",
+}
+"""Other names of the same formats, in small letters and without spaces and signs."""
 _RUNNERS = (
     "runners.onnxruntime:OnnxRuntime",
     "runners.pytorch:PyTorchRunner",
@@ -81,10 +95,15 @@ def exporter_names() -> tuple[str, ...]:
 
 
 def exporter(name: str) -> Exporter:
-    """The exporter of this name; LimitError if there is none."""
-    if name not in _EXPORTERS:
-        raise LimitError(f"to: there is no format '{name[:40]}'{did_you_mean(name, _EXPORTERS)}")
-    made: Exporter = _loaded(_EXPORTERS[name])()
+    """The exporter of this name, or of another usual name of its format; LimitError if there is
+    none."""
+    plain = "".join(one for one in name.lower() if one.isalnum())
+    known = _ALIASES.get(plain, plain)
+    if known not in _EXPORTERS:
+        near = did_you_mean(plain, [*_EXPORTERS, *_ALIASES])
+        words = near if "did you mean" in near else did_you_mean("", _EXPORTERS)
+        raise LimitError(f"to: there is no format {shown(name)}{words}")
+    made: Exporter = _loaded(_EXPORTERS[known])()
     return made
 
 

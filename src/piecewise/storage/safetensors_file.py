@@ -22,6 +22,7 @@ from ..core.array_types import Float32, Uint8
 from ..core.errors import shown
 from ..data.file_bytes import first_bytes, open_regular_file
 from ..data.file_kinds import KIND_BYTES, file_kind
+from .pickles import check_no_pickle
 
 MAX_HEADER_BYTES = 32 << 20  # bytes; a history of 100,000 epochs takes a third of it
 
@@ -134,6 +135,7 @@ def _check_sizes(path: Path, kind: str, max_bytes: int) -> None:
         start = file.read(8)
     length = int.from_bytes(start, "little")
     if len(start) < 8 or length > size - 8:
+        check_no_pickle(path)
         other = file_kind(first_bytes(path, KIND_BYTES))
         if other is not None:
             raise ValueError(f"it is {other.name}, wanted {kind}")

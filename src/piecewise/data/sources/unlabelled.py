@@ -14,7 +14,7 @@ import numpy as np
 
 from ...core.errors import DataError
 from ..file_bytes import check_no_address
-from ..modalities import MODALITIES
+from ..modalities import MODALITIES, MODALITY_OF_SUFFIX
 from . import csv_tables
 from .discovery import LazyFiles, RawDataset
 from .folder_scan import Traversable, is_user_file
@@ -73,11 +73,15 @@ def _is_folder(path: Path) -> bool:
 
 
 def _from_files(path: Path, files: Iterator[Traversable], modality: str) -> RawDataset:
-    suffixes = MODALITIES[modality].suffixes
-    chosen = [LabeledFile(file, "", "test") for file in files if file.suffix.lower() in suffixes]
+    suffixes, every = MODALITIES[modality].suffixes, list(files)
+    chosen = [LabeledFile(file, "", "test") for file in every if file.suffix.lower() in suffixes]
     if not chosen:
+        others = {MODALITY_OF_SUFFIX.get(file.suffix.lower(), "other files") for file in every}
+        found = f"only {' and '.join(sorted(others))}" if others else "it is empty"
         kinds = " ".join(suffix[1:] for suffix in suffixes)
-        raise DataError(f"{path}: no {modality} in it, wanted files of these kinds: {kinds}")
+        raise DataError(
+            f"{path}: {found}: no {modality} in it, wanted files of these kinds: {kinds}"
+        )
     return _raw(modality, LazyFiles(chosen, modality), [str(file.path) for file in chosen])
 
 
