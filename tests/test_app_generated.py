@@ -15,6 +15,7 @@ import pytest
 pytest.importorskip("starlette", reason="the app's server is an extra")
 
 from piecewise.app.actions.table import routes_of
+from piecewise.app.jobs import Jobs
 from piecewise.app.teaching import Teacher
 from piecewise.app.thorough import Thorough
 
@@ -23,7 +24,7 @@ from .naughty import naughty
 
 NAMES = ("name", "folder", "into", "part", "ids", "order", "layers", "recipe", "strokes", "width",
          "texts", "side", "from", "count", "walk", "position", "known", "detail", "text", "sample",
-         "stage", "number", "code")  # fmt: skip
+         "stage", "number", "code", "changes", "upload", "expected", "formats")  # fmt: skip
 LAYERS = ("full", "conv 2 3, relu, full", "conv 4 5 stride=2, relu, pool 2, full",
           "conv 99 99, full", "relu", "conv 2 3 pad=9999999, full", "full 99999999, full",
           "norm, full", "embed 3, full", "pool 2, " * 50 + "full", "conv 2 3,", "",
@@ -36,6 +37,7 @@ def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Room]:
     opened.teach()
     monkeypatch.setattr(Teacher, "changed", lambda self: None)  # what it teaches is not asked here
     monkeypatch.setattr(Thorough, "start", lambda self: None)
+    monkeypatch.setattr(Jobs, "start", lambda self, kind, work: 1)
     yield opened
     monkeypatch.undo()
     opened.close()
@@ -97,6 +99,9 @@ class Generator:
             "walk": [1, 2, 10, 30, 10**9], "name": ["up", "down", "sideways"],
             "position": [["conv1", 0, 0, 0], ["input", 0, 1, 2]],
             "sample": ids, "stage": ["sketch", "thorough"], "detail": [True, False],
+            "upload": [1, 2, 10**9], "expected": ["up", "x"],
+            "changes": [{"rotation": 3}, {"right": 1, "scale": 99}],
+            "formats": [["c", "numpy"], ["pdf"]],
         }  # fmt: skip
         return random.choice(likely[name]) if name in likely else self._text()
 

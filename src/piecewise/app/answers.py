@@ -12,35 +12,45 @@ import numpy as np
 
 from ..core.array_types import Array, Float32
 from ..core.errors import DataError, LimitError, shown
+from ..data.modalities import MODALITIES
+from ..inputs import layer_inputs
 from ..insight.explanation import Explanation, explain
+from ..insight.robustness.perturbations import apply_together, perturbations_of
 from ..network import Network
 from ..page.explain import answer_data, explanation_page, reasons_data, votes_data
 from .failures import MissingError
 from .project import Project
 from .strokes import checked_drawing, draw
+from .uploads import checked_upload
 
 MAX_WALKS = 16
 """Answers that stay open for questions about their numbers."""
 MAX_TEXT = 100_000
 """Characters of a text."""
+MAX_UPLOADS = 4
+"""Files that are kept for questions about them."""
+_ASKED = ("sample", "strokes", "text", "upload")
 
 
 class Question(NamedTuple):
-    """What the net is asked about: a sample of the project, strokes, or a text."""
+    """What the net is asked about: a sample of the project, strokes, a text, or an upload; and how
+    it is changed before, the index of a size by the name of a perturbation."""
 
     sample: str | None = None
     strokes: Any = None
     width: Any = None
     text: str | None = None
+    upload: int | None = None
+    changes: dict[str, int] | None = None
 
     @classmethod
     def of(cls, values: object) -> Question:
         """From the JSON of a request; DataError."""
         if not isinstance(values, dict) or not set(values) <= set(cls._fields):
             raise DataError(f"question: got {shown(values)}, wanted sample, strokes or text")
-        asked = [name for name in ("sample", "strokes", "text") if values.get(name) is not None]
+        asked = [name for name in _ASKED if values.get(name) is not None]
         if len(asked) != 1:
-            raise DataError("question: wanted one of sample, strokes and text")
+            raise DataError("question: wanted one of sample, strokes, text and upload")
         text = values.get("text")
         if text is not None and (not isinstance(text, str) or len(text) > MAX_TEXT):
             raise DataError(f"text: wanted one of at most {MAX_TEXT:,} characters")
@@ -65,6 +75,7 @@ class Answers:
         self._project = project
         self._lock = Lock()
         self._walks: OrderedDict[int, Explanation] = OrderedDict()
+        self._uploads: OrderedDict[int, tuple[str, Any]] = OrderedDict()
         self._hashed: tuple[Network, str] | None = None
         self._last = 0
 
@@ -75,6 +86,8 @@ class Answers:
         this SHA-256 already; without the votes if ``detail`` is false. DataError."""
         original = self._original(net, question)
         example = net.preprocess(original)[0]
+        if question.changes:
+            example = _changed(net, example, question.changes)
         explanation = explain(net, example, name=question.sample or "", original=original)
         number = self._keep(explanation)
         head, arrays = answer_data(explanation, votes=detail)
@@ -83,6 +96,19 @@ class Answers:
             names = set(net.parameters)
             arrays = {name: one for name, one in arrays.items() if name not in names}
         return packed({**head, "walk": number, "parameters_sha256": digest}, arrays)
+
+    def add_upload(self, name: str, content: bytes) -> int:
+        """Keep a file that is no sample, for questions about it; its number. DataError if it cannot
+        be read, or is of another kind than the project's."""
+        kind = self._project.kind
+        checked_upload(name, content, kind)  # it names the kinds that there are
+        example = MODALITIES[kind].preprocessor.read(content, name[:200])
+        with self._lock:
+            self._last += 1
+            self._uploads[self._last] = kind, example
+            while len(self._uploads) > MAX_UPLOADS:
+                self._uploads.popitem(last=False)
+            return self._last
 
     def votes(self, walk: object) -> bytes:
         """The votes of an answer that is open, as `packed`; DataError."""
@@ -130,6 +156,8 @@ class Answers:
         modality = net.preprocessor.modality
         if question.sample is not None:
             return net.preprocessor.read(self._project.path(question.sample))
+        if question.upload is not None:
+            return self._upload(question.upload, modality)
         if question.text is not None:
             if modality != "texts":
                 raise LimitError(f"text: this net reads {modality}")
@@ -138,3 +166,30 @@ class Answers:
             raise LimitError(f"strokes: this net reads {modality}")
         picture: Array = draw(checked_drawing(question.strokes, question.width))
         return picture[:, :, None]
+
+    def _upload(self, number: object, modality: str) -> Any:
+        """A decoded file that was kept; MissingError, LimitError."""
+        with self._lock:
+            found = self._uploads.get(number) if type(number) is int else None
+        if found is None:
+            raise MissingError(f"upload: {shown(number)} is not kept any more; send the file again")
+        kind, example = found
+        if kind != modality:
+            raise LimitError(f"upload: one of {kind}, but this net reads {modality}")
+        return example
+
+
+def _changed(net: Network, example: Array, changes: object) -> Array:
+    """An input, changed by perturbations: the index of a size by the name of each. DataError."""
+    known = {one.name: one for one in perturbations_of(net)}
+    if not isinstance(changes, dict) or not set(changes) <= set(known):
+        raise DataError(f"changes: got {shown(changes)}, wanted some of {', '.join(known)}")
+    chosen = {}
+    for name, number in changes.items():
+        count = len(known[name].sizes)
+        if type(number) is not int or not 0 <= number < count:
+            raise DataError(f"changes: {name}: got {shown(number)}, wanted 0 to {count - 1}")
+        chosen[known[name]] = number
+    inputs = layer_inputs(net, example[None])
+    changed: Array = apply_together(chosen, inputs, net.preprocessor.background)[0]
+    return changed

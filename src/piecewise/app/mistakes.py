@@ -10,6 +10,8 @@ from ..core.array_types import Float32, Labels
 
 MOST = 200
 """Mistakes that are listed, the most confident first."""
+MOST_OF_CELL = 60
+"""Samples that are listed of a cell of the confusion matrix, the most confident first."""
 
 
 COVERAGE = 0.99
@@ -55,6 +57,7 @@ class HeldOut(NamedTuple):
             "classes": list(self.classes),
             "n": len(self.ids),
             "confusion": confusion.tolist(),
+            "cells": self._cells(answers, order),
             "count": len(wrong),
             "mistakes": [
                 {
@@ -67,3 +70,14 @@ class HeldOut(NamedTuple):
                 for index in wrong[:MOST].tolist()
             ],
         }
+
+    def _cells(self, answers: Labels, order: Labels) -> list[dict[str, Any]]:
+        """The cells of the confusion matrix that are not empty, with their first samples."""
+        cells: dict[tuple[int, int], list[str]] = {}
+        for index in order.tolist():
+            cell = int(self.labels[index]), int(answers[index])
+            cells.setdefault(cell, []).append(self.ids[index])
+        return [
+            {"label": label, "predicted": predicted, "count": len(ids), "ids": ids[:MOST_OF_CELL]}
+            for (label, predicted), ids in sorted(cells.items())
+        ]

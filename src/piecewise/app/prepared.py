@@ -10,8 +10,10 @@ import numpy as np
 
 from ..core.array_types import Array, Labels
 from ..core.errors import DataError
+from ..data.dataset import Dataset
 from ..data.modalities import MODALITIES
 from ..data.preprocessing import Preprocessor
+from .listing import PARTS
 from .project import Project
 
 MAX_REMEMBERED = 1 << 28
@@ -55,6 +57,20 @@ class PreparedSamples:
         """The samples of a part; ``classes`` are the folders in the order of the labels."""
         with self._lock:
             return self._split(part)
+
+    def dataset(self) -> Dataset:
+        """The samples of both parts; their names are their ids."""
+        classes = self._project.classes()
+        folders = [one.folder for one in classes]
+        splits = [self.split(part, folders) for part in PARTS]
+        return Dataset(
+            np.concatenate([one.inputs for one in splits]),
+            np.concatenate([one.labels for one in splits]),
+            tuple(one.name for one in classes),
+            np.repeat(PARTS, [len(one.ids) for one in splits]),
+            self.preprocessor(),
+            names=[sample for one in splits for sample in one.ids],
+        )
 
     def _split(self, part: str) -> PreparedSplit:
         preprocessor = self.preprocessor()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from .answers import Answers
 from .fields import Values
+from .jobs import Jobs
 from .news import News
 from .project import Project
 from .project_files import OWN
@@ -20,6 +21,7 @@ class Session:
         self.project, self.teacher, self.news = project, teacher, news
         self.answers = Answers(project)
         self.thorough = Thorough(project, teacher.attempts, news.publish)
+        self.jobs = Jobs(news.publish)
 
     @property
     def folder(self) -> Path:
@@ -37,6 +39,7 @@ class Session:
             "attempt": attempt and attempt.number,
             "teaching": self.teacher.state(),
             "thorough": self.thorough.state(),
+            "jobs": self.jobs.states(),
             "version": project.version,
             "seq": self.news.seq,
         }
@@ -51,6 +54,7 @@ class Session:
 
     def close(self) -> None:
         """End all teaching, and let others open the project."""
+        self.jobs.close()
         self.thorough.close()
         self.teacher.close()
         self.project.close()

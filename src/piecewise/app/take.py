@@ -58,7 +58,7 @@ def take(name: str, project: Project, attempt: Attempt | None, net: Network | No
     """A file to take away; MissingError if there is none of this name, ConflictError if there is no
     net yet, DataError if the net cannot be expressed in this format."""
     if name == "project.zip":
-        return Taken(f"{_plain(project.name)}.zip", project_zip(project))
+        return Taken(f"{plain_name(project.name)}.zip", project_zip(project))
     if name not in ("net", "recipe.py", *registry.exporter_names()):
         raise MissingError(f"take: there is none of the name {shown(name)}")
     if net is None or attempt is None:
@@ -114,11 +114,11 @@ def _model_file(net: Network) -> bytes:
 
 def _recipe(project: Project, attempt: Attempt) -> str:
     """A program that teaches the same net."""
-    name = _plain(project.name)
+    name = plain_name(project.name)
     return _RECIPE.format(name=name, layers=attempt.layers, recipe=attempt.recipe)
 
 
-def _plain(name: str) -> str:
+def plain_name(name: str) -> str:
     """A name of letters and numbers of ASCII, for a header and a program."""
     letters = "".join(one if one.isascii() and (one.isalnum() or one in " -_") else "-"
                       for one in name[:60])  # fmt: skip

@@ -15,26 +15,20 @@ from collections.abc import Callable
 from concurrent.futures import CancelledError
 from typing import Any
 
-import numpy as np
-
 from ..core.errors import DataError, PiecewiseError
-from ..core.progress import Progress
-from ..data.dataset import Dataset
 from ..network import Network
 from ..training.experiment import TrainingResult, run_training
 from ..training.metrics import Scores
 from ..training.plan import TrainingPlan, plan_training
 from .attempts import Attempt, Attempts
 from .failures import ConflictError
-from .listing import PARTS
+from .meter import JobMeter
 from .mistakes import COVERAGE, LEAST_COVERED
 from .prepared import PreparedSamples
 from .project import Project
 from .project_files import OWN
 from .teaching import missing
 
-INTERVAL = 0.2
-"""Seconds between two pieces of news."""
 Publish = Callable[[dict[str, Any]], None]
 
 
@@ -99,12 +93,12 @@ class Thorough:
         began = time.perf_counter()
         if message := missing(self._project):
             raise DataError(message)
-        data, digest = self._data(), self._project.data_sha256()
+        data, digest = self._samples.dataset(), self._project.data_sha256()
         settings = self._project.settings
         knobs = settings.get("recipe") or {}
         if not isinstance(knobs, dict):
             raise DataError("recipe: wanted names and values")
-        meter = _Meter(self._tell, self._stopped)
+        meter = JobMeter(self._tell, self._stopped)
         plan = plan_training(data, "project", layers=settings.get("layers"), **knobs)
         folder = self._run_folder([digest, settings, data.preprocessor.to_json()])
         result = run_training(plan, meter.report, threads=self._threads, run_dir=folder)
@@ -115,22 +109,6 @@ class Thorough:
         if kept.stage == new.stage:
             return kept
         return self._attempts.change(kept.number, stage=new.stage, score=new.score)
-
-    def _data(self) -> Dataset:
-        """The samples of both parts, prepared."""
-        classes = self._project.classes()
-        folders = [one.folder for one in classes]
-        train, test = (self._samples.split(part, folders) for part in PARTS)
-        splits = [part for part, split in zip(PARTS, (train, test), strict=True)
-                  for _ in split.ids]  # fmt: skip
-        return Dataset(
-            np.concatenate([train.inputs, test.inputs]),
-            np.concatenate([train.labels, test.labels]),
-            tuple(one.name for one in classes),
-            np.array(splits, str),
-            self._samples.preprocessor(),
-            names=[*train.ids, *test.ids],
-        )
 
     def _run_folder(self, facts: list[Any]) -> str:
         """The run directory of these samples and knobs; those of others are removed."""
@@ -145,35 +123,6 @@ class Thorough:
     def _tell(self, **news: Any) -> None:
         self._news = {"type": "thorough", **news}
         self._publish(self._news)
-
-
-class _Meter:
-    """Publishes progress with the time that is left of a stage, and ends the work when it is
-    stopped."""
-
-    def __init__(self, tell: Callable[..., None], stopped: threading.Event) -> None:
-        self._tell, self._stopped = tell, stopped
-        self._stage, self._began, self._first, self._last = "", 0.0, 0, 0.0
-        self.losses: list[float] = []
-
-    def report(self, progress: Progress) -> None:
-        """The progress callback."""
-        if self._stopped.is_set():
-            raise CancelledError
-        if progress.epoch:
-            self.losses.append(round(progress.epoch.loss, 5))
-        now = time.monotonic()
-        if progress.stage != self._stage:
-            self._stage, self._began, self._first = progress.stage, now, progress.done
-        elif now - self._last < INTERVAL:
-            return
-        self._last = now
-        finished, left = progress.done - self._first, None
-        if finished > 0:
-            left = round((now - self._began) / finished * (progress.total - progress.done), 1)
-        facts = {"stage": progress.stage, "done": progress.done, "total": progress.total}
-        self._tell(state="running", **facts, left=left, loss=progress.loss, note=progress.note,
-                   losses=self.losses[-200:])  # fmt: skip
 
 
 def _attempt(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from ..answers import Question
 from ..failures import ConflictError
-from ..fields import ANY, FLAG, TEXT, WHOLE, RequestField, Values
+from ..fields import ANY, FLAG, OBJECT, TEXT, WHOLE, RequestField, Values
 from ..muting import Mutes, checked_maps
-from ..routes import AppRoute
+from ..routes import BYTES, AppRoute
 from ..session import Session
 from ..take import Taken, formats, take
 
@@ -28,6 +28,10 @@ class AnswerActions:
         known, detail = values.pop("known", None), values.pop("detail")
         net = self._mutes.of(net, checked_maps(values.pop("mute", [])))
         return self._answers.answer(net, Question.of(values), known, detail=detail)
+
+    def add_upload(self, values: Values) -> Values:
+        """Keep a file that is no sample, for questions about it; its number."""
+        return {"upload": self._answers.add_upload(values["name"], values["content"])}
 
     def votes(self, values: Values) -> bytes:
         """The votes of an open answer."""
@@ -51,11 +55,14 @@ class AnswerActions:
 
 _QUESTION = (
     RequestField("sample", TEXT), RequestField("strokes", ANY), RequestField("width", ANY),
-    RequestField("text", TEXT), RequestField("known", TEXT),
-    RequestField("detail", FLAG, default=True), RequestField("mute", ANY),
+    RequestField("text", TEXT), RequestField("upload", WHOLE), RequestField("changes", OBJECT),
+    RequestField("known", TEXT), RequestField("detail", FLAG, default=True),
+    RequestField("mute", ANY),
 )  # fmt: skip
+_NAMED = (RequestField("name", TEXT, required=True),)
 ROUTES = (
     AppRoute("POST", "/api/answer", AnswerActions.answer, _QUESTION),
+    AppRoute("POST", "/api/uploads", AnswerActions.add_upload, _NAMED, BYTES),
     AppRoute("POST", "/api/votes", AnswerActions.votes, (_WALK,)),
     AppRoute("POST", "/api/mattered", AnswerActions.mattered, (_WALK,)),
     AppRoute("GET", "/api/take", AnswerActions.formats),

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..routes import AppRoute
 from ..session import Session
-from . import answers, inside, maps, project, samples, teaching
+from . import answers, checks, exports, inside, jobs, maps, project, samples, teaching
 
 TABLE: tuple[tuple[Any, tuple[AppRoute, ...]], ...] = (
     (project.ProjectActions, project.ROUTES),
@@ -16,6 +16,9 @@ TABLE: tuple[tuple[Any, tuple[AppRoute, ...]], ...] = (
     (answers.AnswerActions, answers.ROUTES),
     (inside.InsideActions, inside.ROUTES),
     (maps.MapActions, maps.ROUTES),
+    (checks.CheckActions, checks.ROUTES),
+    (exports.ExportActions, exports.ROUTES),
+    (jobs.JobActions, jobs.ROUTES),
 )
 """Groups of actions, each with its routes, whose actions are methods of the group."""
 

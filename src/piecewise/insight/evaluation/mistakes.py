@@ -204,14 +204,14 @@ def mistakes(
     for index in order.tolist():
         cells.setdefault((int(targets[index]), int(answers[index])), []).append(index)
     chosen = order[answers[order] != targets[order]][:most]
-    reader = _LastLayerInputs(net)
+    layer = _LastLayerInputs(net).layer
     near: list[tuple[Neighbor, ...]] = [()] * len(chosen)
     compared = 0
     if train is not None:
         if not isinstance(train, tuple | list) or len(train) != 2:
             raise DataError(f"train: got {shown(train)}, wanted two: pictures and their labels")
-        examples = _TrainingExamples(reader, *check_examples(net, *train), train_names)
-        near, compared = examples.nearest(inputs[chosen], nearest), len(examples.indices)
+        examples = NearestExamples(net, *check_examples(net, *train), train_names)
+        near, compared = examples.of(inputs[chosen], nearest), len(examples.indices)
     chosen_mistakes = tuple(
         Mistake(
             index,
@@ -225,7 +225,7 @@ def mistakes(
         for index, some in zip(chosen.tolist(), near, strict=True)
     )
     by_cell = {cell: tuple(indices) for cell, indices in cells.items()}
-    return Mistakes(net.classes, len(targets), by_cell, chosen_mistakes, reader.layer, compared)
+    return Mistakes(net.classes, len(targets), by_cell, chosen_mistakes, layer, compared)
 
 
 def _names(names: Sequence[str], count: int, what: str) -> Sequence[str]:
@@ -270,13 +270,26 @@ def _before_the_last(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
     return stages[:number]
 
 
-class _TrainingExamples:
-    """Subsampled training examples, and the activations that the last layer reads."""
+class NearestExamples:
+    """Finds the training examples nearest to an input, by the activations that the last layer
+    reads. Of very many examples, some are left out, evenly spaced.
+
+    Parameters
+    ----------
+    net : Network
+        The net.
+    pictures : array (N, ...)
+        Checked inputs, see `check_examples`.
+    labels : int64 array (N,)
+        The numbers of their classes.
+    names : sequence of str (N,), optional
+        Their names.
+    """
 
     def __init__(
-        self, reader: _LastLayerInputs, pictures: Array, labels: Labels, names: Sequence[str]
+        self, net: Network, pictures: Array, labels: Labels, names: Sequence[str] = ()
     ) -> None:
-        self.reader, self.labels = reader, labels
+        self.reader, self.labels = (reader := _LastLayerInputs(net)), labels
         self.names = _names(names, len(labels), "train_names")
         count = min(len(labels), max(1, MAX_VALUES // prod(reader.shape)))
         if not reader.is_net:
@@ -284,8 +297,9 @@ class _TrainingExamples:
         self.indices = np.arange(count) * len(labels) // count
         self.columns = reader.values(pictures[self.indices]).astype(np.float64).T.copy()
 
-    def nearest(self, pictures: Array, count: int) -> list[tuple[Neighbor, ...]]:
-        """The nearest examples of each picture; ties in the order of the examples."""
+    def of(self, pictures: Array, count: int) -> list[tuple[Neighbor, ...]]:
+        """The ``count`` nearest examples of each of some checked inputs; ties in the order of the
+        examples."""
         return [self._nearest(row, count) for row in self.reader.values(pictures).tolist()]
 
     def _nearest(self, row: list[float], count: int) -> tuple[Neighbor, ...]:

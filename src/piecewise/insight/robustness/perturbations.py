@@ -7,6 +7,7 @@ the input. The changes are those of data augmentation (`reference/augmentation.p
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,10 +69,7 @@ class Perturbation:
 
     def apply(self, pictures: Float32, number: int, background: str) -> Float32:
         """Preprocessed inputs (N, C, H, W), changed by the size with index ``number``."""
-        none, size = np.zeros(1), np.array([self.drawn[number]])
-        unchanged = GeometricDraws(none, none, np.ones(1), none, none, np.array([False]))
-        changed = unchanged._replace(**{self.name: size})
-        return apply_geometric(changed, pictures, background).astype(np.float32)
+        return apply_together({self: number}, pictures, background)
 
     def to_json(self) -> dict[str, Any]:
         """The axis of a curve as plain values."""
@@ -82,6 +80,18 @@ class Perturbation:
             "sizes": list(self.sizes),
             "unchanged_index": self.unchanged_index,
         }
+
+
+def apply_together(
+    chosen: Mapping[Perturbation, int], pictures: Float32, background: str
+) -> Float32:
+    """Preprocessed inputs (N, C, H, W), changed by several perturbations at once: by the size of
+    each with the given index."""
+    none = np.zeros(1)
+    unchanged = GeometricDraws(none, none, np.ones(1), none, none, np.array([False]))
+    sizes = {one.name: np.array([one.drawn[number]]) for one, number in chosen.items()}
+    changed = unchanged._replace(**sizes)
+    return apply_geometric(changed, pictures, background).astype(np.float32)
 
 
 def perturbations(preprocessor: Preprocessor) -> tuple[Perturbation, ...]:

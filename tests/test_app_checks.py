@@ -1,0 +1,208 @@
+"""Checks of the app: nearest samples, label issues, influence, uploads, changes, and the export."""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+import zipfile
+from collections.abc import Iterator
+from threading import Event
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("starlette", reason="the app's server is an extra")
+
+from piecewise.app.jobs import Jobs
+from piecewise.core.errors import DataError
+from piecewise.core.progress import OnProgress, Progress
+from piecewise.inputs import layer_inputs
+from piecewise.insight.robustness.perturbations import perturbations_of
+
+from .app_room import PATIENCE, Room, line
+
+DRAWN = {"strokes": line("up", 2), "width": 6}
+
+
+@pytest.fixture(scope="module")
+def taught(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Room]:
+    room = Room(tmp_path_factory.mktemp("checks") / "project")
+    room.teach()
+    yield room
+    room.close()
+
+
+def asked(room: Room, question: dict[str, Any]) -> dict[str, Any]:
+    """The head of the answer to a question."""
+    status, content = room.ask("POST", "/api/answer", question)
+    assert status == 200, content
+    head: dict[str, Any] = json.loads(content[4 : 4 + int.from_bytes(content[:4], "little")])
+    return head
+
+
+def finished(room: Room, path: str, values: dict[str, Any]) -> dict[str, Any]:
+    """A job, when it has ended."""
+    status, begun = room.ask("POST", path, values)
+    assert status == 200, begun
+    ends = time.monotonic() + PATIENCE
+    while True:
+        state: dict[str, Any] = room.ask("GET", f"/api/jobs/{begun['job']}")[1]
+        if state["state"] != "running":
+            return state
+        assert time.monotonic() < ends
+        time.sleep(0.02)
+
+
+def test_nearest_samples_are_those_of_the_same_class(taught: Room) -> None:
+    ids, _ = taught.project.labelled("train")
+    status, found = taught.ask("POST", "/api/nearest", {"ids": ids[:2]})
+    assert status == 200
+    assert found["compared"] == 12
+    for sample, near in zip(ids[:2], found["nearest"], strict=True):
+        assert len(near) == 5
+        assert sample not in [one["id"] for one in near]
+        assert [one["label"] for one in near[:3]] == [sample.split("/")[1]] * 3
+        distances = [one["distance"] for one in near]
+        assert distances == sorted(distances)
+    walk = asked(taught, {"sample": ids[0]})["walk"]
+    own = taught.ask("POST", "/api/nearest", {"walk": walk})[1]["nearest"][0]
+    assert own[0]["id"] == ids[0]
+    assert own[0]["distance"] == 0
+
+
+@pytest.mark.parametrize("values", [{}, {"ids": []}, {"ids": "x"}, {"ids": [1]}, {"walk": -1},
+                                    {"ids": ["train/up/none.png"]}])  # fmt: skip
+def test_nearest_refuses_what_is_not_there(taught: Room, values: dict[str, Any]) -> None:
+    assert taught.ask("POST", "/api/nearest", values)[0] in (400, 404, 422)
+
+
+def test_cells_of_the_confusion_matrix_name_their_samples(taught: Room) -> None:
+    found = taught.ask("POST", "/api/mistakes")[1]
+    for cell in found["cells"]:
+        assert found["confusion"][cell["label"]][cell["predicted"]] == cell["count"]
+        assert len(cell["ids"]) == cell["count"]
+        folders = {one.split("/")[1] for one in cell["ids"]}
+        assert folders == {found["classes"][cell["label"]]}
+    assert sum(cell["count"] for cell in found["cells"]) == 12
+
+
+def test_upload_is_answered_as_the_sample_of_the_same_bytes(taught: Room) -> None:
+    sample = taught.project.labelled("train")[0][3]
+    content = taught.project.content(sample)
+    status, kept = taught.ask("POST", "/api/uploads?name=holiday.png", content)
+    assert status == 200
+    uploaded, own = asked(taught, kept), asked(taught, {"sample": sample})
+    assert uploaded["logits"] == own["logits"]
+    assert taught.ask("POST", "/api/uploads?name=x.wav", b"RIFF")[0] == 422
+    assert taught.ask("POST", "/api/uploads?name=x.png", b"no picture")[0] == 422
+    assert taught.ask("POST", "/api/answer", {"upload": 9999})[0] == 404
+
+
+def test_changed_input_is_answered_as_its_robustness_curve_says(taught: Room) -> None:
+    net = taught.teacher.net
+    assert net is not None
+    same = asked(taught, {**DRAWN, "changes": {"rotation": 9}})
+    assert same["logits"] == asked(taught, DRAWN)["logits"]
+    turned = asked(taught, {**DRAWN, "changes": {"rotation": 0}})
+    rotation = next(one for one in perturbations_of(net) if one.name == "rotation")
+    picture = layer_inputs(net, taught.session.answers.explanation(same["walk"]).example[None])
+    wanted = net.logits(rotation.apply(picture, 0, net.preprocessor.background))[0]
+    np.testing.assert_array_equal([turned["logits"]["0"], turned["logits"]["1"]], wanted)
+    both = asked(taught, {**DRAWN, "changes": {"rotation": 0, "right": 0}})
+    assert both["logits"] != turned["logits"]
+    for wrong in ({"rotation": 99}, {"nothing": 0}, {"rotation": 1.0}, [1], "x"):
+        assert taught.ask("POST", "/api/answer", {**DRAWN, "changes": wrong})[0] in (400, 422)
+
+
+@pytest.fixture(scope="module")
+def mislabelled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Room, str]]:
+    """A project with a sample in the wrong class."""
+    room = Room(tmp_path_factory.mktemp("mislabelled") / "project", layers="full")
+    room.project.set_settings(recipe={"epochs": 30})
+    wrong = room.project.add_drawing("down", "train", room.drawing("up", 4))
+    room.teach()
+    yield room, wrong
+    room.close()
+
+
+@pytest.mark.long
+def test_label_issues_name_the_mislabelled_sample(mislabelled: tuple[Room, str]) -> None:
+    room, wrong = mislabelled
+    found = finished(room, "/api/label-issues", {})["result"]
+    assert found["judged"] == 13
+    assert wrong in [one["name"] for one in found["issues"][:3]]
+
+
+def test_influence_names_the_mislabelled_sample(mislabelled: tuple[Room, str]) -> None:
+    room, wrong = mislabelled
+    walk = asked(room, {"strokes": line("up", 4), "width": 6})["walk"]
+    found = finished(room, "/api/influence", {"walk": walk, "expected": "up"})["result"]
+    assert found["label"] == "up"
+    assert found["influences"][0]["id"] == wrong
+    failed = room.ask("POST", "/api/influence", {"walk": walk, "expected": "sideways"})
+    assert failed[0] == 422
+
+
+def test_export_has_every_format_and_its_passport(taught: Room) -> None:
+    assert taught.ask("GET", "/api/passport.html")[0] == 404
+    state = finished(taught, "/api/export", {"formats": ["numpy", "card"]})
+    assert state["state"] == "done", state
+    assert state["result"]["samples"]["count"] == 12
+    status, content = taught.ask("GET", "/api/export.zip")
+    assert status == 200
+    names = zipfile.ZipFile(io.BytesIO(content)).namelist()
+    assert list(state["result"]["exports"]) == ["numpy", "card"]
+    assert {"export/numpy/USAGE.md", "export/README.md", "export/passport.html"} <= set(names)
+    assert b"<html" in taught.ask("GET", "/api/passport.html")[1]
+
+
+def test_page_of_answers_is_about_all_samples(taught: Room) -> None:
+    status, content = taught.ask("GET", "/api/answers.html")
+    assert status == 200
+    assert b"was trained on all of these samples" in content
+
+
+class Slow:
+    """A job that reports until it is stopped."""
+
+    def __init__(self) -> None:
+        self.news: list[dict[str, Any]] = []
+        self.begun, self.go = Event(), Event()
+
+    def work(self, on_progress: OnProgress) -> str:
+        while not self.go.is_set():
+            on_progress(Progress("waiting", 1, 2))
+            self.begun.set()
+        return "result"
+
+
+def test_one_job_runs_at_a_time_and_can_be_stopped() -> None:
+    slow = Slow()
+    jobs = Jobs(slow.news.append)
+    first = jobs.start("slow", slow.work)
+    assert slow.begun.wait(PATIENCE)
+    with pytest.raises(DataError, match="slow runs already"):
+        jobs.start("other", slow.work)
+    jobs.stop(first)
+    jobs.close()
+    assert jobs.state(first)["state"] == "stopped"
+    slow.go.set()
+    second = jobs.start("other", slow.work)
+    jobs._thread.join(PATIENCE)  # type: ignore[union-attr]
+    assert jobs.state(second)["result"] == "result"
+    assert [one["state"] for one in jobs.states()] == ["stopped", "done"]
+    with pytest.raises(DataError, match="there is none"):
+        jobs.state(7)
+
+
+def test_failed_job_says_why() -> None:
+    def work(on_progress: OnProgress) -> None:
+        raise DataError("nothing to look at")
+
+    jobs = Jobs(lambda news: None)
+    number = jobs.start("slow", work)
+    jobs.close()
+    state = jobs.state(number)
+    assert (state["state"], state["message"]) == ("failed", "nothing to look at")
