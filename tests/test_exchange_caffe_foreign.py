@@ -15,6 +15,7 @@ from piecewise.core.array_types import Array, Float32
 from piecewise.core.errors import ModelFileError
 from piecewise.exchange.caffe import importer
 from piecewise.exchange.caffe.exporter import BINARY, TEXT, CaffeExporter
+from piecewise.exchange.input_scale import InputLevels
 from piecewise.exchange.registry import ImportOptions
 
 from .caffe_messages import add_blob, new_net
@@ -125,10 +126,14 @@ def test_lenet_as_it_was_trained_is_the_same_net(tmp_path: Path) -> None:
     (tmp_path / "deploy").mkdir()
     trained = read(written(tmp_path, TRAINED, model_bytes(TRAINED)))
     deployed = read(written(tmp_path / "deploy", LENET, model_bytes(LENET)))
-    assert trained.notation == deployed.notation
-    assert trained.parameters_sha256 == deployed.parameters_sha256
+    assert trained.notation == f"norm, {deployed.notation}"
+    for name, array in deployed.parameters.items():
+        assert np.array_equal(trained.parameters[name], array)
+    pixels = np.random.default_rng(0).integers(0, 256, (5, 1, 28, 28)).astype(np.uint8)
+    expected = deployed.logits(pixels * np.float32(0.00390625))
+    np.testing.assert_allclose(trained.logits(pixels), expected, atol=1e-5)
     notes = trained.training_summary["imported"]["notes"]
-    assert any("0.00390625" in note for note in notes)
+    assert any("numbers from 0 to 255" in note for note in notes)
 
 
 def test_lenet_without_prototxt_needs_its_input_only(tmp_path: Path) -> None:
@@ -136,8 +141,7 @@ def test_lenet_without_prototxt_needs_its_input_only(tmp_path: Path) -> None:
     path = written(tmp_path, None, model_bytes(text))
     with pytest.raises(ModelFileError, match="does not state the shape of its input"):
         read(path)
-    net = read(path, input=(1, 28, 28), classes=tuple("abcdefghij"))
-    assert net.classes == tuple("abcdefghij")
+    net = read(path, input=(1, 28, 28), levels=InputLevels(range=(-256, 256)))
     expected = lenet_logits(INPUTS, LENET, model_bytes(LENET))
     np.testing.assert_allclose(net.logits(INPUTS), expected, atol=1e-5)
 

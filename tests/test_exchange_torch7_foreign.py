@@ -15,6 +15,7 @@ from piecewise.core.array_types import Array, Float32
 from piecewise.core.errors import ModelFileError
 from piecewise.exchange.formats.t7 import T7Error, TorchModule, parse
 from piecewise.exchange.formats.t7_writer import LongStorage, T7Writer
+from piecewise.exchange.input_scale import InputLevels
 from piecewise.exchange.registry import ImportOptions
 from piecewise.exchange.torch7 import importer
 
@@ -64,6 +65,12 @@ READ = {
                         **CONVOLUTION, **sides(dilation=(2, 3)))],
     "zeros around": [module("SpatialZeroPadding", pad_l=1, pad_r=2, pad_t=0, pad_b=1),
                      module("SpatialConvolution", weight=random(5, 4, 3, 2), **CONVOLUTION)],
+    "zeros around a pool": [module("SpatialZeroPadding", pad_l=1, pad_r=2, pad_t=0, pad_b=1),
+                            module("SpatialMaxPooling", ceil_mode=False,
+                                   **sides(k=(2, 2), d=(2, 2)))],
+    "padded maximum after relu": [
+        module("ReLU", threshold=0, val=0),
+        module("SpatialMaxPooling", ceil_mode=False, **sides(k=(3, 3), d=(2, 2), pad=(1, 1)))],
     "floor": [module("SpatialMaxPooling", ceil_mode=False,
                      **sides(k=(4, 3), d=(2, 2), pad=(0, 0)))],
     "ceil": [module("SpatialAveragePooling", ceil_mode=True, count_include_pad=True,
@@ -89,7 +96,7 @@ def test_module_of_torch_agrees_with_opencv(name: str, tmp_path: Path) -> None:
     end = [module("View", size=LongStorage((-1, flat.shape[1]))),
            module("Linear", weight=weight, bias=bias)]  # fmt: skip
     path = file_of(module("Sequential", modules=[*READ[name], *end]), tmp_path)
-    logits = read(path).logits(X)
+    logits = read(path, levels=InputLevels(range=(-1, 1))).logits(X)
     np.testing.assert_allclose(logits, flat @ weight.T + bias, rtol=1e-4, atol=1e-4)
     assert np.abs(logits).max() > 0.3
 
@@ -147,8 +154,6 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "padded maximum": (module("SpatialMaxPooling", ceil_mode=False, **POOL), "padding"),
     "sum": (module("SpatialAveragePooling", divide=False, **sides(k=(2, 2), d=(2, 2))),
             "adds without dividing"),
-    "padding of a pool": ([module("SpatialZeroPadding", pad_l=1, pad_r=1, pad_t=1, pad_b=1),
-                           module("SpatialMaxPooling", **sides(k=(2, 2), d=(2, 2)))], "padded map"),
     "window past the edge": (module("SpatialMaxPooling", ceil_mode=True,
                                     **sides(k=(1, 1), d=(5, 5))), "past the edge"),
     "no weight": (module("SpatialConvolution", **CONVOLUTION), "it has no weight"),

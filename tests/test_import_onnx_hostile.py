@@ -163,7 +163,7 @@ REFUSED: dict[str, tuple[Callable[[], onnx.ModelProto | bytes], str]] = {
     "negative stride": (lambda: net(("Conv", ["x", "w"], ["y"], {"strides": [0, -1]}), **W),
                         "its strides is [0, -1]"),
     "no graph": (lambda: varint(1, 8), "it has 0 graphs"),
-    "nothing": (lambda: b"", "0 bytes"),
+    "nothing": (lambda: b"", "an empty file"),
     "other bytes": (lambda: b"\x89PNG\r\n\x1a\n" * 9, "the wire type 6"),
     "sides of a million axes": (
         lambda: Graph("g").to_bytes({}) + message(7, [message(5, [packed_integers(

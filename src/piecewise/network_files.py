@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from .core.progress import OnProgress
+from .data.file_bytes import checked_path
 from .inputs import check_inputs
 from .network_state import NetworkState
 from .raw_inputs import Inputs, decode_raw, raw_inputs
@@ -194,11 +195,13 @@ class NetworkFiles(NetworkState):
         classes: Iterable[str] | None = None,
         layers: str | None = None,
         architecture: str | os.PathLike[str] | None = None,
+        range: Sequence[float] | None = None,
+        mean: float | Sequence[float] | None = None,
+        std: float | Sequence[float] | None = None,
+        channel_order: str | None = None,
     ) -> Self:
-        """Import a network from a file of another toolkit: ONNX, Keras (`.keras`, `.h5`), Caffe,
-        Torch 7, or PyTorch parameters in safetensors.
-
-        Nothing in the file is run, and no other file is opened.
+        """Import a network from a file of ONNX, Keras (`.keras`, `.h5`), Caffe, Torch 7, or of
+        PyTorch parameters in safetensors. Nothing in the file is run.
 
         Parameters
         ----------
@@ -207,30 +210,40 @@ class NetworkFiles(NetworkState):
         input : (int, int, int), optional
             Channels, rows and columns of the input, where the file leaves them open.
         classes : list of str, optional
-            The names of the classes, where the file has none; by default numbers.
+            The names of the classes, in place of those in the file; numbers if it has none.
         layers : str, optional
             The layers in the notation, for a file of parameters alone (PyTorch).
         architecture : path, optional
             The file of the layers (Caffe's .prototxt), where the parameters are in another one.
+        range : (float, float), optional
+            Black and white in the numbers of the training, such as (0, 1) or (0, 255); by default
+            what the file says, or (-1, 1). A `norm` layer in front of the net converts inputs.
+        mean, std : float or list of float, optional
+            What was subtracted from these numbers, and by what the difference was divided.
+        channel_order : {"rgb", "bgr"}, optional
+            The order of the colours that the first layer reads.
 
         Returns
         -------
         Network
-            ``net.training_summary["imported"]`` says how layers were rewritten.
+            ``net.training_summary["imported"]`` says how layers and inputs were rewritten.
 
         Raises
         ------
+        LimitError
+            If an argument is not allowed, or does not fit the file.
         ModelFileError
-            If the file cannot be read, or has a layer that piecewise cannot express; the message
-            names it.
+            If the file cannot be read, or has a layer that piecewise does not have.
         """
         from .exchange.import_model import import_model  # noqa: PLC0415
+        from .exchange.input_scale import InputLevels  # noqa: PLC0415
         from .exchange.registry import ImportOptions  # noqa: PLC0415
 
         options = ImportOptions(
             None if input is None else input_shape(input),
             None if classes is None else class_names(classes),
             layers,
-            None if architecture is None else Path(architecture),
+            None if architecture is None else checked_path("architecture", architecture),
+            InputLevels.of(range, mean, std, channel_order),
         )
-        return cls.from_saved_model(import_model(path, options))
+        return cls.from_saved_model(import_model(checked_path("path", path), options))

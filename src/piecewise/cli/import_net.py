@@ -9,10 +9,19 @@ import rich_click as click
 
 from ..core.constraints import MAX_CLASSES
 from ..core.errors import LimitError, PiecewiseError, shown
+from ..exchange.input_scale import InputLevels
 from ..network import Network
 from ..spec.architecture import class_names, input_shape
 from ..spec.notation import parse
-from .options import DATA, json_option, option, output_option, usage_error
+from .options import (
+    DATA,
+    choice_option,
+    json_option,
+    option,
+    output_option,
+    usage_error,
+    with_option_names,
+)
 from .output import messages, print_json, print_message, printable, results
 from .output_files import check_net_path, force_option
 
@@ -27,6 +36,10 @@ class ImportFileOptions:
     classes: str | None
     layers: str | None
     architecture: str | None
+    range: str | None
+    mean: str | None
+    std: str | None
+    channel_order: str | None
     force: bool
     as_json: bool
 
@@ -39,9 +52,17 @@ class ImportFileOptions:
                 "input": None if self.input is None else input_shape(_shape(self.input)),
                 "classes": None if self.classes is None else class_names(_names(self.classes)),
                 "layers": self.layers,
+                **self._levels(),
             }
         except PiecewiseError as error:
             raise usage_error(error) from None
+
+    def _levels(self) -> dict[str, Any]:
+        """What is said about pixels; LimitError."""
+        numbers = {name: _numbers(name, getattr(self, name)) for name in ("range", "mean", "std")}
+        given = {**numbers, "channel_order": self.channel_order}
+        InputLevels.of(*given.values())
+        return given
 
 
 @click.command(name="import")
@@ -73,6 +94,32 @@ class ImportFileOptions:
     metavar="FILE",
     panel=DATA,
     help="The file of the layers, where the parameters are in another one: Caffe's .prototxt.",
+)
+@option(
+    "--range",
+    metavar="BLACK,WHITE",
+    panel=DATA,
+    unset="what the file says, or -1,1",
+    help="The numbers of black and white pixels on which the net was trained: 0,1 or 0,255.",
+)
+@option(
+    "--mean",
+    metavar="NUMBERS",
+    panel=DATA,
+    help="What was subtracted from these numbers: one, or one per channel, as in 0.5,0.4,0.4.",
+)
+@option(
+    "--std",
+    metavar="NUMBERS",
+    panel=DATA,
+    help="What the difference was divided by: one number, or one per channel.",
+)
+@choice_option(
+    "--channel-order",
+    words=("rgb", "bgr"),
+    panel=DATA,
+    unset="rgb",
+    help="The order of the colours that the net reads: rgb or bgr (as Caffe and OpenCV).",
 )
 @json_option
 def command(**values: Any) -> None:
@@ -106,6 +153,17 @@ def _names(text: str) -> list[str]:
     return names
 
 
+def _numbers(name: str, text: str | None) -> list[float] | None:
+    """Numbers with commas between them; LimitError."""
+    if text is None:
+        return None
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError:
+        wanted = "numbers with commas between them: 0.5,0.4,0.4"
+        raise LimitError(f"--{name}: got {shown(text)}, wanted {wanted}") from None
+
+
 def _print(net: Network, options: ImportFileOptions) -> None:
     """What was imported, and how layers were rewritten."""
     imported = net.training_summary.get("imported", {})
@@ -123,5 +181,5 @@ def _print(net: Network, options: ImportFileOptions) -> None:
     shape, count = "x".join(map(str, net.input)), net.architecture.parameter_count
     console.print(f"input {shape}, {len(net.classes):,} classes, {count:,} parameters")
     for note in imported.get("notes", []):
-        print_message(messages(), str(note))
+        print_message(messages(), with_option_names(str(note), command))
     print_message(messages(), f"saved {options.output}")

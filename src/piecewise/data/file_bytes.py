@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO
 
-from ..core.errors import NO_NAME, DataError, reason
+from ..core.errors import NO_NAME, DataError, LimitError, reason, shown
 
 _DO_NOT_BLOCK = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
 MISSING_ADDRESS = "addresses are not fetched; save the file first"
@@ -26,6 +26,13 @@ _IRREGULAR = {
 
 
 _ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/+(?=[^/])")  # a Path makes one slash of two
+
+
+def checked_path(name: str, value: object) -> Path:
+    """A path that is given as the argument of this name; LimitError if it is none."""
+    if isinstance(value, bytes) or not isinstance(value, str | os.PathLike):
+        raise LimitError(f"{name}: got {shown(value)}, wanted the name of a file")
+    return Path(value)
 
 
 def path_name(path: Path) -> str:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from ..core.errors import ModelFileError, PiecewiseError, reason
-from ..data.file_bytes import open_regular_file
+from ..data.file_bytes import open_error, open_regular_file
+from ..spec.architecture import Architecture
 from ..storage.model_file import SavedModel
 from ..storage.pickles import check_no_pickle
+from .input_scale import OptionError
 from .registry import Importer, ImportOptions, importers
 
 _START = 64
@@ -19,23 +24,69 @@ def import_model(path: str | os.PathLike[str], options: ImportOptions) -> SavedM
     """The network of a file of another toolkit.
 
     Raises ModelFileError, naming the file, if it cannot be read, is of no known format, or has a
-    layer that piecewise cannot express. No other file is opened than this one and that of
-    ``options.architecture`` or, beside a .caffemodel, the .prototxt of its name or deploy.prototxt.
+    layer that piecewise cannot express, and OptionError if an option does not fit the file. No
+    other file is opened than this one and that of ``options.architecture`` or, beside a
+    .caffemodel, the .prototxt of its name or deploy.prototxt.
     """
     file = Path(path)
     try:
-        return _importer(file).read(file, options)
+        importer = _importer(file)
+        _check_layers(importer, options)
+        with np.errstate(all="ignore"):  # numbers that are not finite are refused by name
+            model = importer.read(file, options)
+    except OptionError:
+        raise
     except (OSError, PiecewiseError, ValueError, RecursionError, OverflowError) as error:
         raise ModelFileError(f"{file}: {reason(error)}") from None
+    _check_input(model, options)
+    return model if options.classes is None else _with_classes(model, options.classes)
 
 
 def _importer(path: Path) -> Importer:
     """The importer that recognizes a file."""
-    with open_regular_file(path) as file:
-        start = file.read(_START)
+    try:
+        with open_regular_file(path, "file of another toolkit") as file:
+            start = file.read(_START)
+    except (OSError, ValueError) as error:
+        raise open_error(error, "file of another toolkit", path) from None
     for importer in importers():
         if importer.recognizes(path, start):
             return importer
     check_no_pickle(path)
     known = ", ".join(importer.TITLE for importer in importers())
     raise ModelFileError(f"of no known format, wanted one of: {known}")
+
+
+def _check_layers(importer: Importer, options: ImportOptions) -> None:
+    """Refuse layers for a file that has its own."""
+    for name in ("layers", "architecture"):
+        if getattr(options, name) is not None and name not in importer.FILES_OF_LAYERS:
+            raise OptionError(
+                f"{name}: got it for a file of the format {importer.TITLE}, which has its own "
+                "layers; leave the option out"
+            )
+
+
+def _check_input(model: SavedModel, options: ImportOptions) -> None:
+    """Refuse what a file that piecewise wrote says otherwise."""
+    if options.input is not None and tuple(options.input) != tuple(model.architecture.input):
+        wanted = "x".join(map(str, options.input))
+        raise OptionError(f"input: got {wanted}, and the file says {model.architecture.input}")
+    is_own = "imported" not in model.training_summary
+    name = options.levels and options.levels.first_given()
+    if is_own and (name or options.layers is not None):
+        raise OptionError(
+            f"{name or 'layers'}: piecewise wrote this file, which has its own layers and "
+            "preprocessing; leave the option out"
+        )
+
+
+def _with_classes(model: SavedModel, classes: tuple[str, ...]) -> SavedModel:
+    """The model with other names of its classes."""
+    own = model.architecture
+    if len(classes) != len(own.classes):
+        raise OptionError(
+            f"classes: got {len(classes):,} names, and the net has {len(own.classes):,} outputs"
+        )
+    architecture = Architecture(own.layers, own.input, classes)
+    return replace(model, architecture=architecture)

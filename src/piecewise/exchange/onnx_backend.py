@@ -111,7 +111,8 @@ class PreparedModel(BackendRep):  # type: ignore[misc]
         if path.input.name != data or x.dtype not in (np.float32, np.int64):
             raise ValueError("its first input is not what the layers read, or not of float32")
         path.input.dims = list(x.shape)
-        return walked(path, constants, ImportOptions()), x
+        with np.errstate(all="ignore"):
+            return walked(path, constants, ImportOptions(levels=None)), x
 
     def _is_embedding(self, arrays: Mapping[str, Array]) -> bool:
         """Whether the first input is the table of an embedding, and the second its tokens."""

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, Protocol
 from ..core.errors import LimitError, did_you_mean, shown
 from ..storage.model_file import SavedModel
 from .exporter import Exporter
+from .input_scale import InputLevels
 from .runner import Runner
 
 _EXPORTERS: dict[str, str] = {
@@ -75,12 +76,16 @@ class ImportOptions(NamedTuple):
     """The notation of a file of parameters alone."""
     architecture: Path | None = None
     """The file of the layers, where the parameters are in another one."""
+    levels: InputLevels | None = InputLevels()
+    """The pixels that the first layer reads; None to leave all inputs as they are in the file."""
 
 
 class Importer(Protocol):
     """The functions in the module of each format that can be imported."""
 
     TITLE: str
+    FILES_OF_LAYERS: tuple[str, ...]
+    """The options among layers and architecture that the format needs; others are refused."""
 
     def recognizes(self, path: Path, start: bytes) -> bool:
         """Whether a file is of this format, by its first 64 bytes and its suffix."""

@@ -95,18 +95,49 @@ def pool_edge(
     if neither has. Only padding after the last row and column can be said."""
     if pads[0] or pads[1]:
         return None
-    wanted = []
+    wanted = _window_counts(shape, window, stride, pads, partial)
+    return None if wanted is None else _edge(shape, window, stride, wanted)
+
+
+def zeros_for_pool(
+    shape: Shape, window: tuple[int, int], stride: tuple[int, int], pads: Pads, partial: bool
+) -> tuple[Pads, str] | None:
+    """The zeros around a map, and the edge of a pooling layer behind them, that have the windows of
+    this padding; None if there are none."""
+    wanted = _window_counts(shape, window, stride, pads, partial)
+    if wanted is None:
+        return None
+    for zeros in (pads, (pads[0], pads[1], 0, 0)):
+        height, width = shape.height + zeros[0] + zeros[2], shape.width + zeros[1] + zeros[3]
+        edge = _edge(Shape(shape.channels, height, width), window, stride, wanted)
+        if edge is not None:
+            return zeros, edge
+    return None
+
+
+def _window_counts(
+    shape: Shape, window: tuple[int, int], stride: tuple[int, int], pads: Pads, partial: bool
+) -> list[int] | None:
+    """The windows along both axes; None if one of them has padding alone."""
+    counts = []
     for axis in (0, 1):
-        size, after = shape[1 + axis], pads[2 + axis]
-        steps = size + after - window[axis]
-        if steps < 0:
+        size, before, after = shape[1 + axis], pads[axis], pads[2 + axis]
+        steps = size + before + after - window[axis]
+        if steps < 0 or before >= window[axis]:
             return None
         count = (-(-steps // stride[axis]) if partial else steps // stride[axis]) + 1
-        if (count - 1) * stride[axis] >= size:
+        if (count - 1) * stride[axis] >= size + before:
             if after:
-                return None  # a window of padding alone
+                return None
             count -= 1  # no toolkit starts a window past the edge in ceil mode
-        wanted.append(count)
+        counts.append(count)
+    return counts
+
+
+def _edge(
+    shape: Shape, window: tuple[int, int], stride: tuple[int, int], wanted: list[int]
+) -> str | None:
+    """The edge of a pooling layer with so many windows along both axes."""
     for edge, windows in (("drop", complete_windows), ("partial", partial_windows)):
         if wanted == [windows(shape[1 + a], window[a], stride[a]).count for a in (0, 1)]:
             return edge

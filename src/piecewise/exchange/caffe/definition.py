@@ -34,10 +34,12 @@ class MessageFields:
 
     def real(self, name: str, default: float) -> float:
         """A number."""
-        value = self._message.get(name, [default])[-1]
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise self._wrong(name, value, "a number")
-        return float(value)
+        return (self.reals(name) or [default])[-1]
+
+    def reals(self, name: str) -> list[float]:
+        """All values of a field of numbers."""
+        values = self._message.get(name, [])
+        return [self._real(name, value) for value in values]
 
     def flag(self, name: str, default: bool) -> bool:
         """True or false."""
@@ -77,6 +79,11 @@ class MessageFields:
         if isinstance(value, bool) or not isinstance(value, int) or abs(value) >= 1 << 62:
             raise self._wrong(name, value, "a whole number")
         return value
+
+    def _real(self, name: str, value: Value) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > 1e300:
+            raise self._wrong(name, value, "a number")
+        return float(value)
 
     def _text(self, name: str, value: Value) -> str:
         raise self._wrong(name, value, "a text")

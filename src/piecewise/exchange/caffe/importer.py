@@ -15,8 +15,10 @@ from ..registry import ImportOptions
 from .definition import DATA_LAYERS, LayerRecord, defined_input, layer_records, with_blobs
 from .layers import LayerReader, blob_array
 from .schema import Decoder
+from .transform import read_transform
 
 TITLE = "Caffe"
+FILES_OF_LAYERS = ("architecture",)
 MAX_FILE_BYTES = (64 << 20) + 3 * 4 * MAX_PARAMETERS
 """Of a .caffemodel, which may hold the gradients, too."""
 _SKIPPED = ("Accuracy", "ArgMax", "Silence", "Split")
@@ -77,30 +79,15 @@ def _model(
     """The model of the layers on the path from the input to the end."""
     blob, dims = defined_input(net, layers)
     path = _path(layers, blob)
-    chain = ChainBuilder(options.input or _input(dims, path))
-    chain.notes += notes + [_preparation(layer) for layer in layers if _prepares(layer)]
+    chain = ChainBuilder(options.input or _input(dims, path), levels=options.levels)
+    chain.notes += notes
+    read_transform(chain, layers)
     reader = LayerReader(chain)
     for layer in path:
         reader.add(layer)
     reader.finish()
-    return chain.finish(options.classes, source=TITLE)
-
-
-def _prepares(layer: LayerRecord) -> bool:
-    """Whether a layer brings inputs at inference and changes them."""
-    changes = layer.fields.message("transform_param")
-    is_used = layer.type in DATA_LAYERS and not layer.is_for_training
-    return is_used and any(name in changes for name in ("scale", "mean_value", "mean_file"))
-
-
-def _preparation(layer: LayerRecord) -> str:
-    """How a layer changes inputs, in a sentence."""
-    changes = layer.fields.message("transform_param")
-    means = "a mean, " if "mean_value" in changes or "mean_file" in changes else ""
-    return (
-        f"{layer.name}: it subtracted {means or 'nothing, '}and multiplied by "
-        f"{changes.real('scale', 1):g}; the network reads numbers after that"
-    )
+    chain.check_end(reader.is_flat)
+    return chain.finish(source=TITLE)
 
 
 def _path(layers: list[LayerRecord], blob: str) -> list[LayerRecord]:

@@ -63,7 +63,7 @@ class LayerReader:
 
     def __init__(self, chain: ChainBuilder) -> None:
         self.chain = chain
-        self._flat = False  # whether the values are in a row, without rows and columns
+        self._flat = False
         self._statistics: tuple[str, Float32, Float32, float] | None = None
         self._cut: dict[int, int] = {}  # the cells that are left of an axis that was sliced
 
@@ -82,6 +82,11 @@ class LayerReader:
             raise
         except ValueError as error:
             raise self._refused(layer, str(error)) from None
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether the values are in a row, without rows and columns."""
+        return self._flat
 
     def finish(self) -> None:
         """Add the batch normalization that waits for a Scale."""

@@ -25,15 +25,15 @@ def mapped(path: Path, kind: str, most: int) -> memoryview:
     Raises
     ------
     ModelFileError
-        If it cannot be opened, is no regular file, or is larger.
+        If it cannot be opened, is no regular file, is empty, or is larger.
     """
     try:
         with open_regular_file(path, kind) as file:
             size = os.fstat(file.fileno()).st_size
             if size > most:
                 raise ModelFileError(f"{size:,} bytes, wanted at most {most:,}")
-            if not size:  # nothing can be mapped
-                return memoryview(b"")
+            if not size:
+                raise ModelFileError(f"an empty file, wanted a {kind}")
             return memoryview(mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ))
     except ModelFileError:
         raise

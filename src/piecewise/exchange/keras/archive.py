@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import mmap
 import struct
 import zipfile
 import zlib
 from pathlib import Path
 
 from ...core.errors import ModelFileError, shown
-from ...data.file_bytes import open_regular_file
 from ...data.sources.zip_archives import limited_file
 from .files import CONFIG, METADATA, WEIGHTS
 
@@ -23,18 +21,9 @@ _ENCRYPTED = 0x2041
 _HEADER = struct.Struct("<4s22xHH")  # of a file in the zip: signature, lengths of name and extra
 
 
-def mapped(path: Path) -> memoryview:
-    """A file, mapped into memory; ModelFileError if it is empty or too large."""
-    with open_regular_file(path) as file:
-        size = file.seek(0, 2)
-        if not 0 < size <= MAX_BYTES:
-            raise ModelFileError(f"{size:,} bytes, wanted 1 to {MAX_BYTES:,}")
-        return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
-
-
-def keras_parts(path: Path) -> dict[str, memoryview]:
-    """The parts of a `.keras` file by name, their checksums verified; ModelFileError."""
-    data = mapped(path)
+def keras_parts(path: Path, data: memoryview) -> dict[str, memoryview]:
+    """The parts of a `.keras` file with these bytes by name, their checksums verified;
+    ModelFileError."""
     try:
         with limited_file(path, "a .keras file") as file, zipfile.ZipFile(file) as archive:
             infos = archive.infolist()

@@ -14,9 +14,10 @@ from ...core.errors import ModelFileError, shown
 from ...storage.model_file import SavedModel
 from ..formats.hdf5_reader import read_hdf5
 from ..formats.hdf5_writer import SIGNATURE
+from ..formats.mapped import mapped
 from ..own_metadata import KEY
 from ..registry import ImportOptions
-from .archive import MAX_CONFIG_BYTES, keras_parts, mapped
+from .archive import MAX_BYTES, MAX_CONFIG_BYTES, keras_parts
 from .files import CONFIG, METADATA, WEIGHTS
 from .legacy_files import CONFIG as LEGACY_CONFIG
 from .legacy_files import WEIGHTS as LEGACY_WEIGHTS
@@ -28,6 +29,7 @@ from .walker import KerasWalker
 from .weights import NamedWeights, PathWeights, Weights
 
 TITLE = "Keras (.keras, .h5)"
+FILES_OF_LAYERS: tuple[str, ...] = ()
 _SUFFIXES = (".h5", ".hdf5", ".keras")
 
 
@@ -38,9 +40,10 @@ def recognizes(path: Path, start: bytes) -> bool:
 
 def read(path: Path, options: ImportOptions) -> SavedModel:
     """Read a file; OSError or ValueError, without the file's name, if that fails."""
-    if bytes(mapped(path)[:4]) == b"PK\3\4":
-        return _read_keras(path, options)
-    root = read_hdf5(mapped(path))
+    content = mapped(path, "Keras file", MAX_BYTES)
+    if bytes(content[:4]) == b"PK\3\4":
+        return _read_keras(keras_parts(path, content), options)
+    root = read_hdf5(content)
     text = root.text(LEGACY_CONFIG)
     if text is None:
         raise ModelFileError("it holds weights without layers; save the whole model, not weights")
@@ -51,8 +54,7 @@ def read(path: Path, options: ImportOptions) -> SavedModel:
     return _model(config, own, weights, None, options)
 
 
-def _read_keras(path: Path, options: ImportOptions) -> SavedModel:
-    parts = keras_parts(path)
+def _read_keras(parts: dict[str, memoryview], options: ImportOptions) -> SavedModel:
     config = _json(_text(parts[CONFIG], CONFIG), CONFIG)
     metadata: Any = {}
     if METADATA in parts:
@@ -69,13 +71,12 @@ def _model(
     if isinstance(own, str):
         return own_model(own, config, weights)
     path = model_path(config)
-    walker = KerasWalker(*_input(path, options), weights)
+    walker = KerasWalker(*_input(path, options), weights, options.levels)
     for layer in path:
         add_layer(walker, layer)
     walker.check_end()
     count = walker.chain.shape.values
-    names = options.classes or _class_names(classes, count)
-    return walker.chain.finish(names, walker.preprocessor, TITLE)
+    return walker.chain.finish(_class_names(classes, count), source=TITLE)
 
 
 def _input(path: list[FileLayer], options: ImportOptions) -> tuple[Sides, int | None]:

@@ -29,7 +29,7 @@ def add_layer(walker: KerasWalker, layer: FileLayer) -> None:
     if axis is None:
         walker.edges.flush(walker.chain)
         if walker.pads != NO_PADS and layer.kind not in _TAKE_PADS | _NOTHING.keys():
-            raise layer.settings.refused("zeros in front of it, which it does not take here")
+            walker.chain.zeros(layer.settings.where, walker.take_pads(layer))
         if walker.edges.lowered and not layer.kind.startswith("MaxPooling"):
             raise layer.settings.refused("padding in front of it that is lower than zeros")
     OPERATORS[layer.kind](walker, layer)
@@ -165,10 +165,10 @@ def _pool(kind: str) -> _Operator:
         stride = settings.sizes("strides", rank, window[2 - rank :])
         zeros = walker.take_pads(layer)
         pads = walker.window_pads(settings, window, stride, zeros)
-        if zeros not in (NO_PADS, pads):
-            raise settings.refused("zeros in front of it, and padding of its own")
+        if zeros not in (NO_PADS, pads) or (kind == "max" and not _stand_for_edge(walker, zeros)):
+            walker.chain.zeros(settings.where, zeros)
+            zeros, pads = NO_PADS, walker.window_pads(settings, window, stride, NO_PADS)
         if kind == "max":
-            _allow_zeros(walker, settings, zeros)
             walker.chain.max_pool(settings.where, window, stride, pads)
         elif zeros == NO_PADS:
             walker.chain.average_pool(settings.where, window, stride, pads)
@@ -180,14 +180,12 @@ def _pool(kind: str) -> _Operator:
     return add
 
 
-def _allow_zeros(walker: KerasWalker, settings: Settings, zeros: Pads) -> None:
-    """Refuse zeros that could be a maximum of a window."""
+def _stand_for_edge(walker: KerasWalker, zeros: Pads) -> bool:
+    """Whether zeros around a map are no maximum of a window, so that they stand for its edge."""
     lowered, walker.edges.lowered = walker.edges.lowered, set()
-    is_safe = walker.nonnegative or all(
+    return walker.chain.is_nonnegative or all(
         axis in lowered or not (zeros[axis - 1] or zeros[axis + 1]) for axis in (1, 2)
     )
-    if not is_safe:
-        raise settings.refused("zeros in front of it, beside values that can be negative")
 
 
 def _global_pool(kind: str) -> _Operator:

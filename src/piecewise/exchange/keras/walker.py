@@ -8,9 +8,8 @@ import numpy as np
 
 from ...core.errors import ModelFileError
 from ...core.windows import same_windows
-from ...data.images.preprocessor import ImagePreprocessor
-from ...spec.layers import Dropout, Pool, Relu
 from ..chain import CHANNELS_LAST, ChainBuilder
+from ..input_scale import InputLevels
 from ..rewriting import Pads
 from .edges import Edges
 from .model_path import FileLayer
@@ -32,11 +31,16 @@ class KerasWalker:
         Rows and columns of zeros that the next layer gets.
     """
 
-    def __init__(self, sides: Sides, vocabulary: int | None, weights: Weights) -> None:
-        self.weights = weights
+    def __init__(
+        self,
+        sides: Sides,
+        vocabulary: int | None,
+        weights: Weights,
+        levels: InputLevels | None = None,
+    ) -> None:
+        self.weights, self._levels = weights, levels
         self.rank, self.pads = len(sides), NO_PADS
         self.edges = Edges()
-        self.preprocessor: ImagePreprocessor | None = None
         known = [int(side) for side in sides if side is not None]
         if len(known) < len(sides):
             raise ModelFileError(
@@ -46,7 +50,7 @@ class KerasWalker:
             shape = (1, vocabulary, known[0])
         else:
             shape = (known[-1], *((1, 1, *known[:-1])[-2:]))  # type: ignore[assignment]
-        self.chain = ChainBuilder(shape, CHANNELS_LAST)
+        self.chain = self._new_chain(shape)
         self._layers = 0
 
     def count(self) -> None:
@@ -60,7 +64,13 @@ class KerasWalker:
 
     def restart(self, shape: tuple[int, int, int]) -> None:
         """Begin again with another shape of the input, which has the same values."""
-        self.chain = ChainBuilder(shape, CHANNELS_LAST)
+        self.chain = self._new_chain(shape)
+
+    def _new_chain(self, shape: tuple[int, int, int]) -> ChainBuilder:
+        chain = ChainBuilder(shape, CHANNELS_LAST, self._levels)
+        if self.rank == 3 and chain.inputs is not None:
+            chain.inputs.is_pictures = True
+        return chain
 
     def take_pads(self, layer: FileLayer) -> Pads:
         """The zeros around the input of a layer, which says that it takes them."""
@@ -86,44 +96,22 @@ class KerasWalker:
         return (top + rows.before, left + columns.before,
                 bottom + rows.after, right + columns.after)  # fmt: skip
 
-    @property
-    def nonnegative(self) -> bool:
-        """Whether no value of the last layer is negative."""
-        for layer, _ in reversed(self.chain.layers):
-            if isinstance(layer, Relu):
-                return True
-            if not isinstance(layer, Pool | Dropout):
-                return False
-        return False
-
     def check_end(self) -> None:
         """Refuse an order of outputs that a network here does not have."""
         self.edges.flush(self.chain)
         shape = self.chain.shape
+        self.chain.check_end(self.rank == 1)
         if shape.channels > 1 and prod(shape[1:]) > 1:
             raise ModelFileError(
-                f"it ends with {shape}, several positions of several channels; end it with a "
-                "fully connected layer"
+                f"it ends with flattened maps of {shape}, whose values have another order here; "
+                "end it with a global pooling or a fully connected layer"
             )
 
     def rescale(self, settings: Settings, factor: list[float], shift: list[float]) -> None:
-        """Multiply and add. In front of pictures it is a part of their preprocessing: the input of
-        such a file is bytes, and that of the layers here is from -1 to 1."""
+        """Multiply and add."""
         where, chain = settings.where, self.chain
         a, b = np.array(factor, np.float64), np.array(shift, np.float64)
         channels = (1, chain.shape.channels)
         if a.size not in channels or b.size not in channels:
             raise settings.refused(f"a scale of {max(a.size, b.size)} numbers for {chain.shape}")
-        if self.is_start and self.rank == 3:
-            note = f"{where}: the input is bytes, which the preprocessor scales to -1 to 1"
-            chain.notes.append(note)
-            a, b = 127.5 * a, 127.5 * a + b
-            for sign, background in ((1, "any"), (-1, "light")):
-                if np.abs(a - sign).max() < 1e-6 and np.abs(b).max() < 1e-6:
-                    self.preprocessor = ImagePreprocessor(chain.input, background)
-                    return
-        if a.size == b.size == 1:
-            chain.scale(where, float(a[0]), float(b[0]))
-        else:
-            full = np.ones(chain.shape.channels)
-            chain.scale(where, (full * a).astype("f4"), (full * b).astype("f4"))
+        chain.scale(where, a, b)

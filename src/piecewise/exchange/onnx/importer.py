@@ -7,13 +7,12 @@ from the input to the output become layers.
 from __future__ import annotations
 
 import json
-import mmap
 from pathlib import Path
 
-from ...core.errors import ModelFileError
-from ...data.file_bytes import open_regular_file
 from ...spec.layer_base import Shape
 from ...storage.model_file import SavedModel
+from ..formats.mapped import mapped
+from ..input_scale import BYTES, FRACTIONS, OWN_RANGE, InputLevels
 from ..own_metadata import KEY
 from ..registry import ImportOptions
 from .constants import Constants
@@ -27,8 +26,14 @@ from .tokens import reads_tokens, token_walker
 from .walker import Walker
 
 TITLE = "ONNX"
+FILES_OF_LAYERS: tuple[str, ...] = ()
 MAX_BYTES = (1 << 31) - 1
 """Bytes of a file; protocol buffers have no more."""
+_NOMINAL_RANGES = {
+    "NominalRange_0_255": BYTES,
+    "Normalized_0_1": FRACTIONS,
+    "Normalized_1_1": OWN_RANGE,
+}
 _CLASS_KEYS = ("classes", "class_names", "names", "labels")
 
 
@@ -42,12 +47,7 @@ def read(path: Path, options: ImportOptions) -> SavedModel:
 
     The parameters are views of the file where it holds them as they are.
     """
-    with open_regular_file(path) as file:
-        size = file.seek(0, 2)
-        if not 0 < size <= MAX_BYTES:
-            raise ModelFileError(f"{size:,} bytes, wanted 1 to {MAX_BYTES:,}")
-        mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    return model_of(ModelProto.read(memoryview(mapped)), options)
+    return model_of(ModelProto.read(mapped(path, "ONNX file", MAX_BYTES)), options)
 
 
 def model_of(model: ModelProto, options: ImportOptions) -> SavedModel:
@@ -56,18 +56,23 @@ def model_of(model: ModelProto, options: ImportOptions) -> SavedModel:
         return own_model(model)
     constants = Constants(model.initializers)
     path = path_of(model, constants)
-    walker = walked(path, constants, options)
-    classes = options.classes or _classes(model, walker.chain.shape.values)
-    return walker.chain.finish(classes, None, TITLE)
+    stated = _image_levels(model.metadata)
+    is_used = stated is not None and options.levels == InputLevels()
+    walker = walked(path, constants, options._replace(levels=stated) if is_used else options)
+    chain = walker.chain
+    if is_used:
+        chain.notes.append("inputs: the metadata of the file say which numbers pixels are")
+    chain.check_end(sum(map(bool, walker.axes.groups)) < 2)
+    return chain.finish(_classes(model, chain.shape.values), None, TITLE)
 
 
 def walked(path: GraphPath, constants: Constants, options: ImportOptions) -> Walker:
     """The walker at the end of a path."""
     wanted = None if options.input is None else Shape(*options.input)
     if reads_tokens(path):
-        walker = token_walker(path, constants, wanted)
+        walker = token_walker(path, constants, wanted, options.levels)
     else:
-        walker = Walker(path, constants, *input_axes(path, constants, wanted))
+        walker = Walker(path, constants, *input_axes(path, constants, wanted), options.levels)
     walker.walk(OPERATORS)
     return walker
 
@@ -79,6 +84,15 @@ def _classes(model: ModelProto, count: int) -> list[str] | None:
         if names is None and key in model.metadata:
             names = _json_names(model.metadata[key])
     return names if names is not None and len(names) == count == len(set(names)) else None
+
+
+def _image_levels(metadata: dict[str, str]) -> InputLevels | None:
+    """What the metadata of the ONNX standard say about pixels; None without."""
+    levels = _NOMINAL_RANGES.get(metadata.get("Image.NominalPixelRange", ""))
+    is_bgr = metadata.get("Image.BitmapPixelFormat") == "Bgr8"
+    if levels is None and not is_bgr:
+        return None
+    return InputLevels(range=levels, channel_order="bgr" if is_bgr else None)
 
 
 def _json_names(text: str) -> list[str] | None:

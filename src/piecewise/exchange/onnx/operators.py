@@ -14,7 +14,7 @@ from .axes import Axes, sizes_of
 from .constants import axes_of, refused
 from .input_axes import moved
 from .model_proto import NodeProto
-from .walker import Walker
+from .walker import Walker, Zeros
 
 _LARGEST = 3e38
 """A bound that no activation reaches."""
@@ -27,7 +27,10 @@ def _convolution(walker: Walker, node: NodeProto) -> None:
     flat = len(names) == 2
     if weight.ndim != len(names) + 1:
         raise refused(node, f"its weight, {weight.shape}, is not one for {names}")
-    pads, walker.pads = walker.pads or (0, 0, 0, 0), None
+    if node.attributes.get("auto_pad", "NOTSET").startswith("SAME"):
+        walker.flush()
+    pads = (0, 0, 0, 0) if walker.pads is None else walker.pads.pads
+    walker.pads = None
     walker.flush()
     if flat:
         weight = weight[:, :, None]
@@ -272,13 +275,15 @@ def _pad(walker: Walker, node: NodeProto) -> None:
     if node.attributes.get("mode", "constant") != "constant" or level or walker.constant(node, 3):
         raise refused(node, "piecewise pads with zeros around a map")
     if len(numbers) != 2 * rank or any(not 0 <= one <= 1_024 for one in numbers):
-        raise refused(node, f"its pads are {numbers[:8]}")
+        raise refused(
+            node, f"its pads are {numbers[:8]}, wanted {2 * rank} numbers from 0 to 1,024"
+        )
     names = _maps(walker, node)
-    if numbers[0] or numbers[1] or numbers[rank] or numbers[rank + 1] or walker.pads:
-        raise refused(node, "it pads examples or channels")
+    if numbers[0] or numbers[1] or numbers[rank] or numbers[rank + 1]:
+        raise refused(node, f"its pads {numbers[:8]} add examples or channels")
     top, bottom = (0, 0) if len(names) == 2 else (numbers[2], numbers[rank + 2])
     walker.flush()
-    walker.pads = (top, numbers[rank - 1], bottom, numbers[-1])
+    walker.pads = Zeros(node.where, names, (top, numbers[rank - 1], bottom, numbers[-1]))
 
 
 def _maps(walker: Walker, node: NodeProto) -> str:

@@ -6,6 +6,7 @@ import numpy as np
 
 from ...core.errors import ModelFileError, shown
 from ...spec.layer_base import Shape
+from ..input_scale import InputLevels
 from .axes import Axes
 from .constants import Constants, refused
 from .model_proto import NodeProto
@@ -24,7 +25,9 @@ def reads_tokens(path: Path) -> bool:
     return path.input.type in INTEGERS or selects
 
 
-def token_walker(path: Path, constants: Constants, wanted: Shape | None) -> Walker:
+def token_walker(
+    path: Path, constants: Constants, wanted: Shape | None, levels: InputLevels | None = None
+) -> Walker:
     """A walker from tokens (N, positions); the first layer is an embedding."""
     dims = path.input.dims or []
     positions = dims[1] if len(dims) == 2 else 0
@@ -41,7 +44,7 @@ def token_walker(path: Path, constants: Constants, wanted: Shape | None) -> Walk
         raise ModelFileError("its input is whole numbers, and no embedding (Gather) reads them")
     if at:
         _map_tokens(path, constants, at)
-    return Walker(path, constants, Shape(1, 2, positions), axes)
+    return Walker(path, constants, Shape(1, 2, positions), axes, levels)
 
 
 def _is_embedding(node: NodeProto, constants: Constants) -> bool:

@@ -11,9 +11,11 @@ from typing import NamedTuple
 import numpy as np
 
 from ...core.array_types import Array
-from ...core.errors import ModelFileError, shown
+from ...core.errors import shown
 from ...spec.layer_base import Shape
 from ..chain import ChainBuilder
+from ..input_scale import BYTES, InputLevels
+from ..rewriting import Pads
 from .axes import Axes, AxesError, sizes_of
 from .constants import Constants, refused
 from .model_proto import NodeProto
@@ -34,6 +36,15 @@ class Affine(NamedTuple):
     shift: Array
 
 
+class Zeros(NamedTuple):
+    """Zeros around a map, which the next layer takes if it is a convolution."""
+
+    where: str
+    names: str
+    """The axes of the map: CHW or CW."""
+    pads: Pads
+
+
 Operators = dict[str, Callable[["Walker", NodeProto], None]]
 
 
@@ -47,11 +58,18 @@ class Walker:
         Where channels, rows and columns are in the tensor at this node, and in the input.
     """
 
-    def __init__(self, path: Path, constants: Constants, shape: Shape, axes: Axes) -> None:
+    def __init__(
+        self,
+        path: Path,
+        constants: Constants,
+        shape: Shape,
+        axes: Axes,
+        levels: InputLevels | None = None,
+    ) -> None:
         self.path, self.constants, self.axes = path, constants, axes
         self.input_axes = axes
-        self.chain = ChainBuilder(shape)
-        self.pads: tuple[int, int, int, int] | None = None  # of a Pad node before a convolution
+        self.chain = ChainBuilder(shape, levels=levels)
+        self.pads: Zeros | None = None
         self.is_end = False  # whether probabilities are computed
         self._affine: Affine | None = None
         self.is_started = False  # whether anything computes with the input
@@ -85,8 +103,8 @@ class Walker:
         operator = operators.get(node.operator)
         if operator is None:
             raise refused(node, "piecewise has no layer that computes it")
-        if self.pads is not None and node.operator != "Conv":
-            raise refused(node, "it follows padding; piecewise pads before convolutions")
+        if self.pads is not None and node.operator not in ("Conv", "Pad"):
+            self.flush()
         try:
             operator(self, node)
         except AxesError as error:
@@ -139,10 +157,12 @@ class Walker:
         if self._affine is not None:
             where, factor, shift = self._affine
             self._affine = None
-            with np.errstate(over="ignore"):
-                self.chain.scale(where, factor.astype(np.float32), shift.astype(np.float32))
+            self.chain.scale(where, factor, shift)
         if self.pads is not None:
-            raise ModelFileError("its padding is not followed by a convolution")
+            where, names, pads = self.pads
+            self.pads = None
+            self.chain.zeros(where, pads)
+            self.after_layer(names)
 
     def after_layer(self, names: str) -> None:
         """The output of a layer that was added has these axes, one side each."""
@@ -162,6 +182,9 @@ class Walker:
 
     def _read_bytes(self) -> None:
         """Inputs are bytes here and numbers from -1 to 1 in piecewise."""
+        if self.chain.inputs is not None and self.chain.inputs.is_pictures:
+            self.chain.inputs.known_range = BYTES
+            return
         self._affine = Affine(self.path.input.name, np.array(127.5), np.array(127.5))
         self.chain.notes.append(
             f"{self.path.input.name}: its bytes are numbers from -1 to 1 here, as in all "

@@ -18,12 +18,14 @@ from ...spec.parameters import all_finite
 from ...storage import model_file
 from ...storage.model_file import MAX_FILE_BYTES, SavedModel
 from ...storage.safetensors_file import TensorEntry, open_safetensors, tensor_table
-from ..chain import default_preprocessor
+from ..checked_layers import assembled, default_preprocessor
 from ..formats.mapped import mapped
+from ..input_scale import InputScale
 from ..registry import ImportOptions
 from .matching import StateModule, match, modules_of
 
 TITLE = "PyTorch state dict"
+FILES_OF_LAYERS = ("layers",)
 KIND = "safetensors file"
 MAX_TENSORS = 8 * MAX_LAYERS
 DTYPES = {"F16": "<f2", "BF16": "<u2", "F32": "<f4", "F64": "<f8"}
@@ -62,12 +64,21 @@ def read(path: Path, options: ImportOptions) -> SavedModel:
     modules = modules_of({name: entry.shape for name, entry in table.items()})
     architecture, matched = _architecture(options, modules)
     reader = _TensorReader(mapped(path, KIND, MAX_FILE_BYTES), table)
-    tensors: dict[str, Float32] = {}
+    layers, arrays = list(architecture.layers), []
     for stage in architecture.stages:
-        if stage.parameters:
-            tensors |= reader.arrays(stage, matched[stage.name])
+        found = reader.arrays(stage, matched[stage.name]) if stage.parameters else {}
+        arrays.append({row.tensor.name: found[row.name] for row in stage.arrays})
+    background = "any"
+    if options.levels is not None:
+        inputs = InputScale(architecture.input, options.levels)
+        if architecture.reads_texts:
+            inputs.refuse_levels("texts")
+        else:
+            layers, arrays, background, notes = inputs.applied(layers, arrays)
+            reader.notes += notes
+    architecture, tensors = assembled(layers, arrays, architecture.input, architecture.classes)
     summary = {"imported": {"format": TITLE, "notes": reader.notes}}
-    preprocessor = default_preprocessor(architecture)
+    preprocessor = default_preprocessor(architecture, background)
     return SavedModel(architecture, 0, preprocessor, tensors, training_summary=summary)
 
 

@@ -20,6 +20,7 @@ from .exporter import CLASSES_FIELD, INPUT_FIELD
 from .modules import ModuleReader, listed
 
 TITLE = "Torch7"
+FILES_OF_LAYERS: tuple[str, ...] = ()
 MAX_FILE_BYTES = (64 << 20) + 4 * 8 * MAX_PARAMETERS
 """Doubles, with gradients and what modules computed last."""
 _MAX_NESTED = 2 * MAX_LAYERS  # modules, before the chain counts layers
@@ -46,11 +47,12 @@ def read(path: Path, options: ImportOptions) -> SavedModel:
     modules = list(_flattened(root, ""))
     if not modules:
         raise ModelFileError("its nn.Sequential has no modules")
-    chain = ChainBuilder(options.input or _input(root, modules[0][1]))
+    chain = ChainBuilder(options.input or _input(root, modules[0][1]), levels=options.levels)
     reader = ModuleReader(chain)
     for where, module in modules:
         reader.add(module, where)
-    return chain.finish(options.classes or _classes(root), source=TITLE)
+    reader.finish()
+    return chain.finish(_classes(root), source=TITLE)
 
 
 def _sequential(root: Any) -> TorchModule:

@@ -30,8 +30,8 @@ class ModuleReader:
         method = _METHODS.get(module.kind)
         if method is None:
             raise self.chain.refused(where, f"piecewise has no layer for the module {module.kind}")
-        if self._pads != NO_PADS and not module.kind.startswith("Spatial"):
-            raise self.chain.refused(where, "it reads a padded map; convolutions can do that")
+        if self._pads != NO_PADS and module.kind not in _TAKE_PADS:
+            self._flush_pads(where)
         try:
             method(self, ModuleFields(module.fields, where))
         except ModelFileError:
@@ -90,7 +90,6 @@ class ModuleReader:
     def _windows(self, fields: ModuleFields) -> tuple[tuple[int, int], tuple[int, int], Pads, bool]:
         """The window, stride, padding and mode of a pooling module."""
         self._need_maps()
-        _need(self._taken_pads() == NO_PADS, "it reads a padded map; convolutions can do that")
         window, stride = fields.sides("k"), fields.sides("d")
         rows, columns = fields.sides("pad", default=0)
         _need(min(*window, *stride) >= 1, f"a window of {window} and a stride of {stride}")
@@ -162,11 +161,22 @@ class ModuleReader:
     def _need_maps(self) -> None:
         _need(not self._flat, "its input is flattened, without rows and columns")
 
+    def finish(self) -> None:
+        """Check the end of the modules."""
+        self._flush_pads("the end")
+        self.chain.check_end(self._flat)
+
+    def _flush_pads(self, where: str) -> None:
+        self.chain.zeros(where, self._taken_pads())
+
     def _taken_pads(self) -> Pads:
         pads, self._pads = self._pads, NO_PADS
         return pads
 
 
+_TAKE_PADS = {
+    "SpatialConvolution", "SpatialConvolutionMM", "SpatialDilatedConvolution", "SpatialZeroPadding",
+}  # fmt: skip
 _METHODS: dict[str, Callable[[ModuleReader, ModuleFields], None]] = {
     "BatchNormalization": ModuleReader._batch_norm,
     "Contiguous": ModuleReader._nothing,
