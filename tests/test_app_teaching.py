@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,14 @@ import pytest
 
 import piecewise as pw
 from piecewise import DataError
+from piecewise.app import teaching
 from piecewise.app.attempts import Attempts
 from piecewise.app.project import Project
 from piecewise.app.project_files import OWN
+from piecewise.app.sketch import sketch_config
 from piecewise.app.strokes import checked_drawing
 from piecewise.app.teaching import Teacher
+from piecewise.training.defaults import TrainingConfig
 
 LAYERS = "conv 4 5 stride=2, relu, pool 2, full"
 PATIENCE = 120
@@ -176,3 +180,84 @@ def test_stop_keeps_the_net(classroom: Classroom) -> None:
     classroom.teacher.stop()
     classroom.wait_for("stopped")
     assert classroom.teacher.net is net
+
+
+def test_stop_in_the_score_keeps_the_net_and_the_folds_that_are_measured(
+    classroom: Classroom,
+) -> None:
+    heard: list[dict[str, Any]] = []
+
+    def stop_after_two_folds(news: dict[str, Any]) -> None:
+        heard.append(news)
+        classroom.news.put(news)
+        if news["type"] == "score" and news["done"] == 2:
+            classroom.teacher.stop()
+
+    classroom.teacher._publish = stop_after_two_folds
+    classroom.teacher.changed()
+    stopped = classroom.wait_for("stopped")
+    assert (stopped["attempt"], stopped["partial"]) == (1, True)
+    assert (stopped["score"]["done"], stopped["score"]["of"]) == (2, 5)
+    net = classroom.teacher.net
+    classroom.teacher._publish = heard.append
+    classroom.teacher.close()
+    assert [one["done"] for one in heard if one["type"] == "score"] == [1, 2]
+    assert heard[-1]["type"] == "stopped"
+    assert net is not None
+    assert classroom.teacher.state() == stopped
+    assert classroom.teacher.attempts.get(1).score == stopped["score"]
+    assert classroom.teacher.attempts.net(1).parameters_sha256 == net.parameters_sha256
+
+
+def test_stop_in_the_sketch_publishes_nothing_after_it(classroom: Classroom) -> None:
+    heard: list[dict[str, Any]] = []
+
+    def stop_at_once(news: dict[str, Any]) -> None:
+        heard.append(news)
+        classroom.news.put(news)
+        if news["type"] == "teaching":
+            classroom.teacher.stop()
+
+    classroom.teacher._publish = stop_at_once
+    classroom.teacher.changed()
+    assert classroom.wait_for("stopped")["score"] is None
+    classroom.teacher.close()
+    assert [one["type"] for one in heard] == ["teaching", "stopped"]
+    assert classroom.teacher.net is None
+    assert not classroom.teacher.attempts.list()
+
+
+def test_change_after_a_stop_is_taught(classroom: Classroom) -> None:
+    classroom.teacher.changed()
+    classroom.teacher.stop()
+    classroom.wait_for("stopped")
+    classroom.teacher.changed()
+    assert classroom.wait_for("score", done=5)["attempt"] == 1
+
+
+def test_diverged_training_is_told_and_the_net_stays(classroom: Classroom) -> None:
+    classroom.teacher.changed()
+    classroom.wait_for("score", done=5)
+    net, held_out = classroom.teacher.net, classroom.teacher.held_out
+    classroom.project.set_settings(recipe={"epochs": 2, "learning_rate": 1000.0})
+    classroom.teacher.changed()
+    assert "try a learning rate below 1000" in classroom.wait_for("failed")["message"]
+    assert classroom.teacher.net is net
+    assert classroom.teacher.held_out is held_out
+    assert len(classroom.teacher.attempts.list()) == 1
+
+
+def test_default_rate_that_diverges_is_lowered(
+    classroom: Classroom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def too_fast(*values: Any) -> TrainingConfig:
+        config = sketch_config(*values)
+        return replace(config, recipe=replace(config.recipe, learning_rate=1000.0))
+
+    monkeypatch.setattr(teaching, "sketch_config", too_fast)
+    classroom.teacher.changed()
+    taught = classroom.wait_for("taught")
+    recipe = classroom.teacher.attempts.get(1).recipe
+    assert recipe["learning_rate"] in (250, 62.5, 15.625)
+    assert len(taught["losses"]) == recipe["epochs"]
+    assert classroom.wait_for("score", done=5)["n"] == 16

@@ -46,6 +46,14 @@ def test_train_diverged_raises(layers: str, knobs: dict[str, Any], words: str) -
     assert f"try a learning rate below {rate}, such as {rate / 10:g}" in str(error.value)
 
 
+def test_net_whose_logits_are_beyond_float32_has_diverged() -> None:
+    net = trained("full", XO_SET.labels, epochs=1)
+    net.history = [{"epoch": 1, "loss": 1e30}]
+    net.parameters["full1.weight"][:] = 3e38
+    with pytest.raises(TrainingError, match="training diverged: the loss is inf in the end"):
+        check_stopped_net(net, XO_SET.inputs, XO_SET.labels)
+
+
 @pytest.mark.parametrize("layers", [CONVOLUTIONS, NORMALIZED])
 @pytest.mark.parametrize("loss", ["cross-entropy", "squared", "absolute"])
 def test_train_random_labels_do_not_diverge(layers: str, loss: str) -> None:

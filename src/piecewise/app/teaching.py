@@ -1,8 +1,7 @@
 """The teacher of a project: it trains a net after every change, on a thread of its own.
 
 A *sketch* is trained after every change of samples, classes or knobs: few epochs, so that it is
-there at once. Then its *score* is measured in folds. The next change ends both. *Thorough* is the
-training that `piecewise train` does, when a person asks for it.
+there at once. Then its *score* is measured in folds. The next change ends both.
 """
 
 from __future__ import annotations
@@ -11,20 +10,19 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import CancelledError
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from ..core.array_types import Array, Labels
-from ..core.errors import DataError, PiecewiseError
+from ..core.errors import DataError, LimitError, PiecewiseError, TrainingError
 from ..core.progress import Progress
 from ..data.preprocessing import Preprocessor
 from ..network import Network
-from ..training.defaults import TrainingConfig, batch_size_for, config_for
-from ..training.effort import cost_per_example
+from ..training.defaults import TrainingConfig
 from ..training.metrics import scores_from_logits
-from ..training.recipe import Recipe
 from ..training.splits import assign_folds
 from ..training.train import train
 from .attempts import Attempt, Attempts
@@ -32,13 +30,8 @@ from .failures import ConflictError
 from .mistakes import HeldOut
 from .prepared import PreparedSamples
 from .project import Project
+from .sketch import RETRIES, SKETCH_SAMPLES, more_careful, sketch_config
 
-SKETCH_WORK = 1.2e9
-"""The multiplications of a sketch: a function of sizes and counts, never of a clock."""
-SKETCH_EPOCHS = 3, 40
-"""The least and the most epochs of a sketch."""
-SKETCH_SAMPLES = 2_000
-"""Samples of a sketch, the same number of each class where there are more."""
 FOLDS = 5
 LEAST = 5
 """Samples of a class that a net needs to learn it."""
@@ -58,6 +51,8 @@ class TeachingData:
     config: TrainingConfig
     data_sha256: str
     ids: list[str]
+    may_retry: bool
+    """Whether a lower learning rate may replace one that diverges: nobody chose one."""
 
 
 class Teacher:
@@ -78,8 +73,9 @@ class Teacher:
         self.samples = PreparedSamples(project)
         self._publish, self._threads = publish, threads
         self._wake = threading.Condition()
-        self._wanted = 0  # one more for every change
-        self._began = 0
+        self._wanted = 0  # one more for every change and every stop
+        self._began = 0  # the last of them that teaching has begun for, or that stopped it
+        self._running: int | None = None  # the change that is taught now
         self._closed = False
         self._net: Network | None = None
         self._attempt: Attempt | None = None
@@ -129,19 +125,28 @@ class Teacher:
             self._wake.notify()
 
     def stop(self) -> None:
-        """Stop what runs; the net stays."""
+        """Stop what runs; the net stays, and so does a score of some of the folds."""
         with self._wake:
-            self._began = self._wanted = self._wanted + 1
-        self._tell({"type": "stopped"})
+            self._cancel()
+            attempt = self._attempt
+            score = attempt.score if attempt else None
+            self._tell({"type": "stopped", "attempt": attempt and attempt.number, "score": score,
+                        "partial": score is not None and not _is_whole(score)})  # fmt: skip
+
+    def _cancel(self) -> None:
+        """End what runs and what waits; it publishes nothing from now on."""
+        self._began = self._wanted = self._wanted + 1
+        self._wake.notify()
 
     def use(self, number: int) -> None:
         """Answer with the net of an attempt, and take back its knobs; nothing is taught."""
         attempt = self.attempts.get(number)
         net = self.attempts.net(number)
-        self.stop()
-        self._net, self._attempt = net, attempt
-        self.project.set_settings(layers=attempt.layers, recipe=attempt.recipe)
-        self._tell(self._taught(attempt))
+        with self._wake:
+            self._cancel()
+            self._net, self._attempt = net, attempt
+            self.project.set_settings(layers=attempt.layers, recipe=attempt.recipe)
+            self._tell(self._taught(attempt))
 
     def close(self) -> None:
         """Stop, and end the thread."""
@@ -165,54 +170,53 @@ class Teacher:
     def _settle(self) -> None:
         """Wait until there was no change for a moment."""
         with self._wake:
-            while not self._closed:
-                self._began = self._wanted
+            while not self._closed and self._wanted > self._began:
+                self._running = self._began = self._wanted
                 if not self._wake.wait_for(self._is_stale, DELAY):
                     return
 
     def _is_stale(self) -> bool:
-        """Whether there was a change since the teaching began."""
-        return self._closed or self._wanted != self._began
+        """Whether there was a change, or a stop, since the teaching began."""
+        return self._closed or self._wanted != self._running
 
     def _teach_once(self) -> None:
         try:
+            self._check()
             data = self._data()
             if data is not None:
-                self._score(data, self._sketch(data))
+                self._score(*self._sketch(data))
         except CancelledError:
             pass
         except PiecewiseError as error:
-            self._tell({"type": "failed", "message": str(error)})
+            self._tell_current({"type": "failed", "message": str(error)})
         except Exception as error:
-            self._tell({"type": "failed", "message": f"{type(error).__name__}: {error}"})
+            self._tell_current({"type": "failed", "message": f"{type(error).__name__}: {error}"})
             raise
 
     def _data(self) -> TeachingData | None:
         """The samples and the knobs; None, with news of what is missing, if there are too few."""
         classes = self.project.classes()
         if message := missing(self.project):
-            self._tell({"type": "waiting", "message": message})
+            self._tell_current({"type": "waiting", "message": message})
             return None
         split = self.samples.split("train", [one.folder for one in classes])
         if split.problems:
-            self._tell({"type": "problems", "messages": split.problems[:20]})
+            self._tell_current({"type": "problems", "messages": split.problems[:20]})
         chosen = _draw(split.labels, SKETCH_SAMPLES)
         inputs, labels = split.inputs[chosen], split.labels[chosen]
         preprocessor, settings = self.samples.preprocessor(), self.project.settings
         knobs = settings.get("recipe", {})
         if not isinstance(knobs, dict):
             raise DataError("recipe: wanted names and values")
-        layers = settings.get("layers")
-        config = config_for(inputs, preprocessor, len(classes), layers=layers, effort="quick",
-                            **knobs)  # fmt: skip
-        if "epochs" not in knobs:
-            config = _sketch_config(config, len(inputs), preprocessor.shape, len(classes))
+        config = sketch_config(inputs, preprocessor, len(classes), settings.get("layers"), knobs)
         names, ids = tuple(one.name for one in classes), [split.ids[row] for row in chosen]
         digest = self.project.data_sha256()
-        return TeachingData(inputs, labels, names, preprocessor, config, digest, ids)
+        may_retry = "learning_rate" not in knobs
+        return TeachingData(inputs, labels, names, preprocessor, config, digest, ids, may_retry)
 
-    def _sketch(self, data: TeachingData) -> Attempt:
-        """Train a net, keep it, and answer with it from now on."""
+    def _sketch(self, data: TeachingData) -> tuple[TeachingData, Attempt]:
+        """Train a net, keep it, and answer with it from now on; the data with the recipe that did
+        not diverge."""
         began = time.perf_counter()
         losses: list[float] = []
 
@@ -220,25 +224,36 @@ class Teacher:
             self._check()
             if progress.epoch:
                 losses.append(round(progress.epoch.loss, 5))
-                self._tell({"type": "teaching", "epoch": progress.epoch.epoch,
-                            "epochs": data.config.recipe.epochs, "loss": losses[-1]})  # fmt: skip
+                self._tell_current({"type": "teaching", "epoch": progress.epoch.epoch,
+                                    "epochs": data.config.recipe.epochs,
+                                    "loss": losses[-1]})  # fmt: skip
 
-        net = self._trained(data, np.arange(len(data.labels)), report)
-        self._check()
+        for tries_left in reversed(range(RETRIES + 1 if data.may_retry else 1)):
+            losses.clear()
+            try:
+                net = self._trained(data, np.arange(len(data.labels)), report)
+                break
+            except TrainingError:
+                if not tries_left:
+                    raise
+                data = replace(data, config=more_careful(data.config))
         attempt = Attempt(
             0, net.notation, data.config.recipe.to_json(), data.data_sha256,
             net.parameters_sha256, "sketch", len(data.labels),
             round(time.perf_counter() - began, 3), losses,
         )  # fmt: skip
-        self._attempt, self._net = self.attempts.add(attempt, net), net
-        self._tell(self._taught(self._attempt))
-        return self._attempt
+        with self._wake:
+            self._check()
+            attempt = self.attempts.add(attempt, net)
+            self._attempt, self._net = attempt, net
+            self._tell(self._taught(attempt))
+        return data, attempt
 
     def _score(self, data: TeachingData, attempt: Attempt) -> None:
         """Measure the sketch's recipe in folds, and publish the score after every fold."""
         known = self._held_out
-        is_scored = attempt.score is not None and attempt.score["done"] == attempt.score["of"]
-        if is_scored and known is not None and known.attempt == attempt.number:
+        whole = attempt.score if attempt.score and _is_whole(attempt.score) else None
+        if whole and known is not None and known.attempt == attempt.number:
             return
         counts = np.bincount(data.labels, minlength=len(data.classes))
         folds = min(FOLDS, int(counts.min()))
@@ -247,8 +262,7 @@ class Teacher:
         measured = np.zeros(len(data.labels), bool)
         for number in range(folds):
             out = fold == number
-            net = self._trained(data, np.flatnonzero(~out), self._checked)
-            logits[out] = net.logits(data.inputs[out])
+            net, logits[out] = self._fold(data, out)
             measured |= out
             scores = scores_from_logits(data.classes, logits[measured], data.labels[measured])
             score: dict[str, Any] = {
@@ -262,19 +276,40 @@ class Teacher:
             held_out = HeldOut(attempt.number, data.classes, ids, data.labels[measured],
                                probabilities)  # fmt: skip
             score["doubt"] = held_out.doubt() if number + 1 == folds else None
-            self._check()
-            attempt = self.attempts.change(attempt.number, score=score)
-            self._attempt, self._held_out = attempt, held_out
-            self._tell({"type": "score", "attempt": attempt.number, **score})
+            with self._wake:
+                self._check()
+                if not whole:
+                    self._attempt = self.attempts.change(attempt.number, score=score)
+                self._held_out = held_out
+                self._tell({"type": "score", "attempt": attempt.number, **(whole or score)})
+
+    def _fold(self, data: TeachingData, out: Array) -> tuple[Network, Array]:
+        """A net that is trained without the samples of a fold, and its logits for them. The answers
+        of one that diverged count as they are, since the score is that of the recipe."""
+        net = self._network(data)
+        with suppress(TrainingError):
+            self._train(net, data, np.flatnonzero(~out), self._checked)
+        try:
+            return net, net.logits(data.inputs[out])
+        except LimitError:  # beyond float32
+            return net, np.zeros((int(out.sum()), len(data.classes)), np.float32)
 
     def _trained(
         self, data: TeachingData, rows: Array, report: Callable[[Progress], None]
     ) -> Network:
-        net = Network(data.config.layers, data.preprocessor.shape, data.classes,
-                      data.config.recipe.seed, data.preprocessor)  # fmt: skip
+        net = self._network(data)
+        self._train(net, data, rows, report)
+        return net
+
+    def _network(self, data: TeachingData) -> Network:
+        return Network(data.config.layers, data.preprocessor.shape, data.classes,
+                       data.config.recipe.seed, data.preprocessor)  # fmt: skip
+
+    def _train(
+        self, net: Network, data: TeachingData, rows: Array, report: Callable[[Progress], None]
+    ) -> None:
         train(net, data.inputs[rows], data.labels[rows], data.config.recipe, None, report,
               self._threads)  # fmt: skip
-        return net
 
     def _checked(self, progress: Progress) -> None:
         """The progress callback of a fold."""
@@ -294,6 +329,17 @@ class Teacher:
         self._news = news
         self._publish(news)
 
+    def _tell_current(self, news: dict[str, Any]) -> None:
+        """Publish news of the thread, unless there was a change or a stop meanwhile."""
+        with self._wake:
+            if not self._is_stale():
+                self._tell(news)
+
+
+def _is_whole(score: dict[str, Any]) -> bool:
+    """Whether all folds of a score are measured."""
+    return bool(score["done"] == score["of"])
+
 
 def missing(project: Project) -> str:
     """What a person has to add before there is something to learn; empty if nothing."""
@@ -304,18 +350,6 @@ def missing(project: Project) -> str:
         if one.train < LEAST:
             return f"{LEAST - one.train} more of {one.name}, and it can learn."
     return ""
-
-
-def _sketch_config(
-    config: TrainingConfig, count: int, shape: tuple[int, int, int], classes: int
-) -> TrainingConfig:
-    """A config with the epochs of a sketch."""
-    work = max(1, count * cost_per_example(config.layers, shape, classes))
-    least, most = SKETCH_EPOCHS
-    epochs = max(least, min(most, int(SKETCH_WORK / work)))
-    recipe = Recipe(**{**config.recipe.to_json(), "epochs": epochs,
-                       "batch_size": batch_size_for(count)})  # fmt: skip
-    return TrainingConfig(config.layers, recipe)
 
 
 def _draw(labels: Labels, most: int) -> Array:

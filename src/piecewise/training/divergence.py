@@ -7,11 +7,13 @@ active any more, that of a constant prediction.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 
 from ..core.array_types import Array, Labels
+from ..core.errors import LimitError
 from ..network import Network
 from ..reference.losses import LOSSES
 from .recipe import Recipe
@@ -59,11 +61,11 @@ def _check(
     constant = _mean_loss(np.zeros((len(some), len(net.classes)), np.float32), labels, loss)
     if not losses or (losses[-1] <= FACTOR * constant and max(losses) <= PEAK * constant):
         return
-    now = _mean_loss(net.logits(inputs), labels, loss)
+    now = _loss_of(net, inputs, labels, loss)
     if now <= LEARNED * constant:
         return
     untrained = Network(net.layers, net.input, net.classes, net.seed, net.preprocessor)
-    before = max(constant, _mean_loss(untrained.logits(inputs), labels, loss))
+    before = max(constant, _loss_of(untrained, inputs, labels, loss))
     if min(losses[-1], now) > FACTOR * before:
         raise divergence_error(
             f"training diverged: the loss is {now:.3g} in the end, that of an untrained network is "
@@ -76,6 +78,15 @@ def _check(
             f"is {before:.3g}, and nothing was learned",
             recipe,
         )
+
+
+def _loss_of(net: Network, inputs: Array, labels: Labels, loss: str) -> float:
+    """The mean loss of a network; infinite if its logits are beyond float32."""
+    try:
+        logits = net.logits(inputs)
+    except LimitError:
+        return math.inf
+    return _mean_loss(logits, labels, loss)
 
 
 def _mean_loss(logits: Array, labels: Labels, loss: str) -> float:

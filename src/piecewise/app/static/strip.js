@@ -120,7 +120,10 @@ function score() {
 
 function teachButton() {
   const button = element("button", { type: "button", class: "act" });
-  const isTeaching = () => state.teaching.type === "teaching";
+  const isTeaching = () => {
+    const { type, done = 0, of = 0 } = state.teaching;
+    return type === "teaching" || (type === "score" && done < of);
+  };
   button.addEventListener("click", () =>
     change("POST", isTeaching() ? "/api/stop" : "/api/teach", {}),
   );

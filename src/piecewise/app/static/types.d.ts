@@ -52,6 +52,9 @@ interface Attempt {
 /** A piece of news: the type says which of the other values are there. */
 interface News {
   type: string;
+  /** Of a score: the folds that are measured, and all. */
+  done?: number;
+  of?: number;
   message?: string;
   messages?: string[];
   attempt?: number | null;
