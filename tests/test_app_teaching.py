@@ -235,7 +235,7 @@ def test_change_after_a_stop_is_taught(classroom: Classroom) -> None:
     assert classroom.wait_for("score", done=5)["attempt"] == 1
 
 
-def test_diverged_training_is_told_and_the_net_stays(classroom: Classroom) -> None:
+def test_message_about_diverged_training_and_the_net_stays(classroom: Classroom) -> None:
     classroom.teacher.changed()
     classroom.wait_for("score", done=5)
     net, held_out = classroom.teacher.net, classroom.teacher.held_out

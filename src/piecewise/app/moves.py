@@ -111,10 +111,9 @@ class ChangeLog:
         root, finished = self._root, list[Move]()
         folders = {(root / path).parent for move in moves for path in move}
         try:
-            for folder in folders:
-                folder.mkdir(parents=True, exist_ok=True)
             for move in moves:
                 target = root / move.target
+                target.parent.mkdir(parents=True, exist_ok=True)
                 if os.path.lexists(target):
                     raise DataError(f"{move.target}: the name is taken")
                 (root / move.source).rename(target)
@@ -125,7 +124,8 @@ class ChangeLog:
             words = error.strerror if isinstance(error, OSError) else str(error)
             raise DataError(f"nothing was changed: {words}") from None
         for folder in folders:
-            sync_folder(folder)
+            if folder.is_dir():  # a folder may have moved itself
+                sync_folder(folder)
 
     def _finish(self, change: Change, is_forward: bool) -> None:
         """Do the moves of the last change that were not done when the program ended."""
