@@ -110,3 +110,25 @@ def test_arithmetic_is_accessible(judged: AppPage, scheme: Any) -> None:
         check_axe(judged)
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         page.keyboard.press("Escape")
+
+
+def test_map_is_chosen_muted_and_given_back(opened: AppPage) -> None:
+    page = opened.page
+    sha256 = page.evaluate("piecewise.walk.data.parameters_sha256")
+    why = page.locator(".says .map-button").first
+    name = why.get_attribute("title") or ""
+    why.click()
+    row = page.locator(".map-row")
+    expect(row.locator("h2").first).to_have_text(f"{name.capitalize()} of conv2")
+    expect(row.locator(".patches img")).to_have_count(7)
+    expect(row.locator(".answers-to")).to_contain_text("It answers to ")
+    row.get_by_role("button", name="The next map").focus()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Enter")  # the button keeps the focus
+    expect(row.locator("h2").first).to_contain_text(f"Map {(int(name.split()[1]) + 2) % 8} of")
+    row.get_by_role("button", name="Mute it").click()
+    opened.wait_for_net(lambda found: found != sha256)
+    expect(page.locator(".muted-note")).to_contain_text("Without the votes of 1 map")
+    page.get_by_role("button", name="Give them back").click()
+    opened.wait_for_net(lambda found: found == sha256)
+    expect(page.locator(".change-row")).to_have_count(5)

@@ -91,6 +91,7 @@ async function heard(news) {
  */
 async function taught(news) {
   const { project } = state;
+  if (project?.attempt !== news.attempt) update({ muted: [] }); // its maps are others
   if (project) update({ project: { ...project, attempt: news.attempt ?? null } });
   await readAttempts();
   update({ teaching: news });

@@ -53,7 +53,11 @@ async function askAll() {
 
 /** @param {Question} question */
 async function answer(question) {
-  const response = await request("POST", "/api/answer", { ...question, known: known.sha256 });
+  const response = await request("POST", "/api/answer", {
+    ...question,
+    mute: state.muted,
+    known: known.sha256,
+  });
   const buffer = await response.arrayBuffer();
   const length = new DataView(buffer).getUint32(0, true);
   /** @type {AnswerData} */

@@ -1,8 +1,9 @@
 /** The terms of a sum by maps: patch, kernel and products of one map, and a row for every map. */
 
 import { Pages } from "app/pages.js";
+import { showOnce } from "app/small_maps.js";
 import { lookWords as words } from "app/words/look.js";
-import { largestOf, whenColoured, paintPlane } from "piecewise/paint.js";
+import { largestOf } from "piecewise/paint.js";
 import { aligned, element } from "piecewise/text.js";
 import { smallGrid } from "piecewise/views/terms.js";
 
@@ -33,8 +34,6 @@ export class MapTerms {
     /** The map that is shown once all is added. @type {Group | null} */
     this.chosen = null;
     this.step = terms.length;
-    /** @type {WeakMap<HTMLCanvasElement, Plane>} */
-    this.small = new WeakMap();
     this.largest = {
       value: largestOf(terms.filter((term) => term.position).map(({ value }) => value)),
       weight: largestOf(terms.filter((term) => term.position).map(({ weight }) => weight)),
@@ -52,7 +51,6 @@ export class MapTerms {
       this.grids,
       this.groups.length > 1 ? this.pages.element : null,
     );
-    setTimeout(() => this.listen());
   }
 
   /** @param {Record<string, number>} sums */
@@ -192,36 +190,8 @@ export class MapTerms {
       [({ weight, value }) => weight * value, this.largest.product],
     ];
     return kinds.map(([of, largest]) => {
-      const canvas = element("canvas", { "aria-hidden": "true", class: "tiny" });
       const values = Float32Array.from(cells.flat(), (cell) => (cell ? of(cell.term) : 0));
-      this.small.set(canvas, {
-        values,
-        start: 0,
-        rows: cells.length,
-        columns: cells[0].length,
-        largest,
-      });
-      whenColoured((tables) => this.paint(canvas, tables))();
-      return canvas;
-    });
-  }
-
-  /**
-   * @param {HTMLCanvasElement} canvas
-   * @param {PixelTables} tables
-   */
-  paint(canvas, tables) {
-    const plane = this.small.get(canvas);
-    if (plane) paintPlane(canvas, plane, tables.opaque);
-  }
-
-  /** Paint the small planes in new colours, as long as they are shown. */
-  listen() {
-    let wasShown = false;
-    const release = whenColoured((tables) => {
-      if (wasShown && !this.element.isConnected) return release();
-      wasShown ||= this.element.isConnected;
-      for (const canvas of this.element.querySelectorAll("canvas")) this.paint(canvas, tables);
+      return showOnce({ values, start: 0, rows: cells.length, columns: cells[0].length, largest });
     });
   }
 }

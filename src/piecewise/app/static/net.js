@@ -1,7 +1,9 @@
 /** The net: a column a block, from the input to the votes; what a number is made of is outlined. */
 
 import { blocksOf, structureOf } from "app/blocks.js";
+import { chosenMap, mutedMaps } from "app/chosen.js";
 import { Links } from "app/links.js";
+import { mapRow } from "app/map_row.js";
 import { Stack, SHOWN } from "app/stack.js";
 import { state, watch } from "app/store.js";
 import { VoteColumn } from "app/vote_column.js";
@@ -38,9 +40,9 @@ export class Net {
     this.section = element("section", { class: "net", "aria-label": words.net });
     this.links = new Links(this.section, markPad);
     const title = element("h2", { class: "status", text: words.net });
-    this.section.append(title, this.links.picture, this.columns, this.silent, this.line);
+    this.section.append(title, this.links.picture, this.columns, this.silent, mapRow(), this.line);
     new ResizeObserver(() => this.fit()).observe(this.section);
-    watch(["walk"], () => this.show());
+    watch(["walk", "chosen", "muted"], () => this.show());
   }
 
   show() {
@@ -52,11 +54,25 @@ export class Net {
       this.structure = structure;
       this.build(walk);
     }
+    this.markMaps(walk);
     for (const stack of this.stacks) stack.repaint();
     this.votes?.show();
     this.sayScales();
     this.point(this.pinned);
     return undefined;
+  }
+
+  /** Tell the stacks which map is chosen and which are muted. @param {Walk} walk */
+  markMaps(walk) {
+    const chosen = chosenMap(walk);
+    for (const stack of this.stacks) {
+      const block = blocksOf(walk).find((one) => one.some(({ name }) => name === stack.name)) ?? [];
+      stack.chosen = chosen?.block[0].name === block[0].name ? chosen.map : null;
+      stack.muted = mutedMaps(block);
+    }
+    const { layer } = walk.data.votes;
+    const isVoting = chosen?.block.some(({ name }) => name === layer);
+    if (this.votes) this.votes.chosen = chosen && isVoting ? chosen.map : null;
   }
 
   /** @param {Walk} walk */

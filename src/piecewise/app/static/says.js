@@ -1,6 +1,10 @@
 /** What the net says: the class, how sure it is of each, and the votes that made it so. */
 
-import { state, watch } from "app/store.js";
+import { chooseMap, unmuteAll } from "app/chosen.js";
+import { curvesBox } from "app/curves.js";
+import { showOnce } from "app/small_maps.js";
+import { currentAttempt, state, watch } from "app/store.js";
+import { lookWords } from "app/words/look.js";
 import { voteSums } from "app/votes.js";
 import { words } from "app/words/en.js";
 import { largestOf } from "piecewise/paint.js";
@@ -13,14 +17,20 @@ export function says() {
   const section = element("section", { class: "says", "aria-label": words.answer });
   const status = element("p", { class: "status", role: "status" });
   const body = element("div", { class: "says-body" });
+  const curves = curvesBox();
   section.append(body, status);
-  watch(["walk"], () => {
+  watch(["walk", "attempts", "project", "muted"], () => {
     const { walk } = state;
     if (!walk) {
       body.replaceChildren(element("p", { class: "note", text: words.noAnswer }));
       return;
     }
-    body.replaceChildren(...verdict(walk), ...why(walk));
+    const focused = document.activeElement;
+    const key = focused instanceof HTMLElement && body.contains(focused) ? focused.title : "";
+    body.replaceChildren(...verdict(walk), ...why(walk), curves);
+    /** @type {HTMLElement | null} */
+    const again = key ? body.querySelector(`[title="${CSS.escape(key)}"]`) : null;
+    again?.focus();
   });
   /** Say the answer to a screen reader: after the pen is up, not while it draws. */
   const speak = () => {
@@ -39,16 +49,23 @@ function answerOf({ data }) {
   return [data.classes[data.predicted], percent(data.probabilities[data.predicted])];
 }
 
+/** The probability below which the net does not know. */
+function doubt() {
+  return currentAttempt()?.score?.doubt ?? null;
+}
+
 /** @param {Walk} walk */
 function verdict(walk) {
   const { data } = walk;
   const [label, sure] = answerOf(walk);
   const order = [...data.order].slice(0, CLASSES_SHOWN).sort((a, b) => a - b);
+  const known = doubt();
+  const isUnknown = known !== null && data.probabilities[data.predicted] < known.threshold;
   return [
-    element("p", { class: "kicker", text: words.itSays }),
+    element("p", { class: "kicker", text: isUnknown ? lookWords.doesNotKnow : words.itSays }),
     element(
       "div",
-      { class: "says-verdict" },
+      { class: isUnknown ? "says-verdict unknown" : "says-verdict" },
       element(
         "h2",
         { class: label.length > 8 ? "says-label long" : "says-label" },
@@ -56,23 +73,55 @@ function verdict(walk) {
       ),
       element("span", { class: "sure" }, element("b", { text: sure }), ` ${words.sure}`),
     ),
-    element("div", { class: "says-bars" }, ...order.map((index) => bar(data, index))),
-    data.warning ? element("p", { class: "note", text: words.doubtful(data.warning) }) : null,
-  ].filter((one) => one !== null);
+    element("div", { class: "says-bars" }, ...order.map((index) => bar(data, index, known))),
+    ...notes(data, known),
+  ];
+}
+
+/**
+ * @param {ExplainData} data
+ * @param {NonNullable<Score["doubt"]> | null} known
+ */
+function notes(data, known) {
+  const found = [];
+  if (data.warning) found.push(element("p", { class: "note", text: words.doubtful(data.warning) }));
+  if (state.muted.length)
+    found.push(
+      element(
+        "p",
+        { class: "note muted-note" },
+        `${lookWords.muted(state.muted.length)} `,
+        element("button", {
+          type: "button",
+          class: "link",
+          text: lookWords.unmuteAll,
+          onclick: unmuteAll,
+        }),
+      ),
+    );
+  if (known) {
+    const kind = state.project?.kind ?? "pictures";
+    const text = lookWords.doubtBelow(percent(known.threshold), known.coverage, kind);
+    found.push(element("p", { class: "note doubt-note", text }));
+  }
+  return found;
 }
 
 /**
  * @param {ExplainData} data
  * @param {number} index
+ * @param {NonNullable<Score["doubt"]> | null} known
  */
-function bar(data, index) {
+function bar(data, index, known) {
   const filled = element("i");
   filled.style.width = `${Math.max(0.6, 100 * data.probabilities[index])}%`;
+  const line = known ? element("u") : null;
+  if (known && line) line.style.insetInlineStart = `${100 * known.threshold}%`;
   return element(
     "div",
     { class: "bar-row" },
     element("b", {}, element("bdi", { text: data.classes[index] })),
-    element("span", { class: "says-track", "aria-hidden": "true" }, filled),
+    element("span", { class: "says-track", "aria-hidden": "true" }, filled, line),
     element("span", { class: "value", text: percent(data.probabilities[index]) }),
   );
 }
@@ -92,7 +141,7 @@ function why(walk) {
   const bias = biases[data.explained];
   const rest = others.reduce((sum, map) => sum + sums[map], 0);
   const largest = largestOf([...sums, bias, rest]);
-  const rows = top.map((map) => row(walk.mapName(layer, map), sums[map], largest));
+  const rows = top.map((map) => row(mapButton(walk, layer, map), sums[map], largest));
   if (others.length) rows.push(row(words.others(others.length), rest, largest));
   rows.push(row(words.bias, bias, largest));
   const total = element(
@@ -120,7 +169,29 @@ function why(walk) {
 }
 
 /**
- * @param {string} name
+ * A map of the layer that votes; pressing it chooses it.
+ * @param {Walk} walk
+ * @param {string} layer
+ * @param {number} map
+ */
+function mapButton(walk, layer, map) {
+  const values = walk.activation(layer)?.values;
+  const [, rows, columns] = walk.layer(layer).shape;
+  const name = walk.mapName(layer, map);
+  const set = {
+    type: "button",
+    class: "map-button",
+    title: name,
+    onclick: () => chooseMap(layer, map),
+  };
+  if (!values || rows * columns === 1) return element("button", { ...set, text: name });
+  const largest = largestOf(values);
+  const plane = { values, start: map * rows * columns, rows, columns, largest };
+  return element("button", set, showOnce(plane), name);
+}
+
+/**
+ * @param {string | HTMLElement} name
  * @param {number} vote
  * @param {number} largest
  */
@@ -130,7 +201,7 @@ function row(name, vote, largest) {
   return element(
     "tr",
     {},
-    element("th", { scope: "row", text: name }),
+    element("th", { scope: "row" }, name),
     element("td", { class: "value", text: aligned(vote, largest) }),
     element("td", { class: "vote-bar" }, bar),
   );

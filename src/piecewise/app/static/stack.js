@@ -38,6 +38,10 @@ export class Stack {
     /** @type {number[]} */
     this.order = [];
     this.showsAll = false;
+    /** The map that is chosen. @type {number | null} */
+    this.chosen = null;
+    /** Maps whose votes are taken away. @type {Set<number>} */
+    this.muted = new Set();
     this.columns = 1;
     this.size = { width: 0, height: 0 };
     /** @type {Cell} */
@@ -178,16 +182,20 @@ export class Stack {
     context.scale(scale, scale);
     context.imageSmoothingEnabled = false;
     const style = getComputedStyle(this.button);
-    const [paper, edge, quiet, crossed] = ["--paper", "--line", "--quiet", "--raised"].map((one) =>
-      style.getPropertyValue(one),
-    );
+    const names = ["--paper", "--line", "--quiet", "--raised", "--ink"];
+    const [paper, edge, quiet, crossed, ink] = names.map((one) => style.getPropertyValue(one));
     const [, rows, cells] = this.shape;
     this.order.forEach((map, i) => {
       const { left, top } = this.corner(i);
       if (rows * cells > 1 && this.isSilent(map)) this.cross(context, left, top, edge, crossed);
       else context.drawImage(this.maps, 0, map * rows, cells, rows, left, top, width, height);
-      context.strokeStyle = edge;
-      context.strokeRect(left + 0.5, top + 0.5, width - 1, height - 1);
+      if (this.muted.has(map)) this.dim(context, left, top, crossed);
+      const isChosen = map === this.chosen && this.shape[0] > 1;
+      context.strokeStyle = isChosen ? ink : edge;
+      context.lineWidth = isChosen ? 2 : 1;
+      const inset = context.lineWidth / 2;
+      context.strokeRect(left + inset, top + inset, width - 2 * inset, height - 2 * inset);
+      context.lineWidth = 1;
       if (width >= LABEL && height >= LABEL && this.shape[0] > 1)
         this.label(context, String(map), left, top, quiet, paper);
     });
@@ -244,6 +252,19 @@ export class Stack {
     context.moveTo(left, top + height);
     context.lineTo(left + width, top);
     context.stroke();
+  }
+
+  /**
+   * @param {CanvasRenderingContext2D} context
+   * @param {number} left
+   * @param {number} top
+   * @param {string} ground
+   */
+  dim(context, left, top, ground) {
+    context.globalAlpha = 0.7;
+    context.fillStyle = ground;
+    context.fillRect(left, top, this.size.width, this.size.height);
+    context.globalAlpha = 1;
   }
 
   /**

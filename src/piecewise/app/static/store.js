@@ -8,6 +8,8 @@ export const state = {
   teaching: { type: "waiting", message: "" },
   question: null,
   walk: null,
+  chosen: null,
+  muted: [],
   pending: [],
   place: "look",
   problem: "",

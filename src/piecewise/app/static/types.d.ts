@@ -36,6 +36,8 @@ interface Score {
   low: number;
   high: number;
   base: number;
+  /** Below this probability it does not know; what this leaves to be answered. */
+  doubt?: { coverage: number; threshold: number; right: number } | null;
 }
 
 interface Attempt {
@@ -116,6 +118,10 @@ interface State {
   teaching: News;
   question: Question | null;
   walk: Walk | null;
+  /** The map that a person chose. */
+  chosen: { layer: string; map: number } | null;
+  /** The maps whose votes are taken away. */
+  muted: [layer: string, map: number][];
   pending: Pending[];
   place: PlaceName;
   /** What failed, where a person sees it. */

@@ -1,5 +1,6 @@
 /** The last column: the votes of every map for a class. */
 
+import { chooseMap } from "app/chosen.js";
 import { voteSums } from "app/votes.js";
 import { words } from "app/words/en.js";
 import { largestOf } from "piecewise/paint.js";
@@ -23,6 +24,8 @@ export class VoteColumn {
     /** The maps that are shown. @type {number[]} */
     this.order = [];
     this.orderedFor = "";
+    /** The map that is chosen, if it is one of these. @type {number | null} */
+    this.chosen = null;
     this.isChosen = false; // by a person; the answer's class before
     this.rows = element("div", { class: "votes" });
     this.choice = element("div", { class: "stages", role: "group", "aria-label": words.votesFor });
@@ -66,7 +69,7 @@ export class VoteColumn {
           onclick: () => this.open([this.walk.last, this.label, 0, 0]),
         },
         element("span", { class: "vote-name", text: words.vote }),
-        element("span", { class: "value", text: aligned(total, largestOf([total, largest])) }),
+        element("span", { class: "value", text: aligned(total, 10 * largestOf([total, largest])) }),
       ),
     );
   }
@@ -109,8 +112,10 @@ export class VoteColumn {
       { class: vote ? "vote" : "vote nil", "data-map": map },
       element("span", { class: "vote-name", text: String(map) }),
       element("span", { class: "vote-track", "aria-hidden": "true" }, bar),
-      element("span", { class: "value", text: aligned(vote, largest) }),
+      element("span", { class: "value", text: aligned(vote, 10 * largest) }),
     );
+    row.classList.toggle("hot", map === this.chosen);
+    row.addEventListener("click", () => chooseMap(this.walk.data.votes.layer, map));
     row.addEventListener("pointerenter", () => this.point(map));
     row.addEventListener("pointerleave", () => this.point(null));
     return row;

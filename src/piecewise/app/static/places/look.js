@@ -2,6 +2,7 @@
 
 import { arithmetic } from "app/arithmetic.js";
 import { isDrawn, showPicture } from "app/atlas.js";
+import { chooseMap } from "app/chosen.js";
 import { classList, teachButtons } from "app/classes.js";
 import { askAbout } from "app/live.js";
 import { Net } from "app/net.js";
@@ -31,19 +32,23 @@ export function look() {
     (position) => opened?.openNumber(position),
     (span) => pad.mark(hasPad() ? span : null),
   );
+  /** Show the row of a map. @param {string} layer @param {number} map */
+  const showMap = (layer, map) => {
+    opened?.close();
+    chooseMap(layer, map);
+    const row = net.section.querySelector(".map-row");
+    row?.scrollIntoView({ block: "nearest" });
+  };
   watch(["walk"], () => {
     const { walk } = state;
     if (!walk) return undefined;
     if (opened) return opened.refresh();
     const onOpen = (/** @type {Position | null} */ position) => {
       bench.classList.toggle("opened-number", position !== null);
+      if (position && position[0] !== "input") chooseMap(position[0], position[1]);
       net.pin(position);
     };
-    opened = panel(
-      walk,
-      onOpen,
-      arithmetic(() => opened?.close()),
-    );
+    opened = panel(walk, onOpen, arithmetic(showMap));
     bench.append(opened.aside);
     window.piecewise = { walk, termsOf, openNumber: opened.openNumber }; // for the console
     return undefined;

@@ -2,6 +2,11 @@
 
 const locale = "en";
 const whole = new Intl.NumberFormat(locale);
+const decimal = new Intl.NumberFormat(locale, {
+  minimumFractionDigits: 2,
+  maximumFractionDigits: 2,
+});
+const tenth = new Intl.NumberFormat(locale, { maximumFractionDigits: 1 });
 const plurals = new Intl.PluralRules(locale);
 
 /**
@@ -12,6 +17,24 @@ const plurals = new Intl.PluralRules(locale);
 function counted(count, one, more) {
   return `${whole.format(count)} ${plurals.select(count) === "one" ? one : more}`;
 }
+
+/** @param {number} share */
+function percent(share) {
+  return `${tenth.format(100 * share)}\u00a0%`;
+}
+
+/** @param {number} vote */
+function signed(vote) {
+  const text = decimal.format(Math.abs(vote));
+  return vote < 0 ? `\u2212${text}` : `+${text}`;
+}
+
+/** @type {Record<Kind, [string, string]>} */
+const KINDS = {
+  pictures: ["picture", "pictures"],
+  sounds: ["sound", "sounds"],
+  texts: ["text", "texts"],
+};
 
 export const lookWords = {
   // The arithmetic of a number.
@@ -83,4 +106,96 @@ export const lookWords = {
   spreadsheet: "As a spreadsheet",
   /** @param {string} map */
   looksFor: (map) => `What ${map} looks for`,
+
+  // The chosen map.
+  chosenMap: "The chosen map",
+  /**
+   * @param {number} map
+   * @param {string} layer
+   */
+  mapOf: (map, layer) => `Map ${map} of ${layer}`,
+  mapBefore: "The map before",
+  mapAfter: "The next map",
+  /**
+   * @param {number} vote
+   * @param {string} label
+   */
+  voteHere: (vote, label) => `${signed(vote)} for ${label} here.`,
+  /**
+   * @param {number} vote
+   * @param {string} label
+   * @param {string} rival
+   */
+  voteOver: (vote, label, rival) => `${signed(vote)} for ${label} over ${rival} here.`,
+  /**
+   * @param {number} count
+   * @param {number} samples
+   * @param {Kind} kind
+   */
+  answersTo: (count, samples, kind) =>
+    count === samples
+      ? `It answers to all ${counted(samples, ...KINDS[kind])}.`
+      : `It answers to ${whole.format(count)} of ${counted(samples, ...KINDS[kind])}.`,
+  mute: "Mute it",
+  unmute: "Unmute it",
+  itsKernel: "Its kernel",
+  itsWeights: "Its weights",
+  /**
+   * @param {string} size
+   * @param {number} maps
+   * @param {string} layer
+   */
+  forEachMap: (size, maps, layer) =>
+    maps === 1 ? size : `${size} for each of the ${whole.format(maps)} maps of ${layer}`,
+  /** @param {number} count */
+  moreMaps: (count) => `and ${whole.format(count)} more`,
+  looksForTitle: "What it looks for",
+  /** @param {Kind} kind */
+  bestOf: (kind) => `best of your ${KINDS[kind][1]}`,
+  /**
+   * @param {number} count
+   * @param {string} layer
+   */
+  neverAnswer: (count, layer) =>
+    `${counted(count, "map", "maps")} of ${layer} never ${count === 1 ? "answers" : "answer"}`,
+  /**
+   * @param {Kind} kind
+   * @param {number[]} maps
+   */
+  toAny: (kind, maps) =>
+    `to any of your ${KINDS[kind][1]}: ${maps.slice(0, 16).join(", ")}${maps.length > 16 ? " \u2026" : ""}.` +
+    " Fewer features might do as well.",
+  /** @param {number} features */
+  tryFewer: (features) => `Try ${whole.format(features)}`,
+
+  // The answer.
+  /**
+   * @param {string} threshold
+   * @param {number} coverage
+   * @param {Kind} kind
+   */
+  doubtBelow: (threshold, coverage, kind) =>
+    `Below ${threshold} it says don\u2019t know. Of ${KINDS[kind][1]} it had not seen, it was at ` +
+    `least as sure of ${percent(coverage)}.`,
+  doesNotKnow: "It does not know. Most likely",
+  /** @param {number} count */
+  muted: (count) => `Without the votes of ${counted(count, "map", "maps")}.`,
+  unmuteAll: "Give them back",
+  ifItWere: "If it were",
+  howSure: "how sure it stays",
+  /** @type {Record<string, string>} */
+  changes: {
+    right: "shifted sideways",
+    down: "shifted up or down",
+    scale: "smaller or larger",
+    rotation: "turned",
+    stroke_width: "finer or bolder",
+  },
+  /**
+   * @param {string} name
+   * @param {string} label
+   * @param {string} low
+   * @param {string} high
+   */
+  curve: (name, label, low, high) => `${name}: ${label} stays from ${low} to ${high} sure`,
 };
