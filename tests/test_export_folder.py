@@ -267,7 +267,7 @@ def test_interrupt_while_toolkits_run_keeps_the_files(
     assert status([*command, "--to", "card"]) == 130
     printed = capsys.readouterr()
     assert "slow: not run: interrupted" in printed.out
-    assert "stopped; all files are written, but some were not compared" in printed.err
+    assert "stopped; all files are written, but not all were run" in printed.err
     (run,) = json.loads((tmp_path / "out/passport.json").read_text())["exports"]["card"]["runs"]
     assert (run["agrees"], run["problem"]) == (None, "not run: interrupted")
     with pytest.raises(ExportInterrupted) as error:

@@ -104,7 +104,7 @@ def command(**values: Any) -> None:
     else:
         _print(result)
     if interrupt:
-        print_message(messages(), "stopped; all files are written, but some were not compared")
+        print_message(messages(), "stopped; all files are written, but not all were run")
         raise interrupt
     if result.passport.disagreements:
         raise Exit(1)
@@ -155,4 +155,8 @@ def _sentence(run: ToolkitRun) -> str:
     """What a toolkit answered, in a few words."""
     if run.difference is None:
         return f"{run.title}: {run.verdict}"
-    return f"{run.title} {run.verdict} (largest difference {run.difference.probabilities:.1e})"
+    name = run.difference.caught_by
+    said = f"within {run.difference.probabilities:.1e}"
+    if name is not None:
+        said = f"{name} by {run.difference.exceeding[name]:.1e}"
+    return f"{run.title} {run.verdict} ({said})"

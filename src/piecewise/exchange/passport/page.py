@@ -26,12 +26,23 @@ th, td { text-align: left; padding: .4rem .8rem .4rem 0; border-bottom: 1px soli
 .number { font-variant-numeric: tabular-nums; white-space: nowrap }
 code { font: .85em ui-monospace, monospace; overflow-wrap: anywhere }
 .good { color: var(--good) } .bad { color: var(--bad); font-weight: 600 }
+summary { cursor: pointer }
+@media (max-width: 45rem) {
+  thead { display: none }
+  tr { display: block; padding: .6rem 0; border-bottom: 1px solid var(--line) }
+  td { display: flex; gap: .8rem; padding: .1rem 0; border: 0 }
+  td[data-label]::before { content: attr(data-label); flex: 0 0 8rem; color: var(--soft) }
+  td:empty { display: none }
+}
 """
+_ANSWERS = ("Format", "Toolkit", "Result", "Probabilities", "Logits", WEIGHT.capitalize(),
+            KERNELS.capitalize())  # fmt: skip
 
 
 def passport_page(passport: Passport, exporters: Mapping[str, Exporter]) -> str:
     """The page of a passport."""
     titles = {name: exporter.title for name, exporter in exporters.items()}
+    count = sum(map(len, passport.files.values()))
     parts = [
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
@@ -40,24 +51,32 @@ def passport_page(passport: Passport, exporters: Mapping[str, Exporter]) -> str:
         f'<p class="soft">written by piecewise {escape(__version__)}</p>',
         f"<p>{_verdict(passport)}</p>",
         "<h2>Answers</h2>",
-        f"<p>Every toolkit ran its files on {passport.sample_count} samples "
-        f"({escape(passport.sample_source)}). The table has the largest difference from "
-        "piecewise. Differences of probabilities up to "
-        f"{_power(PROBABILITIES)}, and of logits up to {_power(LOGITS)} of the largest logit, come "
-        "from the order of additions. As a check of the comparison itself, every toolkit also ran "
-        "files with one weight changed and with the kernels transposed; these must differ by "
-        "more.</p>",
-        _table(("Format", "Toolkit", "Result", "Probabilities", "Logits", WEIGHT.capitalize(),
-                KERNELS.capitalize()),
-               _run_rows(passport, titles)),
+        f"<p>{_explanation(passport)}</p>",
+        _table(_ANSWERS, _run_rows(passport, titles)),
         *_refusals(passport),
         "<h2>Net</h2>",
         _table((), _net_rows(passport)),
         "<h2>Files</h2>",
+        f"<details>\n<summary>{count} files and their SHA-256</summary>",
         _table(("File", "SHA-256"), _file_rows(passport)),
+        "</details>",
         "</main>\n</body>\n</html>\n",
     ]  # fmt: skip
     return "\n".join(parts)
+
+
+def _explanation(passport: Passport) -> str:
+    """What the numbers of the table mean."""
+    return (
+        f"Every toolkit ran its files on {passport.sample_count} samples "
+        f"({escape(passport.sample_source)}). <em>Probabilities</em> and <em>logits</em> are the "
+        "largest differences from piecewise; those of logits are divided by the largest logit. "
+        "The order of additions alone causes small differences, so a toolkit agrees if its "
+        f"probabilities differ by at most {_power(PROBABILITIES)} and its logits by at most "
+        f"{_power(LOGITS)}. To test this comparison, every toolkit also ran files with "
+        f"<em>{WEIGHT}</em> and with <em>{KERNELS}</em>. These must differ by more; the table has "
+        "the difference that is farther above its limit."
+    )
 
 
 def _verdict(passport: Passport) -> str:
@@ -75,26 +94,25 @@ def _run_rows(passport: Passport, titles: Mapping[str, str]) -> Iterator[list[st
 
 
 def _run_cells(run: ToolkitRun | None) -> list[str]:
-    """The toolkit, the result, the differences and the two controls."""
+    """The toolkit, the result, the differences and the two controls; the last cells may lack."""
     if run is None:
-        return ["", '<span class="soft">no toolkit runs these files</span>', *[""] * 4]
+        return ["", '<span class="soft">no toolkit runs these files</span>']
     kind = {True: "good", False: "bad", None: "soft"}[run.agrees]
     cells = [escape(run.title), f'<span class="{kind}">{escape(run.verdict)}</span>']
     if run.difference is None:
-        return [*cells, *[""] * 4]
+        return cells
     controls = [_control(run.controls.get(name)) for name in (WEIGHT, KERNELS)]
     return [*cells, _number(run.difference.probabilities), _number(run.difference.logits),
             *controls]  # fmt: skip
 
 
 def _control(control: Difference | None) -> str:
-    """Whether a control was caught, by which of the two differences, and how large they are."""
+    """Whether a control was caught, and by which difference."""
     if control is None:
         return '<span class="soft">not made: it would change nothing</span>'
-    if control.agrees:
+    if (name := control.caught_by) is None:
         return '<span class="bad">not caught</span>'
-    by = "<br>".join(f"{name} {_number(value)}" for name, value in control.exceeding.items())
-    return f"caught by<br>{by}"
+    return f'<span class="number">caught by<br>{name} {control.exceeding[name]:.1e}</span>'
 
 
 def _refusals(passport: Passport) -> Iterator[str]:
@@ -122,15 +140,25 @@ def _file_rows(passport: Passport) -> Iterator[list[str]]:
 
 
 def _table(headers: tuple[str, ...], rows: Iterator[list[str]]) -> str:
+    """A table; where a row is shorter than the headers, its last cell is wider."""
     head = "".join(f'<th scope="col">{header}</th>' for header in headers)
-    lines = ["<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows]
+    body = "\n".join(_row(headers, row) for row in rows)
     thead = f"<thead><tr>{head}</tr></thead>\n" if head else ""
-    body = "\n".join(lines)
     return f'<div class="scroll"><table>\n{thead}<tbody>\n{body}\n</tbody></table></div>'
 
 
+def _row(headers: tuple[str, ...], row: list[str]) -> str:
+    labels = [f' data-label="{header}"' for header in headers] or [""] * len(row)
+    if (missing := len(labels) - len(row)) > 0:
+        labels[len(row) - 1] += f' colspan="{missing + 1}"'
+    cells = (f"<td{label}>{cell}</td>" for label, cell in zip(labels, row, strict=False))
+    return f"<tr>{''.join(cells)}</tr>"
+
+
 def _number(value: float | None) -> str:
-    return "not given" if value is None else f'<span class="number">{value:.1e}</span>'
+    if value is None:
+        return "not given"
+    return f'<span class="number">{f"{value:.1e}" if value else 0}</span>'
 
 
 def _power(value: float) -> str:

@@ -18,6 +18,7 @@ PROBABILITIES = 1e-5
 """The largest difference of probabilities that agrees."""
 LOGITS = 1e-4
 """The largest difference of logits that agrees, relative to the largest logit."""
+TOLERANCES = {"probabilities": PROBABILITIES, "logits": LOGITS}
 NOT_RUN, INTERRUPTED = "not run here", "not run: interrupted"
 """The problems of a toolkit that is not installed, and of one that was not waited for."""
 
@@ -33,9 +34,14 @@ class Difference:
     @property
     def exceeding(self) -> dict[str, float]:
         """Those above their tolerances, by their names: "probabilities", "logits"."""
-        every = {"probabilities": (self.probabilities, PROBABILITIES),
-                 "logits": (self.logits or 0.0, LOGITS)}  # fmt: skip
-        return {name: value for name, (value, most) in every.items() if value > most}
+        every = {"probabilities": self.probabilities, "logits": self.logits or 0.0}
+        return {name: value for name, value in every.items() if value > TOLERANCES[name]}
+
+    @property
+    def caught_by(self) -> str | None:
+        """The name of the one that is farthest above its tolerance, as a multiple of it."""
+        factors = {name: value / TOLERANCES[name] for name, value in self.exceeding.items()}
+        return max(factors, key=factors.__getitem__, default=None)
 
     @property
     def agrees(self) -> bool:
@@ -157,7 +163,7 @@ class Passport:
                 "parameters_sha256": self.model.parameters_sha256,
             },
             "samples": {"count": self.sample_count, "source": self.sample_source},
-            "tolerances": {"logits": LOGITS, "probabilities": PROBABILITIES},
+            "tolerances": TOLERANCES,
             "exports": {
                 name: {"files": files, "runs": [run.to_json() for run in self.runs.get(name, [])]}
                 for name, files in self.files.items()

@@ -23,7 +23,7 @@ class KerasRunner(ScriptRunner):
 class KerasLegacyRunner(KerasRunner):
     """Keras on the file for Deeplearning4j, which is a file of Keras 2."""
 
-    name: ClassVar[str] = "Keras, reading the same file"
+    name: ClassVar[str] = "Keras (reads the same file)"
     exporter: ClassVar[str] = "dl4j"
 
 
