@@ -10,5 +10,5 @@ compile() {
     "$PYTHON" -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
         --no-emit-index-url --no-emit-find-links --no-header --upgrade "$@" -o "requirements/$output"
 }
-compile run.txt pyproject.toml --extra app --group build
-compile test.txt pyproject.toml --extra app --group build --group test -c requirements/run.txt
+compile run.txt pyproject.toml --extra app --extra serve --group build
+compile test.txt pyproject.toml --extra app --extra serve --group build --group test -c requirements/run.txt

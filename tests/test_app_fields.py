@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from piecewise.app.actions.table import TABLE
-from piecewise.app.failures import RefusedError
 from piecewise.app.fields import (
     FLAG,
     OBJECT,
@@ -18,6 +17,7 @@ from piecewise.app.fields import (
     RequestField,
     checked_values,
 )
+from piecewise.serving.refused import RefusedError
 
 FIELDS = [
     RequestField("name", TEXT, required=True), RequestField("part", PART, "train"),

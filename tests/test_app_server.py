@@ -18,10 +18,10 @@ import numpy as np
 import pytest
 
 from piecewise import Network
-from piecewise.app.failures import RefusedError
 from piecewise.app.project_files import OWN
 from piecewise.app.security import MAX_WRONG, Gate
 from piecewise.app.strokes import checked_drawing, to_png
+from piecewise.serving.refused import RefusedError
 
 pytest.importorskip("starlette", reason="the app's server is an extra")
 

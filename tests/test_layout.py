@@ -24,8 +24,8 @@ LONGEST_FILE, LONGEST_FUNCTION = 400, 60
 
 ORDER = (
     "core", "spec", "display", "reference", "engine", "trace", "data", "storage", "exchange",
-    "network", "training", "insight", "page", "plotting", "sklearn_api", "tour", "app", "cli",
-    "top",
+    "network", "training", "insight", "page", "plotting", "sklearn_api", "tour", "serving", "app",
+    "cli", "top",
 )  # fmt: skip
 """Folders from low to high: a file imports its own folder and lower ones only."""
 ROOT_FILES = {
@@ -34,6 +34,7 @@ ROOT_FILES = {
     "network.py": "network",
     "network_files.py": "network",
     "network_state.py": "network",
+    "predictions.py": "network",
     "compiled.py": "network",
     "plotting.py": "plotting",
     "__init__.py": "top",

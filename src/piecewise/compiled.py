@@ -62,7 +62,7 @@ class CompiledNetwork:
         self.threads: int | None = checked("threads", THREADS, threads)
         self._tokens = self.net.architecture.input[1] if self.net.architecture.reads_texts else 0
         self._program = self._compiled(uint8_input=False)
-        self._shape = self._program.input.shape
+        self.input_shape: tuple[int, ...] = self._program.input.shape
         self._thread_count = self._program.thread_count(self.threads)
 
     def _compiled(self, *, uint8_input: bool) -> SingleImageProgram:
@@ -102,12 +102,14 @@ class CompiledNetwork:
             If an input or a logit is not a finite float32 number.
         """
         array = np.asarray(inputs)
-        if array.shape == self._shape and self._is_ready(array):
+        if array.shape == self.input_shape and self._is_ready(array):
             return self._single(array)
         raw = raw_logits(self.net.preprocessor, inputs, self._batch)
         if raw is not None:
             return raw if isinstance(inputs, list | tuple) else raw[0]
-        return self._batch(array[None])[0] if array.shape == self._shape else self._batch(array)
+        return (
+            self._batch(array[None])[0] if array.shape == self.input_shape else self._batch(array)
+        )
 
     def _is_ready(self, array: Array) -> bool:
         """Whether an array of the right shape needs neither a conversion nor a message."""

@@ -144,7 +144,7 @@ def test_usage_prints_the_class_of_an_empty_input(kind: str, tmp_path: Path) -> 
     assert done.returncode == 0, done.stderr[-3000:]
     empty = np.zeros_like(samples_of(net).inputs[:1])
     probabilities = net.probabilities(empty)[0]
-    name = net.classes[int(probabilities.argmax())]
+    name: str = net.classes[int(probabilities.argmax())]
     line = next(line for line in done.stdout.splitlines() if line.startswith(name))
     assert float(line.removeprefix(name).rstrip("%")) / 100 == pytest.approx(
         probabilities.max(), abs=6e-4

@@ -10,7 +10,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from ..core.errors import DataError, LimitError, NotationError, reason
-from .failures import ConflictError, MissingError, RefusedError
+from ..serving.refused import RefusedError
+from .failures import ConflictError, MissingError
 
 REFUSED = "refused"
 

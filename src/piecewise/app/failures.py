@@ -11,11 +11,3 @@ class MissingError(DataError):
 
 class ConflictError(DataError):
     """The state of the project does not allow this now, or another window changed it (409)."""
-
-
-class RefusedError(Exception):
-    """A request that is refused: the status, a sentence, and the field that it is about."""
-
-    def __init__(self, status: int, message: str, where: str = "") -> None:
-        super().__init__(message)
-        self.status, self.where = status, where

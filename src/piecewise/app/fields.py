@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ..core.errors import did_you_mean, shown
-from .failures import RefusedError
+from ..serving.refused import RefusedError
 
 MAX_TEXTS = 100_000
 """Texts of one list."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ..serving.refused import RefusedError
 from .error_answers import REFUSED, error_answer
-from .failures import RefusedError
 from .request_body import MAX_BODY, MAX_IMPORT
 from .security import HEADERS, Gate
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from starlette.requests import ClientDisconnect, Request
 
-from .failures import RefusedError
+from ..serving.refused import RefusedError
 
 MAX_BODY = 64 << 20
 """Bytes of a request."""

@@ -15,7 +15,7 @@ from collections import deque
 from pathlib import Path
 
 from ..core.atomic_write import write_atomically
-from .failures import RefusedError
+from ..serving.refused import RefusedError
 from .project_files import OWN
 
 CODE_SECONDS = 600

@@ -15,9 +15,9 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from ..core.errors import PiecewiseError
+from ..serving.refused import RefusedError
 from .actions.table import routes_of
 from .error_answers import failed, not_found, refused, unexpected
-from .failures import RefusedError
 from .guard import Guard
 from .news import News
 from .pages import Pages

@@ -61,6 +61,7 @@ JSON_KEYS: dict[str, dict[str, str]] = {
         "descent": "for some numbers of steps: the error by backpropagation and by nudging",
     },
     "app": {},
+    "serve": {},
     "inspect": {
         "modality": "pictures, sounds or texts",
         "preprocessing": "a description of how files become inputs",

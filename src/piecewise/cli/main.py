@@ -65,6 +65,7 @@ COMMANDS = {
     ),
     "export": CommandEntry("export", "Export a net to other toolkits, each compared with it."),
     "import": CommandEntry("import_net", "Import a net from a file of another toolkit."),
+    "serve": CommandEntry("serve", "Serve the predictions of nets to other programs over HTTP."),
     "show": CommandEntry("show", "Describe the net in a model file."),
     "doctor": CommandEntry("doctor", "Check that piecewise works on this machine."),
 }

@@ -8,22 +8,20 @@ from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import rich_click as click
 
-from ..core.array_types import Array
 from ..core.constraints import Real
 from ..core.errors import DataError
 from ..core.ghost_batch import GROUP_SIZE
 from ..data.loading.loader import DatasetLoader
-from ..data.preprocessing import Preprocessor
 from ..data.sources.discovery import RawDataset
 from ..data.sources.table_columns import TableOptions
 from ..data.sources.unlabelled import list_unlabelled, listed_inputs
 from ..network import Network
-from ..raw_inputs import mean_logits
+from ..predictions import Prediction, PreparedInput, logits_of_inputs, prepare_input
 from .options import (
     DATA,
     OUTPUT,
@@ -37,7 +35,6 @@ from .options import (
 from .output import SKIPPED_SHOWN, Meter, counted, messages, print_message, print_skipped
 from .prediction_output import (
     JsonOutput,
-    Prediction,
     PredictionOutput,
     TextOutput,
     check_predictions_path,
@@ -126,26 +123,6 @@ def command(**values: Any) -> None:
     else:
         run.predict_all(TextOutput(net, run.meter))
     run.print_messages()
-
-
-class _PreparedInput(NamedTuple):
-    """The examples for the net (several for a long sound), what makes an answer about them
-    doubtful, how it is found if that is special, and the text if it is one."""
-
-    examples: Array
-    warning: str | None
-    note: str | None
-    text: str | None
-
-
-def _prepare(preprocessor: Preprocessor, original: Any) -> _PreparedInput:
-    text = original if isinstance(original, str) else None
-    examples = preprocessor.windows(original)
-    note = None
-    if (count := len(examples)) > 1:
-        seconds = preprocessor.size(original)[1]
-        note = f"it lasts {seconds:.1f} s; the answer is the mean of {count} windows"
-    return _PreparedInput(examples, preprocessor.warning(original), note, text)
 
 
 class _PredictionRun:
@@ -242,8 +219,8 @@ class _PredictionRun:
 
     def _predict(self, raw: RawDataset, errors: list[str], output: PredictionOutput) -> None:
         loader = DatasetLoader(raw, Path(), self.meter if len(raw) > 1 else None)
-        batch: list[tuple[str, _PreparedInput]] = []
-        with closing(loader.stream(partial(_prepare, self.net.preprocessor))) as results:
+        batch: list[tuple[str, PreparedInput]] = []
+        with closing(loader.stream(partial(prepare_input, self.net.preprocessor))) as results:
             for index, result in results:
                 if isinstance(result, DataError):
                     errors.append(str(result))
@@ -256,11 +233,11 @@ class _PredictionRun:
             self._predict_batch(batch, output)
 
     def _predict_batch(
-        self, batch: list[tuple[str, _PreparedInput]], output: PredictionOutput
+        self, batch: list[tuple[str, PreparedInput]], output: PredictionOutput
     ) -> None:
-        examples = [prepared.examples for _, prepared in batch]
-        inputs = np.repeat(np.arange(len(batch)), [len(one) for one in examples])
-        logits = mean_logits(self.net.logits(np.concatenate(examples)), inputs)
+        inputs = [prepared for _, prepared in batch]
+        examples = np.concatenate([one.examples for one in inputs])
+        logits = logits_of_inputs(inputs, self.net.logits(examples))
         probabilities = self.net.probabilities_of(logits)
         rows = [
             Prediction(name, one.text, one.warning, *numbers, self.threshold)

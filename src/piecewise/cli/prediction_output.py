@@ -14,67 +14,24 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, NamedTuple, Protocol
+from typing import IO, Any, Protocol
 
 import numpy as np
 import rich_click as click
 
-from ..core.array_types import Float32
 from ..core.atomic_write import atomic_writer
 from ..core.errors import DataError, reason, shown
 from ..network import Network
+from ..predictions import Prediction
 from .output import Meter, print_json, printable, results
 from .output_files import begins_with, check_replaceable
 
 CLASSES_SHOWN = 5
-NAME_SHOWN = 200
-"""Characters of a text that stands for its own name."""
 SUFFIXES = (".csv", ".jsonl")
 JSON_BEGINNING = b'{"input": '
 """Of each line of a .jsonl file with predictions."""
 _CSV_BEGINNINGS = (b"input,predicted,", b"input,text,predicted,")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "'")
-
-
-class Prediction(NamedTuple):
-    """The answer about one input."""
-
-    name: str
-    text: str | None
-    warning: str | None
-    logits: Float32
-    probabilities: Float32
-    threshold: float
-    """The probability below which there is no answer."""
-
-    @property
-    def short_name(self) -> str:
-        name = self.name
-        return name if len(name) <= NAME_SHOWN else f"{name[:NAME_SHOWN]}..."
-
-    @property
-    def is_blank(self) -> bool:
-        """Whether it is about a text of spaces only, or none."""
-        return self.text is not None and not self.text.strip()
-
-    def answer(self, net: Network) -> str | None:
-        """The predicted class; None if the probability is below the threshold, or for no text."""
-        if self.is_blank:
-            return None
-        best = int(self.logits.argmax())
-        return net.classes[best] if self.probabilities[best] >= self.threshold else None
-
-    def to_json(self, net: Network) -> dict[str, Any]:
-        text = {} if self.text is None or self.text == self.name else {"text": self.text}
-        return {
-            "input": self.name,
-            **text,
-            "predicted": self.answer(net),
-            "classes": list(net.classes),
-            "probabilities": self.probabilities.tolist(),
-            "logits": self.logits.tolist(),
-            "warning": self.warning,
-        }
 
 
 class PredictionOutput(Protocol):
@@ -100,7 +57,7 @@ class TextOutput:
         listed = ", ".join(
             f"{classes[index]} {100 * row.probabilities[index]:.2f} %" for index in order
         )
-        answer = row.answer(self.net) or "don't know"
+        answer = row.answer(self.net.classes) or "don't know"
         return f"{row.short_name}: {answer}   ({listed})"
 
 
@@ -142,7 +99,7 @@ class _CsvFile:
         self._write([self._cells(row) for row in rows])
 
     def _cells(self, row: Prediction) -> list[str]:
-        cells = [row.name, row.answer(self.net) or "", "", row.warning or ""]
+        cells = [row.name, row.answer(self.net.classes) or "", "", row.warning or ""]
         if self.has_text:
             cells.insert(1, row.text or "")
         safe = [spreadsheet_safe(cell) for cell in cells]

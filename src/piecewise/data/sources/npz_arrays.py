@@ -84,7 +84,7 @@ def _array(
     accepted."""
     name = member.filename
     with archive.open(member) as file:
-        shape, fortran, dtype = _header(file, name)
+        shape, fortran, dtype = npy_header(file, name)
         if accepts is not None and not accepts(shape, dtype):
             return None
         size = prod(shape) * dtype.itemsize
@@ -109,9 +109,9 @@ def _array(
     return _texts(array, name) if dtype.kind in "US" else array
 
 
-def _header(file: IO[bytes], name: str) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    """Shape, whether the order is Fortran's, and dtype. The length of the header is checked before
-    it is unpacked."""
+def npy_header(file: IO[bytes], name: str) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Shape, whether the order is Fortran's, and dtype of a .npy file, which is then read up to its
+    numbers. The length of the header is checked before it is unpacked; DataError."""
     start = file.read(npy.MAGIC_LEN)
     try:
         is_first = npy.read_magic(io.BytesIO(start)) == (1, 0)

@@ -1,0 +1,172 @@
+"""Requests per second of the prediction server: connections that ask again and again.
+
+    python -m benchmarks.server_load NET [--connections N] [--seconds S] [--workers N] [--inputs N]
+
+The server and its load generator share this machine. Every answer is compared with
+`Network.logits`, bit for bit.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import io
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+import piecewise as pw
+
+TOKEN = "a-token-for-the-benchmark"
+VARIANTS = 16
+"""Different requests."""
+
+
+class Client(asyncio.Protocol):
+    """A connection that asks as soon as it has the answer."""
+
+    def __init__(self, load: Load, number: int) -> None:
+        self.load, self.number, self.received = load, number, b""
+        self.transport: asyncio.Transport
+        self.length = -1
+        self.answers = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+        self.ask()
+
+    def ask(self) -> None:
+        self.number = (self.number + 1) % VARIANTS
+        self.began = time.perf_counter()
+        self.transport.write(self.load.requests[self.number])
+
+    def data_received(self, data: bytes) -> None:
+        self.received += data
+        head, end, body = self.received.partition(b"\r\n\r\n")
+        if not end:
+            return
+        if self.length < 0:
+            start = head.lower().index(b"content-length:") + 15
+            self.length = int(head[start:].split(b"\r\n")[0])
+        if len(body) >= self.length:
+            self.load.answered(self.number, head, body, time.perf_counter() - self.began)
+            self.received, self.length = b"", -1
+            self.answers += 1
+            if not self.load.over:
+                self.ask()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if not self.load.over:
+            self.load.statuses["connection lost"] += 1
+
+
+class Load:
+    """The requests, and what came of them."""
+
+    def __init__(self, net: pw.Network, count: int) -> None:
+        rng = np.random.default_rng(0)
+        inputs = rng.integers(0, 256, (VARIANTS, count, *net.input)).astype(np.uint8)
+        self.requests, self.wanted = list[bytes](), list[bytes]()
+        for one in inputs:
+            file = io.BytesIO()
+            np.save(file, one)
+            head = (f"POST /v1/predict HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+                    f"Authorization: Bearer {TOKEN}\r\nContent-Type: application/x-npy\r\n"
+                    f"Content-Length: {file.tell()}\r\n\r\n")  # fmt: skip
+            self.requests.append(head.encode() + file.getvalue())
+            self.wanted.append(net.logits(one).tobytes())
+        self.over, self.statuses, self.seconds = False, Counter[str](), list[float]()
+        self.checked = 0
+
+    def answered(self, number: int, head: bytes, body: bytes, seconds: float) -> None:
+        status = head[9:12].decode()
+        self.statuses[status] += 1
+        self.seconds.append(seconds)
+        if status == "200" and len(self.seconds) % 50 == 0:
+            rows = [row["logits"] for row in json.loads(body)["predictions"]]
+            same = np.array(rows, np.float32).tobytes() == self.wanted[number]
+            self.statuses["other bits"] += not same
+            self.checked += 1
+
+
+async def run(load: Load, port: int, connections: int, seconds: float) -> float:
+    """Ask for some seconds; the seconds that it took."""
+    loop = asyncio.get_running_loop()
+    clients = []
+    for number in range(connections):
+        made = await loop.create_connection(partial(Client, load, number), "127.0.0.1", port)
+        clients.append(made)
+    while any(client.answers == 0 for _, client in clients):
+        await asyncio.sleep(0.1)
+    load.seconds.clear()
+    load.statuses.clear()
+    began = time.perf_counter()
+    await asyncio.sleep(seconds)
+    took = time.perf_counter() - began
+    load.over = True
+    for transport, _ in clients:
+        transport.close()
+    await asyncio.sleep(0)
+    return took
+
+
+def memory_mb(pid: int) -> float:
+    """The resident memory of a process and its children."""
+    own = Path(f"/proc/{pid}/status").read_text()
+    total = int(own.split("VmRSS:")[1].split()[0]) / 1024
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return total + sum(memory_mb(int(child)) for child in children)
+
+
+def cpu_seconds(pid: int) -> float:
+    """The processor time of a process and its children."""
+    values = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    own = (int(values[11]) + int(values[12])) / os.sysconf("SC_CLK_TCK")
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return own + sum(cpu_seconds(int(child)) for child in children)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("net")
+    parser.add_argument("--connections", type=int, default=1_000)
+    parser.add_argument("--seconds", type=float, default=10)
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--inputs", type=int, default=1, help="inputs of a request")
+    parser.add_argument("--port", type=int, default=8765)
+    options = parser.parse_args()
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    command = [sys.executable, "-m", "piecewise", "serve", options.net, "--no-log",
+               "--port", str(options.port), "--workers", str(options.workers)]  # fmt: skip
+    server = subprocess.Popen(command, env={**os.environ, "PIECEWISE_TOKEN": TOKEN})
+    try:
+        load = Load(pw.load(options.net), options.inputs)
+        time.sleep(4 + options.workers)
+        before, cpu = memory_mb(server.pid), cpu_seconds(server.pid)
+        took = asyncio.run(run(load, options.port, options.connections, options.seconds))
+        after, cpu = memory_mb(server.pid), cpu_seconds(server.pid) - cpu
+    finally:
+        server.send_signal(signal.SIGTERM)
+        server.wait()
+    found = sorted(load.seconds)
+    predictions = load.statuses["200"] * options.inputs / took
+    each = 1e6 * cpu / sum(load.statuses.values())
+    at = {share: 1000 * found[len(found) * share // 100] for share in (50, 99)}
+    print(f"{predictions:,.0f} predictions/s, median {at[50]:.0f} ms, p99 {at[99]:.0f} ms; "
+          f"{each:.0f} us of processor time a request; {before:.0f} to {after:.0f} MB; "
+          f"{load.checked} answers checked; {dict(load.statuses)}")  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

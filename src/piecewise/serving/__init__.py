@@ -1,0 +1,1 @@
+"""The prediction server: nets answer other programs over HTTP."""

@@ -1,0 +1,33 @@
+"""The log of the prediction server: JSON lines without inputs, names of files or tokens."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+
+
+class RequestLog:
+    """Writes a line to standard error for each request for predictions, and for each reload.
+
+    Parameters
+    ----------
+    enabled : bool
+    """
+
+    def __init__(self, *, enabled: bool) -> None:
+        self._enabled = enabled
+
+    def answered(self, net: str, status: int, inputs: int, seconds: float) -> None:
+        """A request was answered."""
+        self._write(event="predict", net=net, status=status, inputs=inputs,
+                    ms=round(1000 * seconds, 3))  # fmt: skip
+
+    def reloaded(self, net: str, why: str) -> None:
+        """The file of a net has changed; ``why`` it was not loaded, if so."""
+        self._write(event="reload", net=net, result=why or "loaded")
+
+    def _write(self, **values: object) -> None:
+        if self._enabled:
+            line = json.dumps({"time": round(time.time(), 3), **values})
+            sys.stderr.write(line + "\n")

@@ -1,0 +1,68 @@
+"""Runs the prediction server: one process, or several that share a port."""
+
+from __future__ import annotations
+
+import os
+import socket
+import tempfile
+from collections.abc import Callable
+from functools import partial
+
+import uvicorn
+from uvicorn.supervisors.multiprocess import Multiprocess
+
+from ..core.errors import DataError
+from .connections import ImpatientHttpToolsProtocol
+from .settings import SHARED_METRICS, ServerSettings
+
+GRACE_SECONDS = 30
+"""Seconds that requests have to be answered after the signal to stop."""
+_BACKLOG = 4_096
+
+
+def serve(settings: ServerSettings, opened: Callable[[str], None]) -> None:
+    """Serve until the process is interrupted or terminated; ``opened`` gets the address when it
+    listens. DataError if the port cannot be used."""
+    listener = _listen(settings)
+    with listener:
+        opened(_address(settings, listener))
+        config = configuration(settings)
+        if settings.workers == 1:
+            uvicorn.Server(config).run(sockets=[listener])
+            return
+        with tempfile.TemporaryDirectory(prefix="piecewise-metrics-") as folder:
+            os.environ[SHARED_METRICS] = folder
+            Multiprocess(config, [listener]).run()
+
+
+def configuration(settings: ServerSettings) -> uvicorn.Config:
+    """How a process serves."""
+    from .server import create_app  # noqa: PLC0415 - metrics are shared only if a folder is set
+
+    return uvicorn.Config(
+        partial(create_app, settings), factory=True, workers=settings.workers,
+        log_level="error", access_log=False, lifespan="on", ws="none", server_header=False,
+        proxy_headers=False,
+        http=ImpatientHttpToolsProtocol, timeout_keep_alive=75, backlog=_BACKLOG,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )  # fmt: skip
+
+
+def _listen(settings: ServerSettings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.host, settings.port))
+        listener.listen(_BACKLOG)
+    except OSError as error:
+        listener.close()
+        raise DataError(
+            f"{settings.host} port {settings.port}: {error.strerror}; choose another --port"
+        ) from None
+    return listener
+
+
+def _address(settings: ServerSettings, listener: socket.socket) -> str:
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    return f"http://{host}:{listener.getsockname()[1]}"

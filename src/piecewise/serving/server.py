@@ -1,0 +1,194 @@
+"""The HTTP application of the prediction server: its routes and their answers."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, suppress
+from functools import partial
+
+import numpy as np
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from ..core.errors import DataError
+from ..network import Network
+from ..predictions import Prediction, logits_of_inputs
+from .admission import Admission
+from .batching import Batcher
+from .input_reading import (
+    NPY,
+    RawFile,
+    RequestValues,
+    checked_coverage,
+    values_of_files,
+    values_of_json,
+    values_of_npy,
+    values_of_texts,
+)
+from .metrics import Metrics
+from .multipart import FORM, read_form
+from .openapi import openapi_document
+from .request_guard import RequestGuard
+from .request_log import RequestLog
+from .responses import HANDLERS, predictions_response, status_of
+from .served_nets import LoadedNet, ServedNets
+from .settings import ServerSettings
+
+RELOAD_SECONDS = 1.0
+"""Seconds between two looks at the files of the nets."""
+SMALL_BODY = 16 << 10
+"""Bytes of JSON or an array that are read at once; a thread reads larger ones, and all files."""
+_READERS = {"application/json": values_of_json, "application/x-npy": values_of_npy}
+
+
+def create_app(settings: ServerSettings) -> Starlette:
+    """The application of one process; ModelFileError if a net cannot be read."""
+    return PredictionServer(settings).app
+
+
+class PredictionServer:
+    """The nets, the threads and the routes of one process.
+
+    Parameters
+    ----------
+    settings : ServerSettings
+
+    Raises
+    ------
+    ModelFileError
+        If a net cannot be read.
+    """
+
+    def __init__(self, settings: ServerSettings) -> None:
+        self.metrics = Metrics()
+        self.nets = ServedNets(settings.nets, 1 if settings.workers > 1 else None)
+        self.admission = Admission(settings, self.metrics)
+        self.log = RequestLog(enabled=settings.log)
+        self._batcher = Batcher(self.metrics)
+        self._readers = ThreadPoolExecutor(2, thread_name_prefix="piecewise read")
+        self._document = openapi_document(settings, self.nets.all())
+        self.app = Starlette(
+            routes=[
+                Route("/v1/predict", self._predict, methods=["POST"]),
+                Route("/v1/nets/{name}/predict", self._predict, methods=["POST"]),
+                Route("/v1/nets", self._list),
+                Route("/v1/nets/{name}", self._describe),
+                Route("/healthz", self._health),
+                Route("/readyz", self._health),
+                Route("/metrics", self._metrics_text),
+                Route("/openapi.json", self._openapi),
+            ],
+            lifespan=self._lifespan,
+            exception_handlers=HANDLERS,
+        )
+        self.app.router.redirect_slashes = False
+        self.app.add_middleware(RequestGuard, admission=self.admission)
+
+    @asynccontextmanager
+    async def _lifespan(self, app: Starlette) -> AsyncIterator[None]:
+        watcher = asyncio.create_task(self._watch())
+        yield
+        watcher.cancel()
+        with suppress(asyncio.CancelledError):
+            await watcher
+        self._batcher.close()
+        self._readers.shutdown()
+
+    async def _watch(self) -> None:
+        """Load nets again whose files have changed; requests are answered meanwhile."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(RELOAD_SECONDS)
+            changes = await loop.run_in_executor(self._readers, self.nets.reload_changed)
+            for name, why in changes:
+                self.metrics.reloads.labels(name, "failed" if why else "loaded").inc()
+                self.log.reloaded(name, why)
+
+    # Routes.
+
+    async def _predict(self, request: Request) -> Response:
+        began = time.perf_counter()
+        loaded = self.nets.get(request.path_params.get("name") or request.query_params.get("net"))
+        status, count = 500, 0
+        try:
+            with self.admission.admitted(request.headers):
+                values = await self._values(loaded, request)
+                count = len(values.inputs)
+                response = await self._answer(loaded, values)
+            status = response.status_code
+        except Exception as error:
+            status = status_of(error)
+            raise
+        finally:
+            seconds = time.perf_counter() - began
+            self.metrics.requests.labels(loaded.name, status).inc()
+            self.metrics.inputs.labels(loaded.name).inc(count)
+            self.metrics.seconds.labels(loaded.name).observe(seconds)
+            self.log.answered(loaded.name, status, count, seconds)
+        return response
+
+    async def _values(self, loaded: LoadedNet, request: Request) -> RequestValues:
+        """The inputs of a request, by its content type."""
+        kind = request.headers.get("content-type", "").partition(";")[0].lower()
+        if kind == FORM:
+            files, texts = await read_form(request)
+            values = await self._on_thread(
+                partial(values_of_texts, loaded.net, texts)
+                if texts
+                else partial(values_of_files, loaded.net, files)
+            )
+        else:
+            values = await self._values_of_body(loaded.net, kind, await request.body())
+        if "coverage" in request.query_params:
+            coverage = checked_coverage(request.query_params["coverage"])
+            values = values._replace(coverage=coverage)
+        return values
+
+    async def _values_of_body(self, net: Network, kind: str, body: bytes) -> RequestValues:
+        if not body:
+            raise DataError("the request is empty; wanted JSON, an array (.npy) or a file")
+        read = _READERS.get("application/x-npy" if body.startswith(NPY) else kind)
+        if read is None:
+            return await self._on_thread(partial(values_of_files, net, [RawFile("0", body)]))
+        if len(body) <= SMALL_BODY:
+            return read(net, body)
+        return await self._on_thread(partial(read, net, body))
+
+    async def _on_thread(self, read: Callable[[], RequestValues]) -> RequestValues:
+        return await asyncio.get_running_loop().run_in_executor(self._readers, read)
+
+    async def _answer(self, loaded: LoadedNet, values: RequestValues) -> Response:
+        threshold = loaded.net.calibration.threshold_for(values.coverage)
+        readable, predictions = values.readable, list[Prediction]()
+        if readable:
+            together = [one.examples for one in readable]
+            examples = np.concatenate(together) if len(together) > 1 else together[0]
+            logits, probabilities = await self._batcher.scores(loaded, examples)
+            if len(examples) > len(readable):
+                logits = logits_of_inputs(readable, logits)
+                probabilities = loaded.net.probabilities_of(logits)
+            predictions = [
+                Prediction("", one.text, one.warning, scores, shares, threshold)
+                for one, scores, shares in zip(readable, logits, probabilities, strict=True)
+            ]
+        return predictions_response(loaded, values, predictions)
+
+    async def _list(self, request: Request) -> Response:
+        return JSONResponse({"nets": [one.description for one in self.nets.all()]})
+
+    async def _describe(self, request: Request) -> Response:
+        return JSONResponse(self.nets.get(request.path_params["name"]).description)
+
+    async def _health(self, request: Request) -> Response:
+        return JSONResponse({"status": "ok"})
+
+    async def _metrics_text(self, request: Request) -> Response:
+        return Response(self.metrics.text(), media_type="text/plain; version=0.0.4")
+
+    async def _openapi(self, request: Request) -> Response:
+        return JSONResponse(self._document)
