@@ -14,6 +14,7 @@ from ..spec.architecture import Architecture
 from ..storage.model_file import SavedModel
 from ..storage.pickles import check_no_pickle
 from .input_scale import OptionError
+from .own_layers import refuse_levels
 from .registry import Importer, ImportOptions, importers
 
 _START = 64
@@ -72,13 +73,11 @@ def _check_input(model: SavedModel, options: ImportOptions) -> None:
     if options.input is not None and tuple(options.input) != tuple(model.architecture.input):
         wanted = "x".join(map(str, options.input))
         raise OptionError(f"input: got {wanted}, and the file says {model.architecture.input}")
-    is_own = "imported" not in model.training_summary
-    name = options.levels and options.levels.first_given()
-    if is_own and (name or options.layers is not None):
-        raise OptionError(
-            f"{name or 'layers'}: piecewise wrote this file, which has its own layers and "
-            "preprocessing; leave the option out"
-        )
+    if "imported" not in model.training_summary:
+        refuse_levels(options.levels)
+        if options.layers is not None:
+            raise OptionError("layers: piecewise wrote this file, which has its own layers; leave "
+                              "the option out")  # fmt: skip
 
 
 def _with_classes(model: SavedModel, classes: tuple[str, ...]) -> SavedModel:

@@ -54,6 +54,11 @@ def metadata(model: SavedModel) -> dict[str, str]:
     }
 
 
+def one_line(model: SavedModel) -> str:
+    """The metadata that `model_without_arrays` reads, in one line of ASCII."""
+    return json.dumps(json.loads(metadata(model)[KEY]), allow_nan=False)
+
+
 def _json(value: Any) -> str:
     return json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
 

@@ -14,6 +14,7 @@ from ...spec.layers import Convolution, Norm, Pool
 from ...storage.model_file import SavedModel
 from ..exporter import Exporter, Files, inference_stages, stage_arrays
 from ..formats.prototxt import Message, Value, Word, written
+from ..own_metadata import one_line
 from ..pool_axis import PoolAxis, pool_axes
 from ..rewriting import even_padding
 from ..source_code.preparation import input_code, preparation_files
@@ -22,6 +23,9 @@ from ..source_code.sentences import preparation_sentence
 from .schema import encoded
 
 TEXT, BINARY, CLASSES = "deploy.prototxt", "net.caffemodel", "classes.json"
+NET_NAME = "piecewise"
+COMMENT = "# piecewise: "
+"""The start of the line of the text that holds the metadata."""
 INPUT, LOGITS, PROBABILITIES = "data", "logits", "probabilities"
 """Names of blobs."""
 
@@ -46,7 +50,7 @@ class CaffeExporter(Exporter):
     def files(self, model: SavedModel) -> Files:
         net = _Net(model)
         return {
-            TEXT: written(net.message).encode(),
+            TEXT: f"{COMMENT}{one_line(model)}\n{written(net.message)}".encode(),
             BINARY: b"".join(encoded(net.message, net.blobs)),
             CLASSES: json.dumps(model.architecture.classes, ensure_ascii=False).encode(),
             **preparation_files(model),
@@ -99,7 +103,7 @@ class _Net:
         for stage in inference_stages(model):
             self._stage(stage)
         self._end(model.calibration.temperature)
-        self.message: Message = {"name": ["piecewise"], "layer": self._layers}
+        self.message: Message = {"name": [NET_NAME], "layer": self._layers}
 
     def _stage(self, stage: Stage) -> None:
         arrays = stage_arrays(self._model, stage)

@@ -11,8 +11,17 @@ from ..chain import ChainBuilder
 from ..formats import prototxt
 from ..formats.mapped import mapped
 from ..formats.prototxt import Message
+from ..own_layers import refuse_levels, with_metadata
 from ..registry import ImportOptions
-from .definition import DATA_LAYERS, LayerRecord, defined_input, layer_records, with_blobs
+from .definition import (
+    DATA_LAYERS,
+    LayerRecord,
+    MessageFields,
+    defined_input,
+    layer_records,
+    with_blobs,
+)
+from .exporter import COMMENT, NET_NAME, TEXT
 from .layers import LayerReader, blob_array
 from .schema import Decoder
 from .transform import read_transform
@@ -21,6 +30,10 @@ TITLE = "Caffe"
 FILES_OF_LAYERS = ("architecture",)
 MAX_FILE_BYTES = (64 << 20) + 3 * 4 * MAX_PARAMETERS
 """Of a .caffemodel, which may hold the gradients, too."""
+_LOST = (
+    f"piecewise wrote this file; put its {TEXT} beside it, which has the classes and the "
+    "preprocessing of the net"
+)
 _SKIPPED = ("Accuracy", "ArgMax", "Silence", "Split")
 """Types of layer that change nothing on the path to the probabilities."""
 
@@ -49,13 +62,18 @@ def read(path: Path, options: ImportOptions) -> SavedModel:
     parameters = layer_records(own, decoder.blobs, "the .caffemodel")
     if not parameters:
         raise ModelFileError("it has no layers, so it is no .caffemodel, or an empty one")
-    net, layers, notes = own, parameters, []
     definition = _definition(path, options)
-    if definition is not None:
-        net = _text(definition)
-        layers = with_blobs(layer_records(net, None, definition.name), parameters)
-        notes.append(f"the layers were read from {definition.name}")
-    return _model(net, layers, options, notes)
+    if definition is None:
+        is_own = MessageFields(own, "the net").text("name") == NET_NAME
+        return _model(own, parameters, options, [_LOST] if is_own else [])
+    content = mapped(definition, "Caffe prototxt", prototxt.MAX_TEXT)
+    net = _text(content, definition.name)
+    layers = with_blobs(layer_records(net, None, definition.name), parameters)
+    metadata = _metadata(content)
+    if metadata is not None:
+        refuse_levels(options.levels)
+    model = _model(net, layers, options, [f"the layers were read from {definition.name}"])
+    return model if metadata is None else with_metadata(model, metadata)
 
 
 def _definition(path: Path, options: ImportOptions) -> Path | None:
@@ -66,11 +84,17 @@ def _definition(path: Path, options: ImportOptions) -> Path | None:
     return next((one for one in beside if one.is_file()), None)
 
 
-def _text(path: Path) -> Message:
+def _text(content: memoryview, name: str) -> Message:
     try:
-        return prototxt.parse(mapped(path, "Caffe prototxt", prototxt.MAX_TEXT))
+        return prototxt.parse(content)
     except ValueError as error:
-        raise ModelFileError(f"{path.name}: {error}") from None
+        raise ModelFileError(f"{name}: {error}") from None
+
+
+def _metadata(content: memoryview) -> str | None:
+    """What the first line of a text that piecewise wrote says of the net."""
+    first = bytes(content).partition(b"\n")[0].decode("ascii", "replace")
+    return first.removeprefix(COMMENT) if first.startswith(COMMENT) else None
 
 
 def _model(

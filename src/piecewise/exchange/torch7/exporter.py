@@ -14,13 +14,14 @@ from ...storage.model_file import SavedModel
 from ..exporter import Exporter, Files, inference_stages, stage_arrays
 from ..formats.t7 import TorchModule
 from ..formats.t7_writer import LongStorage, T7Writer
+from ..own_metadata import one_line
 from ..pool_axis import PoolAxis, pool_axes
 from ..source_code.preparation import input_code, preparation_files
 from ..source_code.python_code import byte_scaling
 from ..source_code.sentences import preparation_sentence
 
 NET, CLASSES = "net.t7", "classes.json"
-INPUT_FIELD, CLASSES_FIELD = "input_size", "classes"
+INPUT_FIELD, CLASSES_FIELD, METADATA_FIELD = "input_size", "classes", "piecewise"
 """Fields of the nn.Sequential that Torch does not use, and the importer reads."""
 
 
@@ -106,6 +107,7 @@ def _sequential(model: SavedModel) -> TorchModule:
     fields = {
         INPUT_FIELD: list(model.architecture.input),
         CLASSES_FIELD: list(model.architecture.classes),
+        METADATA_FIELD: one_line(model),
     }
     return _module("Sequential", **fields, modules=modules)  # OpenCV reads nothing after modules
 

@@ -15,8 +15,9 @@ from ..chain import ChainBuilder
 from ..formats import t7
 from ..formats.mapped import mapped
 from ..formats.t7 import TorchModule
+from ..own_layers import refuse_levels, with_metadata
 from ..registry import ImportOptions
-from .exporter import CLASSES_FIELD, INPUT_FIELD
+from .exporter import CLASSES_FIELD, INPUT_FIELD, METADATA_FIELD
 from .modules import ModuleReader, listed
 
 TITLE = "Torch7"
@@ -47,12 +48,16 @@ def read(path: Path, options: ImportOptions) -> SavedModel:
     modules = list(_flattened(root, ""))
     if not modules:
         raise ModelFileError("its nn.Sequential has no modules")
+    metadata = root.fields.get(METADATA_FIELD)
+    if isinstance(metadata, str):
+        refuse_levels(options.levels)
     chain = ChainBuilder(options.input or _input(root, modules[0][1]), levels=options.levels)
     reader = ModuleReader(chain)
     for where, module in modules:
         reader.add(module, where)
     reader.finish()
-    return chain.finish(_classes(root), source=TITLE)
+    model = chain.finish(_classes(root), source=TITLE)
+    return with_metadata(model, metadata) if isinstance(metadata, str) else model
 
 
 def _sequential(root: Any) -> TorchModule:
