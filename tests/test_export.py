@@ -22,6 +22,7 @@ from piecewise.exchange import registry
 from piecewise.exchange.export_model import export_model
 from piecewise.exchange.exporter import Exporter, Files
 from piecewise.exchange.passport.controls import KERNELS, WEIGHT
+from piecewise.exchange.passport.generated import generated_samples
 from piecewise.exchange.passport.page import passport_page
 from piecewise.exchange.passport.record import (
     FORMAT,
@@ -31,7 +32,7 @@ from piecewise.exchange.passport.record import (
     Passport,
     ToolkitRun,
 )
-from piecewise.exchange.passport.samples import generated_samples, logits_of
+from piecewise.exchange.passport.samples import logits_of
 from piecewise.exchange.runner import Outputs, Runner, Samples
 from piecewise.reference import model as reference
 from piecewise.reference.losses import softmax

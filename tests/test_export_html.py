@@ -15,7 +15,7 @@ from piecewise.data.audio.decoding import Sound
 from piecewise.exchange import registry
 from piecewise.exchange.html import exporter as html_exporter
 from piecewise.exchange.html.exporter import FILE, HtmlExporter
-from piecewise.exchange.passport.samples import generated_samples
+from piecewise.exchange.passport.generated import generated_samples
 from piecewise.exchange.passport.samples import samples_of as raw_samples
 from piecewise.exchange.runner import Outputs, RunnerError, Samples
 from piecewise.exchange.runners import javascript

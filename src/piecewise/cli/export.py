@@ -66,7 +66,7 @@ class ExportOptions:
     "--samples",
     metavar="DATA",
     panel=DATA,
-    unset="noise",
+    unset="files of many kinds, made of noise",
     help=f"Inputs on which every toolkit is compared with piecewise, {_MOST_SAMPLES} at most: a "
     "file, or a data set such as `piecewise train` takes.",
 )
@@ -158,5 +158,5 @@ def _sentence(run: ToolkitRun) -> str:
     name = run.difference.caught_by
     said = f"within {run.difference.probabilities:.1e}"
     if name is not None:
-        said = f"{name} by {run.difference.exceeding[name]:.1e}"
+        said = f"{name} by {run.difference.exceeding[name]:.1e}, most of {run.difference.sample}"
     return f"{run.title} {run.verdict} ({said})"

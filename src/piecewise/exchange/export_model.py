@@ -14,13 +14,13 @@ from . import registry
 from .export_folder import PAGE, PASSPORT, ExportFolder
 from .exporter import Exporter, Files
 from .passport.comparison import Comparison, compare
+from .passport.generated import generated_samples
 from .passport.page import passport_page
 from .passport.record import Passport, sha256
-from .passport.samples import generated_samples
 from .runner import Samples
 
 USAGE = "USAGE.md"
-GENERATED = "generated noise"
+GENERATED = "generated: files of many kinds and sizes"
 """The source of samples that nobody gave."""
 
 

@@ -24,6 +24,10 @@ class Samples(NamedTuple):
     """The same as the layers read it: float32 (N, C, H, W), or int64 tokens (N, positions)."""
     raw: list[Any] | None = None
     """The examples before preprocessing: decoded images (H, W, C), sounds, or texts."""
+    files: list[bytes] | None = None
+    """The examples as PNG or WAV files."""
+    names: list[str] | None = None
+    """What the examples are, for the passport."""
 
 
 class Outputs(NamedTuple):

@@ -62,21 +62,24 @@ class Comparison:
     def _difference(self, runner: Runner, outputs: Outputs) -> Difference:
         expected = self._expected[runner.reads_raw]
         temperature = np.float32(self._model.calibration.temperature)
-        probabilities = _largest(outputs.probabilities, softmax(expected / temperature))
+        probabilities, at = _largest(outputs.probabilities, softmax(expected / temperature))
+        names = self._samples.names
+        sample = names[at] if names else f"sample {at + 1}"
         if outputs.logits is None:
-            return Difference(None, probabilities)
+            return Difference(None, probabilities, sample)
         scale = float(np.abs(expected).max()) or 1.0
-        return Difference(_largest(outputs.logits, expected) / scale, probabilities)
+        return Difference(_largest(outputs.logits, expected)[0] / scale, probabilities, sample)
 
 
-def _largest(got: Float32, expected: Float32) -> float:
-    """The largest difference; RunnerError if the shapes differ or there is none."""
+def _largest(got: Float32, expected: Float32) -> tuple[float, int]:
+    """The largest difference, and the row that has it; RunnerError if the shapes differ or there
+    is none."""
     if got.shape != expected.shape:
         raise RunnerError(f"its answers have the shape {got.shape}, wanted {expected.shape}")
-    largest = float(np.abs(got.astype(np.float64) - expected).max())
-    if not np.isfinite(largest):
+    differences = np.abs(got.astype(np.float64) - expected).max(axis=1)
+    if not np.isfinite(differences).all():
         raise RunnerError("its answers, or those of piecewise, are not finite numbers")
-    return largest
+    return float(differences.max()), int(differences.argmax())
 
 
 def compare(

@@ -102,8 +102,9 @@ def _run_cells(run: ToolkitRun | None) -> list[str]:
     if run.difference is None:
         return cells
     controls = [_control(run.controls.get(name)) for name in (WEIGHT, KERNELS)]
-    return [*cells, _number(run.difference.probabilities), _number(run.difference.logits),
-            *controls]  # fmt: skip
+    sample = f'<br><span class="soft">{escape(run.difference.sample)}</span>'
+    return [*cells, _number(run.difference.probabilities) + sample,
+            _number(run.difference.logits), *controls]  # fmt: skip
 
 
 def _control(control: Difference | None) -> str:

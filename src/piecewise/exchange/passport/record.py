@@ -26,10 +26,12 @@ NOT_RUN, INTERRUPTED = "not run here", "not run: interrupted"
 @dataclass(frozen=True)
 class Difference:
     """The largest difference of logits, relative to the largest logit, and of probabilities; None
-    for logits that the toolkit does not give."""
+    for logits that the toolkit does not give. ``sample`` is the one whose probabilities differ
+    most."""
 
     logits: float | None
     probabilities: float
+    sample: str = field(default="", compare=False)
 
     @property
     def exceeding(self) -> dict[str, float]:

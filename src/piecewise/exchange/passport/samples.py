@@ -8,16 +8,12 @@ from typing import Any
 import numpy as np
 
 from ...core.array_types import Array, Float32
-from ...data.audio.decoding import Sound, round_to_16_bit
 from ...data.audio.preprocessor import AudioPreprocessor
 from ...data.preprocessing import Preprocessor
 from ...data.text.preprocessor import TextPreprocessor
 from ...spec.parameters import flattened
 from ...storage.model_file import SavedModel
 from ..runner import Samples
-
-GENERATED = 40
-"""Samples that are generated if the user gives none."""
 
 
 def samples_of(
@@ -37,36 +33,6 @@ def samples_of_inputs(preprocessor: Preprocessor, inputs: Array) -> Samples:
         return Samples(inputs, np.ascontiguousarray(preprocessor.to_float(inputs), np.float32))
     dtype = np.int64 if inputs.dtype.kind in "iu" else np.float32
     return Samples(inputs, np.ascontiguousarray(inputs, dtype))
-
-
-def generated_samples(model: SavedModel, count: int = GENERATED) -> Samples:
-    """Random inputs of a network's kind: noise pictures, noise sounds of several lengths, or texts
-    of random tokens, the first of which is empty."""
-    generator = np.random.default_rng(0)
-    channels, height, width = model.architecture.input
-    preprocessor = model.preprocessor
-    if isinstance(preprocessor, TextPreprocessor) or model.architecture.reads_texts:
-        tokens = generator.integers(1, max(2, height), (count, width)) % height
-        lengths = np.linspace(0, width, count).astype(int)
-        tokens[np.arange(width) >= lengths[:, None]] = 0
-        if isinstance(preprocessor, TextPreprocessor) and not model.architecture.reads_texts:
-            return samples_of_inputs(preprocessor, preprocessor.one_hot(tokens))
-        return samples_of_inputs(preprocessor, tokens)
-    if isinstance(preprocessor, AudioPreprocessor):
-        seconds = np.linspace(0.1, 2.0, count)
-        sounds = [_noise(generator, preprocessor.rate, one) for one in seconds]
-        return samples_of(preprocessor, sounds)
-    pixels = generator.integers(0, 256, (count, height, width, channels), np.uint8)
-    if channels in (1, 3) and preprocessor.modality == "pictures":
-        return samples_of(preprocessor, list(pixels))
-    inputs = np.ascontiguousarray(pixels.transpose(0, 3, 1, 2))
-    return samples_of_inputs(preprocessor, inputs)
-
-
-def _noise(generator: np.random.Generator, rate: int, seconds: float) -> Sound:
-    """Noise that becomes louder and fades."""
-    samples = generator.normal(0, 0.2, int(rate * seconds))
-    return Sound(round_to_16_bit(samples * np.hanning(len(samples))), rate)
 
 
 def logits_of(model: SavedModel, samples: Samples) -> Float32:

@@ -132,6 +132,8 @@ def _items(samples: Samples, rate: int | None) -> Iterator[dict[str, Any]]:
     inputs = samples.inputs if samples.inputs.dtype == np.uint8 else samples.layer_inputs
     for index, prepared in enumerate(inputs):
         item = None if samples.raw is None else _raw_item(samples.raw[index], rate)
+        if item and samples.files is not None:
+            item = {"kind": "file", "data": b64encode(samples.files[index]).decode()}
         yield item or {"kind": "input"} | _numbers(prepared)
 
 

@@ -9,14 +9,14 @@ import { createNet, softmax } from "./net.js";
  * @property {(text: string) => string[]} [tokens]
  */
 
-/** @param {(settings: any) => Preparation} createPreparation */
+/** @param {(settings: any, data: NetData) => Preparation} createPreparation */
 export function start(createPreparation) {
   /** @param {string} id */
   const content = (id) => document.getElementById(id)?.textContent ?? "";
   /** @type {NetData} */
   const data = JSON.parse(content("data"));
   const logits = createNet(data, content("parameters"));
-  const { decode, prepare, tokens } = createPreparation(data.settings);
+  const { decode, prepare, tokens } = createPreparation(data.settings, data);
   /** @param {ArrayLike<number>} values */
   const probabilities = (values) => softmax(values, data.temperature);
   globalThis.piecewise = {

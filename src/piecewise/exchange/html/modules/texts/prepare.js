@@ -7,8 +7,9 @@ const [PADDING, UNKNOWN, FIRST] = [0, 1, 2];
 /**
  * The functions of a vocabulary.
  * @param {TextSettings} settings
+ * @param {boolean} readsTokens whether the layers read tokens, not a picture of them
  */
-export function createTextPreparation(settings) {
+export function createTextPreparation(settings, readsTokens) {
   const { units, positions, vocabulary } = settings;
   const tokenize = createTokenizer(settings);
   const numbers = new Map(vocabulary.map((entry, i) => [entry, i + FIRST]));
@@ -24,7 +25,8 @@ export function createTextPreparation(settings) {
       const found = numbersOf(text);
       const input = new Int32Array(positions).fill(PADDING);
       input.set(found.slice(0, positions));
-      return { inputs: [input], warning: warningOf(text, found), notes: [] };
+      const inputs = [readsTokens ? input : oneHot(input, vocabulary.length + FIRST)];
+      return { inputs, warning: warningOf(text, found), notes: [] };
     },
     /** What the net reads of a text: known tokens as they are, unknown ones as "?".
      * @param {string} text */
@@ -46,6 +48,17 @@ export function createTextPreparation(settings) {
     }
     return found.length > positions ? `only its first ${positions} ${units} are read` : null;
   }
+}
+
+/**
+ * A picture of a text: a row for each word, and a column for each position.
+ * @param {Int32Array} tokens
+ * @param {number} words
+ */
+function oneHot(tokens, words) {
+  const cells = new Uint8Array(words * tokens.length);
+  tokens.forEach((token, position) => (cells[token * tokens.length + position] = 1));
+  return cells;
 }
 
 /**

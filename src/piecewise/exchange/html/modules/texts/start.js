@@ -3,7 +3,7 @@
 import { start } from "../net/start.js";
 import { createTextPreparation, decodeText } from "./prepare.js";
 
-start((settings) => {
-  const { prepare, tokens } = createTextPreparation(settings);
+start((settings, data) => {
+  const { prepare, tokens } = createTextPreparation(settings, data.reads_texts);
   return { decode: async (bytes) => decodeText(bytes), prepare, tokens };
 });
