@@ -6,13 +6,16 @@ from __future__ import annotations
 import json
 from typing import Annotated, Any
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
+from ..core.array_types import Array, Float32
 from ..core.constraints import MAX_CLASSES, MAX_NOTATION
 from ..core.errors import ModelFileError, shown
 from ..data.modalities import preprocessor_from_json
-from ..spec.architecture import Architecture
+from ..spec.architecture import Architecture, ArrayEntry
 from ..spec.calibration import Calibration
+from ..spec.parameters import all_finite
 from ..storage.model_file import SavedModel, Short
 from ..storage.safetensors_file import parse_json, validate
 
@@ -75,3 +78,13 @@ def model_without_arrays(text: str) -> SavedModel:
     preprocessor = preprocessor_from_json(metadata.preprocessor, architecture.input)
     calibration = Calibration.from_json(metadata.calibration)
     return SavedModel(architecture, metadata.seed, preprocessor, {}, calibration=calibration)
+
+
+def checked_array(row: ArrayEntry, array: Array) -> Float32:
+    """An array of a file that piecewise wrote; ModelFileError if the network cannot have it."""
+    if array.dtype != np.float32 or array.shape != row.shape:
+        got = f"{array.dtype} {array.shape}"
+        raise ModelFileError(f"its {row.name}: got {got}, wanted float32 {row.shape}")
+    if not all_finite(array) or array.min() < row.tensor.minimum:
+        raise ModelFileError(f"its {row.name} has values that are not allowed")
+    return array

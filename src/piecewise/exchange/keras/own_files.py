@@ -10,9 +10,8 @@ from ...core.array_types import Float32
 from ...core.errors import ModelFileError
 from ...spec.architecture import Stage
 from ...spec.layer_base import Shape
-from ...spec.parameters import all_finite
 from ...storage.model_file import SavedModel
-from ..own_metadata import model_without_arrays
+from ..own_metadata import checked_array, model_without_arrays
 from .layers import LOGITS
 from .model_path import FileLayer, model_layers
 from .weights import Weights
@@ -31,12 +30,7 @@ def own_model(text: str, config: Any, weights: Weights) -> SavedModel:
             raise ModelFileError(f"its layer {stage.name} is missing; export the network again")
         arrays = _arrays(stage, layer, weights)
         for row in stage.arrays:
-            array = arrays[row.tensor.name]
-            if array.shape != row.shape or not all_finite(array):
-                raise layer.settings.refused(f"an array of the shape {array.shape}, or no numbers")
-            if array.min() < row.tensor.minimum:
-                raise layer.settings.refused(f"values below {row.tensor.minimum:g}")
-            tensors[row.name] = array
+            tensors[row.name] = checked_array(row, arrays[row.tensor.name])
     model.tensors = tensors
     return model
 
