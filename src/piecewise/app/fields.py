@@ -26,14 +26,20 @@ class FieldKind(Protocol):
         """The value; ValueError if it is not allowed. Numbers of an address come as texts."""
 
 
+@dataclass(frozen=True)
 class TextKind:
-    """A text of Unicode."""
+    """A text of Unicode, of at most so many characters."""
 
-    description = "a text"
+    most: int | None = None
+
+    @property
+    def description(self) -> str:
+        """The texts in words."""
+        return "a text" if self.most is None else f"a text of at most {self.most:,} characters"
 
     def check(self, value: object) -> str:
         """The text; ValueError."""
-        if not isinstance(value, str):
+        if not isinstance(value, str) or (self.most is not None and len(value) > self.most):
             raise ValueError
         value.encode()  # lone surrogates raise a ValueError, too
         return value
@@ -55,11 +61,23 @@ class WholeKind:
 
     def check(self, value: object) -> int:
         """The number; ValueError."""
-        if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 11:
+        if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 17:
             value = int(value)
         if type(value) is not int or not self.least <= value <= self.most:
             raise ValueError
         return value
+
+
+class ShareKind:
+    """A number above 0, at most 1."""
+
+    description = "a number above 0, at most 1"
+
+    def check(self, value: object) -> float:
+        """The number; ValueError."""
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 1:
+            raise ValueError
+        return float(value)
 
 
 class FlagKind:

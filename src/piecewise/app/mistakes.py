@@ -30,14 +30,14 @@ class HeldOut(NamedTuple):
     probabilities: Float32
     """(N, classes)"""
 
-    def doubt(self) -> dict[str, float] | None:
+    def doubt(self, coverage: float = COVERAGE) -> dict[str, float] | None:
         """The probability below which an answer counts as "don't know": the fraction ``coverage``
         of the samples reach it, and of these the fraction ``right`` are right. None if there are
         too few samples."""
         if len(self.ids) < LEAST_COVERED:
             return None
         confidence = self.probabilities.max(axis=1)
-        answered = round(COVERAGE * len(confidence))
+        answered = max(1, round(coverage * len(confidence)))
         threshold = float(np.sort(confidence)[::-1][answered - 1])
         is_right = self.probabilities.argmax(axis=1) == self.labels
         covered = confidence >= threshold

@@ -8,11 +8,14 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from collections import OrderedDict
+import time
+from collections import OrderedDict, deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from typing import Any
 
+KEPT = 256
+"""News that are kept for a page that comes back."""
 BEAT = 15.0
 """Seconds without news after which a line says that the server is alive."""
 MAX_READERS = 32
@@ -25,34 +28,55 @@ class News:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._readers: set[_PageStream] = set()
-        self.seq = 0
-        """The number of the last piece of news."""
+        self._kept: deque[dict[str, Any]] = deque(maxlen=KEPT)
+        self.seq = time.time_ns() // 1_000_000
+        """The number of the last piece of news. It begins with the time, so that no number of an
+        earlier server is one of this."""
+        self._first = self.seq
 
     def publish(self, news: dict[str, Any]) -> None:
         """Send a piece of news, a dict with its ``type``, to every open page."""
         with self._lock:
             self.seq += 1
             numbered = {"seq": self.seq, **news}
+            self._kept.append(numbered)
             for reader in self._readers:
                 reader.put(numbered)
 
-    async def lines(self, hello: Callable[[], dict[str, Any]]) -> AsyncIterator[bytes]:
-        """The stream of one page: what ``hello`` returns, then all news since, a JSON object a
-        line."""
+    async def lines(
+        self, hello: Callable[[], dict[str, Any]], since: int | None = None
+    ) -> AsyncIterator[bytes]:
+        """The stream of one page: what ``hello`` returns, then all news from then on, a JSON object
+        a line. A page that names the last news that it has, ``since``, gets those that it missed
+        instead; if they are not kept any more, a line ``resync`` and then what ``hello`` returns.
+        """
         reader = _PageStream(asyncio.get_running_loop())
         with self._lock:
             if len(self._readers) >= MAX_READERS:
                 return
             self._readers.add(reader)
+            missed = self._since(since)
         try:
             # The page is among the readers already, so that no news is lost between the two.
-            yield _line({"seq": self.seq, "type": "hello", **hello()})
+            for news in missed or []:
+                yield _line(news)
+            if missed is None:
+                if since is not None:
+                    yield _line({"seq": self.seq, "type": "resync"})
+                yield _line({"seq": self.seq, "type": "hello", **hello()})
             while True:
                 for news in await reader.take():
                     yield _line(news)
         finally:
             with self._lock:
                 self._readers.discard(reader)
+
+    def _since(self, since: int | None) -> list[dict[str, Any]] | None:
+        """The news after a number; None if they are not kept."""
+        oldest = self._kept[0]["seq"] if self._kept else self.seq + 1
+        if since is None or not max(self._first, oldest - 1) <= since <= self.seq:
+            return None
+        return [news for news in self._kept if news["seq"] > since]
 
 
 class _PageStream:

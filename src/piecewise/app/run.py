@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -27,20 +28,21 @@ MAX_HEAD = 32 << 10
 def serve(folder: Path, port: int | None, opened: Callable[[str], None]) -> None:
     """Serve a project until the process is interrupted; ``opened`` gets the link when the server
     listens. DataError if the folder or the port cannot be used."""
-    listener = _listen(port)
+    listeners = _listen(port)
     try:
         project = Project(folder)
     except DataError:
-        listener.close()
+        for listener in listeners:
+            listener.close()
         raise
     news = News()
     teacher = Teacher(project, news.publish)
-    gate = Gate(folder, listener.getsockname()[1])
+    gate = Gate(folder, listeners[0].getsockname()[1])
     app = create_app(Session(project, teacher, news), gate, news)
     if any(one.train for one in project.classes()) and teacher.net is None:
         teacher.changed()
     server = _Server(configuration(app), lambda: opened(gate.link))
-    server.run(sockets=[listener])
+    server.run(sockets=listeners)
 
 
 def configuration(app: Starlette) -> uvicorn.Config:
@@ -64,19 +66,31 @@ class _Server(uvicorn.Server):
             self._started()
 
 
-def _listen(port: int | None) -> socket.socket:
-    """A socket on this machine, at the given port or the first that is free."""
+def _listen(port: int | None) -> list[socket.socket]:
+    """Sockets on this machine, of IPv4 and, if possible, of IPv6, at the given port or the first
+    that is free."""
     ports = [port] if port is not None else list(range(FIRST_PORT, FIRST_PORT + PORTS))
     for one in ports:
-        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind(("127.0.0.1", one))
-        except OSError:
-            listener.close()
-            continue
-        return listener
+        listener = _bound(socket.AF_INET, "127.0.0.1", one)
+        if listener is not None:
+            second = _bound(socket.AF_INET6, "::1", listener.getsockname()[1])
+            return [listener] if second is None else [listener, second]
     wanted = (
         f"the port {port} is" if port is not None else f"the ports {ports[0]} to {ports[-1]} are"
     )
     raise DataError(f"{wanted} taken; choose another one with --port")
+
+
+def _bound(family: socket.AddressFamily, address: str, port: int) -> socket.socket | None:
+    """A socket at an address; None if that is not possible."""
+    listener = None
+    try:
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        if os.name == "posix":  # elsewhere, the option lets two programs have one port
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((address, port))
+    except OSError:
+        if listener is not None:
+            listener.close()
+        return None
+    return listener

@@ -18,6 +18,7 @@ from ..core.errors import PiecewiseError
 from ..serving.refused import RefusedError
 from .actions.table import routes_of
 from .error_answers import failed, not_found, refused, unexpected
+from .fields import RequestField, WholeKind, checked_values
 from .guard import Guard
 from .news import News
 from .pages import Pages
@@ -27,6 +28,7 @@ from .security import Gate
 from .session import Session
 from .take import Taken, chunks
 
+_NEWS = [RequestField("since", WholeKind(0, 1 << 53))]
 BINARY = "application/octet-stream"
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -40,7 +42,9 @@ def create_app(session: Session, gate: Gate, news: News) -> Starlette:
         return JSONResponse({"token": gate.trade(values.get("code"))})
 
     async def stream(request: Request) -> Response:
-        return StreamingResponse(news.lines(session.state), media_type="application/x-ndjson")
+        since = checked_values(_NEWS, request.query_params).get("since")
+        lines = news.lines(session.state, since)
+        return StreamingResponse(lines, media_type="application/x-ndjson")
 
     async def page(request: Request) -> Response:
         return pages.response(request.scope["path"])

@@ -53,9 +53,7 @@ def sketch_config(
     recipe, count, shape = config.recipe, len(inputs), preprocessor.shape
     computed: dict[str, Any] = {}
     if "epochs" not in knobs:
-        work = max(1, count * cost_per_example(config.layers, shape, classes))
-        least, most = SKETCH_EPOCHS
-        computed["epochs"] = max(least, min(most, int(SKETCH_WORK / work)))
+        computed["epochs"] = sketch_epochs(config.layers, count, shape, classes)
     batch = recipe.batch_size
     if "batch_size" not in knobs:
         batch = computed["batch_size"] = _batch_size(count)
@@ -64,6 +62,13 @@ def sketch_config(
         rate = recipe.learning_rate * math.sqrt(sizes[0] / sizes[1])
         computed["learning_rate"] = rate * (1 if _has_norm(config, shape, classes) else CAREFUL)
     return replace(config, recipe=replace(recipe, **computed))
+
+
+def sketch_epochs(layers: str, count: int, shape: tuple[int, int, int], classes: int) -> int:
+    """The epochs of a sketch of so many samples."""
+    least, most = SKETCH_EPOCHS
+    work = max(1, count * cost_per_example(layers, shape, classes))
+    return max(least, min(most, int(SKETCH_WORK / work)))
 
 
 def more_careful(config: TrainingConfig) -> TrainingConfig:

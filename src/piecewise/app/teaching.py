@@ -27,7 +27,7 @@ from ..training.splits import assign_folds
 from ..training.train import train
 from .attempts import Attempt, Attempts
 from .failures import ConflictError
-from .mistakes import HeldOut
+from .mistakes import COVERAGE, HeldOut
 from .prepared import PreparedSamples
 from .project import Project
 from .sketch import RETRIES, SKETCH_SAMPLES, more_careful, sketch_config
@@ -137,6 +137,31 @@ class Teacher:
         """End what runs and what waits; it publishes nothing from now on."""
         self._began = self._wanted = self._wanted + 1
         self._wake.notify()
+
+    def measure_doubt(self) -> None:
+        """Measure anew below which probability the answers of the last score are doubtful."""
+        with self._wake:
+            attempt, known = self._attempt, self._held_out
+            if not attempt or not attempt.score or not known or known.attempt != attempt.number:
+                return
+            if _is_whole(attempt.score):
+                score = {**attempt.score, "doubt": known.doubt(self._coverage)}
+                self._attempt = self.attempts.change(attempt.number, score=score)
+                self._tell({"type": "score", "attempt": attempt.number, **score})
+
+    @property
+    def _coverage(self) -> float:
+        """The fraction of samples that the net should answer, as a person set it."""
+        value = self.project.settings.get("coverage", COVERAGE)
+        return float(value) if isinstance(value, int | float) and 0 < value <= 1 else COVERAGE
+
+    def change_attempt(self, number: int, **values: Any) -> Attempt:
+        """Change the note or the pin of an attempt; MissingError."""
+        with self._wake:
+            changed = self.attempts.change(number, **values)
+            if self._attempt is not None and self._attempt.number == number:
+                self._attempt = changed
+            return changed
 
     def use(self, number: int) -> None:
         """Answer with the net of an attempt, and take back its knobs; nothing is taught."""
@@ -275,7 +300,7 @@ class Teacher:
             ids = [one for one, known in zip(data.ids, measured, strict=True) if known]
             held_out = HeldOut(attempt.number, data.classes, ids, data.labels[measured],
                                probabilities)  # fmt: skip
-            score["doubt"] = held_out.doubt() if number + 1 == folds else None
+            score["doubt"] = held_out.doubt(self._coverage) if number + 1 == folds else None
             with self._wake:
                 self._check()
                 if not whole:

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from ..fields import OBJECT, TEXT, TEXTS, RequestField, Values
+from dataclasses import replace
+
+from ...core.errors import shown
+from ...data.images.preprocessor import ImagePreprocessor
+from ..failures import ConflictError
+from ..fields import OBJECT, TEXT, TEXTS, RequestField, ShareKind, Values, WholeKind
 from ..routes import AppRoute
 from ..session import Session
-from .layer_check import check_layers
+from .layer_check import check_layers, checked_recipe
 
+MAX_INPUT = 512
+"""Pixels of the side of the inputs of a net."""
 _NAME = RequestField("name", TEXT, required=True)
 
 
@@ -21,28 +28,47 @@ class ProjectActions:
         return self._session.state()
 
     def change(self, values: Values) -> Values:
-        """Rename the project, order its classes, or turn its knobs; null takes one back."""
+        """Rename the project, order its classes, set the side of its pictures in pixels or the
+        coverage of its answers, or turn its knobs; null takes one back. With ``was``, the knobs
+        that the page knows, nothing changes if another window turned them meanwhile."""
         settings: Values = {name: values[name] for name in ("layers", "recipe") if name in values}
+        self._check_was(values.get("was", {}))
         self._check_settings(settings)
         if "name" in values:
             self._project.rename(values["name"])
         if "order" in values:
             self._project.set_order(values["order"])
+        if "coverage" in values:
+            self._project.set_settings(coverage=values["coverage"])
+            self._session.teacher.measure_doubt()
+        if "size" in values:
+            self._resize(values["size"])
         if settings:
             self._project.set_settings(**settings)
-            self._session.teacher.changed()
-        return self._session.report()
+        return self._session.report(changed=bool(settings) or "size" in values)
+
+    def _resize(self, side: int) -> None:
+        """Prepare all pictures with this side from now on."""
+        preprocessor = self._project.preprocessor
+        if not isinstance(preprocessor, ImagePreprocessor):
+            raise ConflictError("size: pictures have one as soon as a net was taught")
+        shape = (preprocessor.shape[0], side, side)
+        self._project.pin(replace(preprocessor, shape=shape))
+
+    def _check_was(self, was: Values) -> None:
+        """Refuse a change of knobs that are others than the page knows."""
+        settings = self._project.settings
+        for name in ("layers", "recipe"):
+            if name in was and was[name] != settings.get(name):
+                now = settings.get(name)
+                raise ConflictError(f"{name}: another window changed them to {shown(now, 1_000)}")
 
     def _check_settings(self, settings: Values) -> None:
         """Refuse knobs that no net can have, before they are kept."""
-        from ...training.recipe import Recipe, check_knob_names  # noqa: PLC0415
-
         if settings.get("layers") is not None:
             check_layers(self._project, settings["layers"])
-        recipe = settings.get("recipe")
-        if recipe is not None:
-            check_knob_names(recipe)
-            Recipe(**recipe)
+        if settings.get("recipe") is not None:
+            checked_recipe(settings["recipe"])
 
     def add_class(self, values: Values) -> Values:
         """Add a class; its folder."""
@@ -82,7 +108,9 @@ class ProjectActions:
 _SETTINGS = (
     RequestField("name", TEXT), RequestField("order", TEXTS),
     RequestField("layers", TEXT, nullable=True),
-    RequestField("recipe", OBJECT, nullable=True),
+    RequestField("recipe", OBJECT, nullable=True), RequestField("was", OBJECT),
+    RequestField("size", WholeKind(8, MAX_INPUT)),
+    RequestField("coverage", ShareKind()),
 )  # fmt: skip
 _INTO = (RequestField("into", TEXT, required=True),)
 ROUTES = (

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..routes import AppRoute
 from ..session import Session
-from . import answers, checks, exports, inside, jobs, maps, project, samples, teaching
+from . import answers, checks, exports, inside, jobs, maps, nudge, project, samples, teaching
 
 TABLE: tuple[tuple[Any, tuple[AppRoute, ...]], ...] = (
     (project.ProjectActions, project.ROUTES),
@@ -19,6 +19,7 @@ TABLE: tuple[tuple[Any, tuple[AppRoute, ...]], ...] = (
     (checks.CheckActions, checks.ROUTES),
     (exports.ExportActions, exports.ROUTES),
     (jobs.JobActions, jobs.ROUTES),
+    (nudge.NudgeActions, nudge.ROUTES),
 )
 """Groups of actions, each with its routes, whose actions are methods of the group."""
 

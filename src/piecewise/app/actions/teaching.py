@@ -5,11 +5,23 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from ..failures import ConflictError
-from ..fields import PART, TEXT, WHOLE, RequestField, Values, WordKind
+from ..fields import (
+    FLAG,
+    OBJECT,
+    PART,
+    TEXT,
+    WHOLE,
+    RequestField,
+    TextKind,
+    Values,
+    WordKind,
+)
 from ..routes import AppRoute
 from ..session import Session
-from .layer_check import check_layers
+from .layer_check import check_layers, checked_recipe, guessed_ms
 
+MAX_NOTE = 1_000
+"""Characters of a note."""
 _STAGE = RequestField("stage", WordKind("sketch", "thorough"), "sketch")
 
 
@@ -20,8 +32,12 @@ class TeachingActions:
         self._session, self._teacher = session, session.teacher
 
     def check(self, values: Values) -> Values:
-        """The shapes and sizes of layers on the inputs of the project, without teaching them."""
-        return check_layers(self._session.project, values["layers"])
+        """The shapes and sizes of layers on the inputs of the project, without teaching them, and a
+        guess of the milliseconds that a sketch takes."""
+        found = check_layers(self._session.project, values["layers"])
+        recipe = checked_recipe(values.get("recipe", {}))
+        guess = guessed_ms(self._session, values["layers"], recipe.get("epochs"))
+        return {**found, "guess_ms": guess}
 
     def teach(self, values: Values) -> Values:
         """Teach anew; with the stage thorough, as `piecewise train` does."""
@@ -52,14 +68,21 @@ class TeachingActions:
         """All attempts, the oldest first."""
         return {"attempts": [asdict(one) for one in self._teacher.attempts.list()]}
 
+    def change_attempt(self, values: Values) -> Values:
+        """Write a note on an attempt, or keep its net for ever."""
+        given = {"note": values.get("note"), "pinned": values.get("kept")}
+        changed = {name: value for name, value in given.items() if value is not None}
+        return asdict(self._teacher.change_attempt(values["number"], **changed))
+
     def use_attempt(self, values: Values) -> Values:
         """Answer with the net of an attempt."""
         self._teacher.use(values["number"])
         return self._session.report()
 
 
-_LAYERS = (RequestField("layers", TEXT, required=True),)
+_LAYERS = (RequestField("layers", TEXT, required=True), RequestField("recipe", OBJECT))
 _NUMBER = (RequestField("number", WHOLE),)
+_ATTEMPT = (*_NUMBER, RequestField("note", TextKind(MAX_NOTE)), RequestField("kept", FLAG))
 _PART = (RequestField("part", PART, "train"),)
 ROUTES = (
     AppRoute("POST", "/api/check", TeachingActions.check, _LAYERS),
@@ -67,6 +90,7 @@ ROUTES = (
     AppRoute("POST", "/api/stop", TeachingActions.stop, (_STAGE,)),
     AppRoute("POST", "/api/mistakes", TeachingActions.mistakes, _PART),
     AppRoute("GET", "/api/attempts", TeachingActions.attempts),
+    AppRoute("PATCH", "/api/attempts/{number}", TeachingActions.change_attempt, _ATTEMPT),
     AppRoute("POST", "/api/attempts/{number}/use", TeachingActions.use_attempt, _NUMBER),
 )
 """The routes of these actions."""
