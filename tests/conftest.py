@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from piecewise.engine.runtime import compiled_program
 from piecewise.engine.runtime.code_cache import VARIABLE
+from piecewise.engine.runtime.thread_pool import MAX_THREADS
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -38,6 +40,16 @@ def heard_interrupts() -> Iterator[None]:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def many_processors() -> Iterator[None]:
+    """As many threads run as a test asks for, also on a machine of few processors and for little
+    work."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(compiled_program, "processors", lambda: MAX_THREADS)
+        patch.setattr(compiled_program, "MULTIPLICATIONS_PER_STEP", 1)
+        yield
 
 
 @pytest.fixture

@@ -13,7 +13,8 @@ import pytest
 
 from piecewise import LimitError, Network, Recipe, TrainingError, train
 from piecewise.core.array_types import Array
-from piecewise.engine.runtime import thread_pool
+from piecewise.engine.runtime import compiled_program, thread_pool
+from piecewise.engine.runtime.thread_pool import run_on_threads
 from piecewise.reference import model
 
 from .steps import HANG
@@ -171,3 +172,41 @@ def test_parameters_flat_cannot_be_replaced() -> None:
     net = Network(NET, SHAPE, 3)
     with pytest.raises(AttributeError):
         net.parameters.flat = net.parameters.flat[::-1]  # type: ignore[misc]
+
+
+def test_threads_beyond_the_processors_do_not_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    started = list[int]()
+
+    def record(function: Callable[[int, int], None], address: int, threads: int) -> None:
+        started.append(threads)
+        run_on_threads(function, address, threads)
+
+    monkeypatch.setattr(compiled_program, "run_on_threads", record)
+    net = Network("conv 8 3, full", (1, 40, 40), 2)
+    x = np.zeros((4_000, 1, 40, 40), np.float32)
+    for here, wanted in ((64, 8), (3, 3), (1, 1)):
+        monkeypatch.setattr(compiled_program, "processors", lambda here=here: here)
+        logits = net.logits(x, threads=8)
+        assert started[-1] == wanted
+        assert (logits == logits[0]).all()
+
+
+def test_training_uses_threads_for_enough_work_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    started = set[int]()
+
+    def record(function: Callable[[int, int], None], address: int, threads: int) -> None:
+        started.add(threads)
+        run_on_threads(function, address, threads)
+
+    monkeypatch.setattr(compiled_program, "run_on_threads", record)
+    net, x = Network("conv 4 3, relu, pool 2, full", (1, 9, 9), 2), np.zeros((64, 1, 9, 9))
+    step = 3 * 64 * net.architecture.multiplications
+    digests = set()
+    for limit, wanted in ((step + 1, 1), (step, 2), (1, 2)):
+        monkeypatch.setattr(compiled_program, "MULTIPLICATIONS_PER_STEP", limit)
+        started.clear()
+        other = Network("conv 4 3, relu, pool 2, full", (1, 9, 9), 2)
+        train(other, x, np.arange(64) % 2, Recipe(epochs=1, batch_size=64), threads=2)
+        assert max(started) == wanted
+        digests.add(other.parameters_sha256)
+    assert len(digests) == 1

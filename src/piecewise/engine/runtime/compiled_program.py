@@ -25,12 +25,14 @@ from ..kernels.geometric_augmentation import geometry_parameters
 from ..kernels.intensity_augmentation import intensity_parameters
 from .code_cache import cached
 from .llvm_compiler import MachineCode, compile_ir, compiler_version, host_target, load_object
-from .thread_pool import MAX_THREADS, ProgramContext, aligned, run_on_threads
+from .thread_pool import MAX_THREADS, ProgramContext, aligned, processors, run_on_threads
 
 MAX_SHARD_BYTES = 1 << 28
 """Bytes of all shards together; a network with more parameters has fewer shards."""
 MULTIPLICATIONS_PER_THREAD = 16_000_000
 """Multiplications that take about as long as starting another thread and waiting for it."""
+MULTIPLICATIONS_PER_STEP = 500_000
+"""Multiplications of a step that take about as long as the threads wait for each other in it."""
 MAX_LINES = 200_000
 """Lines of LLVM IR that are still compiled: about ten seconds."""
 MAX_MEMORY = 1 << 32
@@ -61,8 +63,9 @@ def compile_cached(text: str, target: Target) -> MachineCode:
 
 def prepare_threads(context: ProgramContext, memories: list[Array], size: int, threads: int) -> int:
     """Allocate ``size`` bytes for each thread that has none yet, and reset the counter of work
-    items. Returns the number of threads to run: ``threads``, or fewer if memory is limited."""
-    threads = max(1, min(threads, MAX_THREADS, MAX_MEMORY // size))
+    items. Returns the number of threads to run: ``threads``, or fewer if there are fewer processors
+    (threads without one would keep the others waiting) or if memory is limited."""
+    threads = max(1, min(threads, processors(), MAX_THREADS, MAX_MEMORY // size))
     while len(memories) < threads:
         memories.append(aligned(size, np.uint8))
     context.write("thread_memories", np.array([m.ctypes.data for m in memories], np.int64))
@@ -319,5 +322,6 @@ class TrainingProgram(CompiledProgram):
         for name, value in values.items():
             c.write(name, value)
         c.word(STEPS_DONE)[0] = c.word(STOPPED)[0] = 0
-        self.run(min(threads, shards))
+        step = 3 * batch * self.architecture.multiplications  # forward, and two products backward
+        self.run(min(threads, shards, 1 + step // MULTIPLICATIONS_PER_STEP))
         return losses[start:stop], int(c.word(STEPS_DONE)[0])
