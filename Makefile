@@ -1,9 +1,9 @@
 # Everything runs in the project's own environment, .venv; only python3 (3.11 to 3.13), git and
-# make have to be there. PYTHON=python3.12 chooses another interpreter; JOBS=4, that four tests run
-# at once.
+# make have to be there. PYTHON=python3.12 chooses another interpreter; JOBS=2, that two tests run
+# at once; four keep two processors busy, because tests wait for the disk and for browsers.
 
 PYTHON ?= python3
-JOBS   ?= 2
+JOBS   ?= 4
 VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
