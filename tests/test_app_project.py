@@ -64,6 +64,10 @@ def counts(project: Project) -> dict[str, tuple[int, int]]:
     return {one.name: (one.train, one.test) for one in project.classes()}
 
 
+def state_of(project: Project) -> object:
+    return [*counts(project).items()], project.data_sha256()
+
+
 def test_drawing_covers_the_pixels_near_its_line() -> None:
     picture = draw(checked_drawing([[[20, 56], [92, 56]]], 10))
     assert picture.shape == (112, 112)
@@ -116,6 +120,8 @@ def test_project_is_the_same_after_it_was_closed(tmp_path: Path) -> None:
     assert again.settings == {"layers": "full", "recipe": {"epochs": 3}}
     assert again.preprocessor == pw.ImagePreprocessor((1, 28, 28), "light")
     again.undo()
+    assert [one.name for one in again.classes()] == ["O", "X"]
+    again.undo()
     assert counts(again) == {"X": (2, 0), "O": (0, 0)}
 
 
@@ -128,24 +134,26 @@ def test_preprocessor_of_texts_is_pinned(tmp_path: Path) -> None:
 
 def test_every_change_undoes_and_redoes(tmp_path: Path) -> None:
     project = project_of(tmp_path, X=3, O=3)
-    states = [(counts(project), project.data_sha256())]
+    states = [state_of(project)]
     first = project.samples("X", "train").ids
     for change in (
         lambda: project.remove(first[:2]),
         lambda: project.move(first[2:], "O", "test"),
+        lambda: project.move(project.samples("O", "train").ids[:1], None, "test") and None,
+        lambda: project.set_order(["X", "O"]),
         lambda: project.rename_class("O", "nought"),
         lambda: project.add_texts("nought", "train", ["never mind"]) and None,
         lambda: project.rename_class("nought", "what: is this?"),
         lambda: project.remove_class("X"),
     ):
         change()
-        states.append((counts(project), project.data_sha256()))
+        states.append(state_of(project))
     for state in reversed(states[:-1]):
         project.undo()
-        assert (counts(project), project.data_sha256()) == state
+        assert state_of(project) == state
     for state in states[1:]:
         project.redo()
-        assert (counts(project), project.data_sha256()) == state
+        assert state_of(project) == state
     with pytest.raises(DataError, match="nothing to do again"):
         project.redo()
 

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
+from ..core.errors import DataError
+from ..data.audio.decoding import read_sound
+from ..data.text.decoding import read_text
 from .project import Project
 
 MAX_ATLAS = 200
@@ -14,6 +19,7 @@ MAX_ATLAS = 200
 LEAST_SIDE, MAX_SIDE = 8, 256
 ACROSS = 20
 """Squares in a row."""
+_MOST_SHOWN = 300  # characters of a text
 
 
 def atlas(project: Project, ids: Sequence[str], side: int) -> bytes:
@@ -32,6 +38,8 @@ def atlas(project: Project, ids: Sequence[str], side: int) -> bytes:
 def _thumbnail(project: Project, sample: str, side: int) -> Image.Image:
     """A square picture of a sample; grey if it cannot be read."""
     path = project.path(sample)
+    if project.kind == "sounds":
+        return _waveform(path, side)
     if project.kind != "pictures":
         return Image.new("RGB", (side, side), "lightgrey")
     try:
@@ -44,3 +52,27 @@ def _thumbnail(project: Project, sample: str, side: int) -> Image.Image:
     square = Image.new("RGB", (side, side), "white")
     square.paste(small, ((side - small.width) // 2, (side - small.height) // 2))
     return square
+
+
+def _waveform(path: Path, side: int) -> Image.Image:
+    """The loudness of a sound over time: black bars on white."""
+    try:
+        samples, _ = read_sound(path)
+    except (DataError, OSError):
+        return Image.new("RGB", (side, side), "grey")
+    picture = np.full((side, side), 255, np.uint8)
+    if len(samples):
+        starts = np.arange(side) * len(samples) // side
+        loudness = np.maximum.reduceat(np.abs(samples), starts)
+        heights = np.rint(loudness / max(1e-6, float(loudness.max())) * 0.42 * side)
+        rows = np.abs(np.arange(side) - side // 2)[:, None]
+        picture[rows <= heights] = 40
+    return Image.fromarray(picture).convert("RGB")
+
+
+def beginning(path: Path) -> str:
+    """The first characters of a text, without line breaks; empty if it cannot be read."""
+    try:
+        return " ".join(read_text(path)[:_MOST_SHOWN].split())
+    except (DataError, OSError):
+        return ""

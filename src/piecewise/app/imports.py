@@ -1,22 +1,31 @@
-"""Imports: a folder or an archive of class folders, copied into a project."""
+"""Imports: class folders, archives of them, tables of texts, and files of one class, copied into a
+project as one change.
+
+Each of these functions takes ``report``, which may end the import by raising; nothing is changed
+then. What cannot be read is left out, and a message names it.
+"""
 
 from __future__ import annotations
 
 import json
-from collections import defaultdict
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..core.errors import DataError, PiecewiseError
 from ..core.progress import OnProgress, Progress
-from ..data.sources.folder_scan import Traversable
-from ..data.sources.folders import LabeledFile, list_files
+from ..data.modalities import MODALITIES
+from ..data.sources.class_labels import quantity_error
+from ..data.sources.csv_tables import read_text_table
+from ..data.sources.folder_scan import Traversable, modality_of
+from ..data.sources.folders import FolderListing, list_files
 from ..data.sources.zip_archives import list_zip, open_zip
 from .folder_names import checked_class_name
 from .incoming import Incoming
 from .moves import counted
+from .packs import files_in
 from .project import NAMES, Project, pinned_preprocessor
 from .project_files import OWN
 from .uploads import Upload, checked_upload
@@ -38,37 +47,72 @@ class ImportReport(NamedTuple):
 
 
 def import_data(project: Project, path: Path, report: OnProgress | None = None) -> ImportReport:
-    """Copy the samples of a folder, or of a zip archive, into a project, as one change.
-
-    ``report`` may end the import by raising; nothing is changed then. What cannot be read is left
-    out.
+    """Copy the samples of a folder, or of a zip archive, into a project.
 
     Raises
     ------
     DataError
         If there are no class folders, or their files are of another kind than the project's.
     """
-    root: Traversable = path if path.is_dir() else open_zip(path)
-    listing = list_files(path) if path.is_dir() else list_zip(open_zip(path))
+    if path.is_dir():
+        return import_tree(project, path, list_files(path), str(path), report)
+    root = open_zip(path)
+    return import_tree(project, root, list_zip(root), str(path), report)
+
+
+def import_tree(
+    project: Project, root: Traversable, listing: FolderListing, name: str,
+    report: OnProgress | None = None,
+) -> ImportReport:  # fmt: skip
+    """Copy the samples of a tree of class folders, as `import_data` does; ``name`` is what messages
+    call it."""
     kind = project.fixed_kind
     if kind not in (None, listing.modality):
-        raise DataError(f"{path.name}: has {listing.modality}, but this project has {kind}")
+        raise DataError(f"{name}: has {listing.modality}, but this project has {kind}")
     names, skipped = _class_names(root), list(listing.skipped)
-    counts, found = dict[str, int](), len(skipped)
-    with project.incoming() as incoming:
-        for (label, part), files in _grouped(listing.files).items():
-            name = names.get(label, label)
-            folder = _folder_of(project, name, incoming)
-            for batch in _batches(files, listing.modality, skipped):
-                project.write(incoming, folder, part, batch)
-                counts[name] = counts.get(name, 0) + len(batch)
-                if report:
-                    done = incoming.count + len(skipped) - found
-                    report(Progress("importing", done, len(listing.files)))
-        if incoming.count:
-            project.take_in(incoming, counted("imported", incoming.count))
-    plain = [message.replace(f"{path}: ", "", 1) for message in skipped]
-    return ImportReport(counts, plain[:MAX_MESSAGES], len(plain))
+    groups = defaultdict[tuple[str, str], list[Traversable]](list)
+    for file in listing.files:  # a validation split is for learning, too
+        part = "test" if file.split == "test" else "train"
+        groups[names.get(file.label, file.label), part].append(file.path)
+    batches = ((label, part, batch) for (label, part), files in groups.items()
+               for batch in _batches(files, listing.modality, skipped))  # fmt: skip
+    return _imported(project, batches, skipped, len(listing.files), name, report)
+
+
+def import_files(
+    project: Project, folder: str, part: str, root: Traversable, report: OnProgress | None = None
+) -> ImportReport:
+    """Copy files, in whatever folders they are, into one class."""
+    files = list(files_in(root))
+    kinds = Counter(modality_of(file) for file in files)
+    kind = project.fixed_kind or max(MODALITIES, key=lambda one: kinds[one])
+    name = next(one.name for one in project.classes() if one.folder == folder)
+    skipped: list[str] = []
+    batches = ((name, part, batch) for batch in _batches(files, kind, skipped))
+    return _imported(project, batches, skipped, len(files), "", report)
+
+
+def import_table(
+    project: Project, path: Path, name: str, report: OnProgress | None = None
+) -> ImportReport:
+    """Copy the texts of a .csv, .tsv or .jsonl table into a project, a file each; ``name`` is what
+    messages call the table. DataError if `piecewise train` would not read it as texts."""
+    try:
+        table = read_text_table(path)
+    except DataError as error:
+        raise DataError(str(error).replace(str(path), name)) from None
+    if message := quantity_error(table.labels):
+        raise DataError(f"{name}: {message}")
+    if project.fixed_kind not in (None, "texts"):
+        raise DataError(f"{name}: has texts, but this project has {project.fixed_kind}")
+    groups = defaultdict[tuple[str, str], list[Upload]](list)
+    for text, label, split in zip(table.texts, table.labels, table.splits, strict=True):
+        part = "test" if split == "test" else "train"
+        groups[label, part].append(Upload("", ".txt", text.encode()))
+    batches = ((label, part, texts[at : at + _BATCH]) for (label, part), texts in groups.items()
+               for at in range(0, len(texts), _BATCH))  # fmt: skip
+    skipped = [message.replace(str(path), name) for message in table.skipped]
+    return _imported(project, batches, skipped, len(table.texts), name, report)
 
 
 def import_knobs(project: Project, path: Path) -> None:
@@ -84,20 +128,31 @@ def import_knobs(project: Project, path: Path) -> None:
         project.pin(pinned_preprocessor(values["preprocessor"]))
 
 
-def _grouped(files: list[LabeledFile]) -> dict[tuple[str, str], list[LabeledFile]]:
-    """The files by their class and their part; a validation split is for learning, too."""
-    groups = defaultdict[tuple[str, str], list[LabeledFile]](list)
-    for file in files:
-        groups[file.label, "test" if file.split == "test" else "train"].append(file)
-    return groups
+def _imported(
+    project: Project, batches: Iterable[tuple[str, str, list[Upload]]], skipped: list[str],
+    total: int, name: str, report: OnProgress | None,
+) -> ImportReport:  # fmt: skip
+    """Save files by the name of their class and their part; ``skipped`` grows while they are
+    read."""
+    counts, found = Counter[str](), len(skipped)
+    with project.incoming() as incoming:
+        for label, part, batch in batches:
+            project.write(incoming, folder_of(project, label, incoming), part, batch)
+            counts[label] += len(batch)
+            if report:
+                report(Progress("importing", incoming.count + len(skipped) - found, total))
+        if incoming.count:
+            project.take_in(incoming, counted("imported", incoming.count))
+    plain = [message.removeprefix(f"{name}: ") for message in skipped]
+    return ImportReport(dict(counts), plain[:MAX_MESSAGES], len(plain))
 
 
-def _batches(files: list[LabeledFile], kind: str, skipped: list[str]) -> Iterator[list[Upload]]:
+def _batches(files: list[Traversable], kind: str, skipped: list[str]) -> Iterator[list[Upload]]:
     """The files that can be read, some at a time; for each of the others a message."""
     batch, size = list[Upload](), 0
     for file in files:
         try:
-            batch.append(checked_upload(file.path.name, file.path.read_bytes(), kind))
+            batch.append(checked_upload(file.name, file.read_bytes(), kind))
         except (DataError, OSError) as error:
             skipped.append(str(error))
             continue
@@ -109,7 +164,7 @@ def _batches(files: list[LabeledFile], kind: str, skipped: list[str]) -> Iterato
         yield batch
 
 
-def _folder_of(project: Project, name: str, incoming: Incoming) -> str:
+def folder_of(project: Project, name: str, incoming: Incoming) -> str:
     """The folder of the class of this name, a new one if there is none."""
     name = checked_class_name(name)
     known = {one.name: one.folder for one in project.classes()}

@@ -79,6 +79,10 @@ class Listing:
         """The names of the files of a class in a part."""
         return list(self._names(part, folder))
 
+    def has(self, part: str, folder: str, file: str) -> bool:
+        """Whether there is a file."""
+        return file in self._names(part, folder)
+
     def count(self, part: str, folder: str) -> int:
         """The number of files of a class in a part."""
         return len(self._names(part, folder))

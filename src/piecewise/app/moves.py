@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from ..core.atomic_write import sync_folder, write_atomically
 from ..core.errors import DataError
@@ -37,21 +37,30 @@ class Move(NamedTuple):
 
 
 class Change(NamedTuple):
-    """What a person did: a sentence, the moves, and the names of classes before and after."""
+    """What a person did: a sentence, the moves, and the names and the order of the classes before
+    and after."""
 
     sentence: str
     moves: tuple[Move, ...]
     names: tuple[Names, Names] | None = None
+    order: tuple[list[str], list[str]] | None = None
+
+
+class Restore(Protocol):
+    """Saves what a change says about classes: after it, or before it."""
+
+    def __call__(self, change: Change, *, is_done: bool) -> None:
+        """Save the names and the order of the classes."""
 
 
 class ChangeLog:
     """The changes of a project, and how many of them are done; the others are undone.
 
-    ``set_names`` saves the names of classes.
+    ``restore`` saves what a change says about classes.
     """
 
-    def __init__(self, root: Path, file: Path, set_names: Callable[[Names], None]) -> None:
-        self._root, self._file, self._set_names = root, file, set_names
+    def __init__(self, root: Path, file: Path, restore: Restore) -> None:
+        self._root, self._file, self._restore = root, file, restore
         lines, last = _read(file)
         self._changes, self._done = lines.changes, lines.done
         if last is not None:
@@ -95,15 +104,12 @@ class ChangeLog:
             size = self._append(line)
         except OSError as error:
             raise DataError(f"nothing was changed: {error.strerror}") from None
-        names = change.names
         try:
-            if names is not None:
-                self._set_names(names[is_forward])
+            self._restore(change, is_done=is_forward)
             self._move(_moves(change, is_forward=is_forward))
         except DataError:
             os.truncate(self._file, size)
-            if names is not None:
-                self._set_names(names[not is_forward])
+            self._restore(change, is_done=not is_forward)
             raise
 
     def _move(self, moves: Sequence[Move]) -> None:
@@ -134,8 +140,7 @@ class ChangeLog:
                 and not os.path.lexists(self._root / move.target)]  # fmt: skip
         if left:
             self._move(left)
-            if change.names is not None:
-                self._set_names(change.names[is_forward])
+            self._restore(change, is_done=is_forward)
 
     def _append(self, line: str) -> int:
         """Add a line to the log, on disk; the size of the log before."""
@@ -210,7 +215,9 @@ def _change(value: Any) -> Change:
             raise ValueError(f"a path leads out of the project: {path}")
     names = value["names"]
     pair = None if names is None else (_names(names[0]), _names(names[1]))
-    return Change(str(value["sentence"]), moves, pair)
+    order = value.get("order")
+    orders = None if order is None else (list(map(str, order[0])), list(map(str, order[1])))
+    return Change(str(value["sentence"]), moves, pair, orders)
 
 
 def _names(value: Any) -> Names:

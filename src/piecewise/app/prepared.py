@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from threading import Lock
 from typing import Any, NamedTuple
 
@@ -45,18 +46,18 @@ class PreparedSamples:
         pinned = self._project.preprocessor
         if pinned is not None:
             return pinned
-        ids, labels = self._project.labelled("train")
-        modality = MODALITIES[self._project.kind]
-        examples = [modality.preprocessor.read(self._project.path(one)) for one in ids]
-        options: dict[str, Any] = {"labels": labels} if modality.fits_to_labels else {}
-        fitted = modality.fit_preprocessor(examples, **options)
+        fitted = self._fitted()
         self._project.pin(fitted)
         return fitted
 
-    def split(self, part: str, classes: Sequence[str]) -> PreparedSplit:
-        """The samples of a part; ``classes`` are the folders in the order of the labels."""
+    def split(
+        self, part: str, classes: Sequence[str], most: int | None = None,
+        check: Callable[[], None] = lambda: None,
+    ) -> PreparedSplit:  # fmt: skip
+        """The samples of a part; ``classes`` are the folders in the order of the labels. At most
+        ``most`` are read, as many of each class as possible; ``check`` may raise before each."""
         with self._lock:
-            return self._split(part)
+            return self._split(part, most, check)
 
     def dataset(self) -> Dataset:
         """The samples of both parts; their names are their ids."""
@@ -72,13 +73,42 @@ class PreparedSamples:
             names=[sample for one in splits for sample in one.ids],
         )
 
-    def _split(self, part: str) -> PreparedSplit:
+    def _fitted(self) -> Preprocessor:
+        """A preprocessor that is fitted to the samples that `read_data` would choose."""
+        ids, numbers = self._project.labelled("train")
+        modality = MODALITIES[self._project.kind]
+        for step in (max(1, len(ids) // modality.sample_size), 1):
+            labels: list[int] = []
+            examples = self._readable(ids[::step], numbers[::step], labels)
+            if (first := next(examples, None)) is not None:
+                options: dict[str, Any] = {"labels": labels} if modality.fits_to_labels else {}
+                return modality.fit_preprocessor(chain([first], examples), **options)
+        raise DataError(f"none of the {len(ids):,} {self._project.kind} can be read")
+
+    def _readable(
+        self, ids: Sequence[str], numbers: Sequence[int], labels: list[int]
+    ) -> Iterator[Any]:
+        """The decoded samples that can be read; the label of each is added to ``labels``."""
+        read = MODALITIES[self._project.kind].preprocessor.read
+        for one, number in zip(ids, numbers, strict=True):
+            try:
+                example = read(self._project.path(one))
+            except DataError:
+                continue
+            labels.append(number)
+            yield example
+
+    def _split(self, part: str, most: int | None, check: Callable[[], None]) -> PreparedSplit:
         preprocessor = self.preprocessor()
         if preprocessor != self._preprocessor:
             self._preprocessor, self._inputs = preprocessor, {}
         ids, numbers = self._project.labelled(part)
+        if most is not None:
+            rows = _evenly(np.array(numbers, np.int64), most).tolist()
+            ids, numbers = [ids[row] for row in rows], [numbers[row] for row in rows]
         inputs, labels, kept, problems = [], [], [], []
         for one, number in zip(ids, numbers, strict=True):
+            check()
             try:
                 inputs.append(self._input(preprocessor, one))
             except (DataError, OSError) as error:
@@ -99,3 +129,15 @@ class PreparedSamples:
             if len(self._inputs) * found.nbytes < MAX_REMEMBERED:
                 self._inputs[key] = found
         return found
+
+
+def _evenly(labels: Labels, most: int) -> Array:
+    """The rows of at most so many samples, as many of each class as possible, evenly spaced."""
+    if len(labels) <= most:
+        return np.arange(len(labels))
+    each = max(1, most // len(np.unique(labels)))
+    rows = []
+    for label in np.unique(labels):
+        own = np.flatnonzero(labels == label)
+        rows.append(own[np.linspace(0, len(own) - 1, min(each, len(own))).astype(int)])
+    return np.sort(np.concatenate(rows))

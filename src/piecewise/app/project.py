@@ -25,6 +25,7 @@ from .incoming import Incoming
 from .listing import MAX_SAMPLES, PARTS, Listing, ProjectClass, SamplePage
 from .moves import Change, ChangeLog, Move, counted
 from .project_files import OWN, last_number, open_locked, read_json, write_json
+from .sample_moves import plan_moves
 from .strokes import Drawing, from_png, to_png
 from .uploads import Upload, checked_upload
 
@@ -55,7 +56,7 @@ class Project:
         self._values = read_json(folder / OWN / "project.json")
         self._names = {str(key): str(name) for key, name in read_json(folder / NAMES).items()}
         shutil.rmtree(folder / OWN / "incoming", ignore_errors=True)
-        self._log = ChangeLog(folder, folder / OWN / "undo.jsonl", self._set_names)
+        self._log = ChangeLog(folder, folder / OWN / "undo.jsonl", self._restore)
         self._bins = last_number(folder / OWN / "removed")
         self._listing = Listing(folder)
         self.version = 0
@@ -100,6 +101,10 @@ class Project:
         """Samples of a class in a part, the newest first."""
         ids = self._listing.ids(part, self._known(folder))[::-1]
         return SamplePage(len(ids), ids[start : start + count])
+
+    def ids(self, part: str, folder: str) -> list[str]:
+        """The ids of all samples of a class in a part."""
+        return self._listing.ids(part, self._known(folder))
 
     def content(self, sample_id: str) -> bytes:
         """The bytes of a sample's file."""
@@ -190,9 +195,9 @@ class Project:
             if target != name:
                 names[target] = name
             moves = [] if target == folder else self._folder_moves(folder, target)
-            change = Change(f"renamed {old} to {name}", tuple(moves), (self._names, names))
-            self._apply(change)
-            self._set("order", [target if one == folder else one for one in self._order])
+            order = [target if one == folder else one for one in self._order]
+            self._apply(Change(f"renamed {old} to {name}", tuple(moves), (self._names, names),
+                               (self._order, order)))  # fmt: skip
             return target
 
     def remove_class(self, folder: str) -> None:
@@ -211,13 +216,9 @@ class Project:
             self._known(into)
             if self._known(folder) == into:
                 raise DataError(f"class: {shown(folder)} cannot be merged into itself")
-            moves, bin_ = list[Move](), self._bin()
-            for part in PARTS:
-                files = self._listing.files(part, folder)
-                number = self._numbers(into, len(files))
-                for at, file in enumerate(files, number):
-                    target = self._listing.path_of(part, into, f"{at:04d}{_rest(file)}")
-                    moves.append(Move(self._listing.path_of(part, folder, file), target))
+            bin_ = self._bin()
+            moves = [move for part in PARTS for move in
+                     self._plan(self._listing.ids(part, folder), into, part)[0]]  # fmt: skip
             moves += [Move(path, f"{bin_}/{path}") for path, _ in
                       self._folder_moves(folder, folder)]  # fmt: skip
             names = {key: one for key, one in self._names.items() if key != folder}
@@ -226,7 +227,10 @@ class Project:
 
     def set_order(self, folders: Sequence[str]) -> None:
         """Put the classes in another order."""
-        self._set("order", list(dict.fromkeys(self._known(folder) for folder in folders)))
+        with self._guard:
+            order = list(dict.fromkeys(self._known(folder) for folder in folders))
+            before = [one.folder for one in self.classes()]
+            self._apply(Change("changed the order of the classes", (), None, (before, order)))
 
     # Samples.
 
@@ -274,22 +278,11 @@ class Project:
             names = (self._names, {**self._names, **others}) if new else None
             self._apply(Change(sentence, tuple(moves), names))
 
-    def move(self, ids: Sequence[str], folder: str, part: str) -> list[str]:
-        """Move samples to another class or part; their new ids."""
+    def move(self, ids: Sequence[str], folder: str | None, part: str) -> list[str]:
+        """Move samples to a class, or leave them in theirs, and to a part; their new ids."""
         with self._guard:
-            self._known(folder)
-            number, moves, new = self._numbers(folder, len(ids)), [], []
-            for sample_id in ids:
-                old_part, old_folder, file = self._listing.lookup(sample_id)
-                name = file
-                if old_folder != folder or file in self._listing.files(part, folder):
-                    name = f"{number:04d}{_rest(file)}"
-                    number += 1
-                moves.append(Move(self._listing.path_of(old_part, old_folder, file),
-                                  self._listing.path_of(part, folder, name)))  # fmt: skip
-                new.append(f"{part}/{folder}/{name}")
-            moves = [one for one in moves if one.source != one.target]
-            self._apply(Change(counted("moved", len(ids)), tuple(moves)))
+            moves, new = self._plan(ids, folder and self._known(folder), part)
+            self._apply(Change(counted("moved", len(new)), tuple(moves)))
             return new
 
     def remove(self, ids: Sequence[str]) -> None:
@@ -338,6 +331,11 @@ class Project:
         )
         return (Move(f"{bin_}/{name}", name) for name in names)
 
+    def _plan(
+        self, ids: Sequence[str], folder: str | None, part: str
+    ) -> tuple[list[Move], list[str]]:
+        return plan_moves(self._listing, ids, folder, part, self._numbers)
+
     def _bin(self) -> str:
         """A new folder for what a change removes, or adds when it is done again."""
         self._bins += 1
@@ -371,11 +369,14 @@ class Project:
         self._log.apply(change)
         self._changed()
 
-    def _set_names(self, names: dict[str, str]) -> None:
-        """Keep the names of classes."""
-        if names != self._names:
+    def _restore(self, change: Change, *, is_done: bool) -> None:
+        """Save the names and the order of the classes after a change, or before it."""
+        names = change.names and change.names[is_done]
+        if names is not None and names != self._names:
             write_json(self.root / NAMES, names)
             self._names = dict(names)
+        if change.order is not None:
+            self._set("order", change.order[is_done])
 
     def _changed(self) -> None:
         """Read the folder anew after a change."""
@@ -393,8 +394,3 @@ def pinned_preprocessor(value: Any) -> Preprocessor:
     """The preprocessor of what `Project.pin` writes; damaged values raise PiecewiseError, KeyError,
     TypeError or ValueError."""
     return preprocessor_from_json(value["values"], tuple(value["shape"]))
-
-
-def _rest(file: str) -> str:
-    """A file name without the number at its beginning."""
-    return file.lstrip("0123456789")

@@ -34,7 +34,7 @@ async def file_body(request: Request, folder: Path) -> AsyncIterator[Path]:
             file.flush()
             yield Path(file.name)
     except OSError as error:
-        raise RefusedError(422, f"the archive cannot be saved: {error.strerror}") from None
+        raise RefusedError(422, f"the file cannot be saved: {error.strerror}") from None
 
 
 async def json_body(request: Request) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from .answers import Answers
 from .fields import Values
+from .import_run import ImportRun
 from .jobs import Jobs
 from .news import News
 from .project import Project
@@ -22,6 +23,7 @@ class Session:
         self.answers = Answers(project)
         self.thorough = Thorough(project, teacher.attempts, news.publish)
         self.jobs = Jobs(news.publish)
+        self.importing = ImportRun(news.publish)
 
     @property
     def folder(self) -> Path:
@@ -34,12 +36,14 @@ class Session:
         return {
             "name": project.name,
             "kind": project.kind,
+            "is_empty": project.fixed_kind is None,
             "classes": [one._asdict() for one in project.classes()],
             "settings": project.settings,
             "attempt": attempt and attempt.number,
             "teaching": self.teacher.state(),
             "thorough": self.thorough.state(),
             "jobs": self.jobs.states(),
+            "importing": self.importing.state(),
             "version": project.version,
             "seq": self.news.seq,
         }
@@ -54,6 +58,7 @@ class Session:
 
     def close(self) -> None:
         """End all teaching, and let others open the project."""
+        self.importing.stop()
         self.jobs.close()
         self.thorough.close()
         self.teacher.close()

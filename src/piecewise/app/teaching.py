@@ -224,20 +224,21 @@ class Teacher:
         if message := missing(self.project):
             self._tell_current({"type": "waiting", "message": message})
             return None
-        split = self.samples.split("train", [one.folder for one in classes])
+        folders = [one.folder for one in classes]
+        split = self.samples.split("train", folders, SKETCH_SAMPLES, self._check)
         if split.problems:
             self._tell_current({"type": "problems", "messages": split.problems[:20]})
-        chosen = _draw(split.labels, SKETCH_SAMPLES)
-        inputs, labels = split.inputs[chosen], split.labels[chosen]
+        inputs, labels = split.inputs, split.labels
         preprocessor, settings = self.samples.preprocessor(), self.project.settings
         knobs = settings.get("recipe", {})
         if not isinstance(knobs, dict):
             raise DataError("recipe: wanted names and values")
         config = sketch_config(inputs, preprocessor, len(classes), settings.get("layers"), knobs)
-        names, ids = tuple(one.name for one in classes), [split.ids[row] for row in chosen]
+        names = tuple(one.name for one in classes)
         digest = self.project.data_sha256()
         may_retry = "learning_rate" not in knobs
-        return TeachingData(inputs, labels, names, preprocessor, config, digest, ids, may_retry)
+        return TeachingData(inputs, labels, names, preprocessor, config, digest, split.ids,
+                            may_retry)  # fmt: skip
 
     def _sketch(self, data: TeachingData) -> tuple[TeachingData, Attempt]:
         """Train a net, keep it, and answer with it from now on; the data with the recipe that did
@@ -375,15 +376,3 @@ def missing(project: Project) -> str:
         if one.train < LEAST:
             return f"{LEAST - one.train} more of {one.name}, and it can learn."
     return ""
-
-
-def _draw(labels: Labels, most: int) -> Array:
-    """The rows of at most so many samples, as many of each class as possible, evenly spaced."""
-    if len(labels) <= most:
-        return np.arange(len(labels))
-    each = max(1, most // len(np.unique(labels)))
-    rows = []
-    for label in np.unique(labels):
-        own = np.flatnonzero(labels == label)
-        rows.append(own[np.linspace(0, len(own) - 1, min(each, len(own))).astype(int)])
-    return np.sort(np.concatenate(rows))

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from ...core.errors import LimitError
-from ...core.progress import Progress
-from ..atlas import LEAST_SIDE, MAX_ATLAS, MAX_SIDE, atlas
+from ..atlas import LEAST_SIDE, MAX_ATLAS, MAX_SIDE, atlas, beginning
 from ..fields import ANY, PART, TEXT, TEXTS, RequestField, Values, WholeKind
-from ..imports import import_data
-from ..routes import BYTES, FILE, AppRoute
+from ..routes import BYTES, AppRoute
 from ..session import Session
 from ..strokes import checked_drawing
 
@@ -47,20 +45,9 @@ class SampleActions:
         self._session.report(changed=True)
         return {"ids": [sample]}
 
-    def import_archive(self, values: Values) -> Values:
-        """Copy the samples of a zip archive into the project; what was left out, and why."""
-
-        def tell(progress: Progress) -> None:
-            news = {"type": "import", "done": progress.done, "total": progress.total}
-            self._session.news.publish(news)
-
-        report = import_data(self._project, values["content"], tell)
-        self._session.report(changed=True)
-        return report._asdict()
-
     def move(self, values: Values) -> Values:
-        """Move samples to another class or part; their new ids."""
-        ids = self._project.move(values["ids"], values["folder"], values["part"])
+        """Move samples to a class, or leave them in theirs, and to a part; their new ids."""
+        ids = self._project.move(values["ids"], values.get("folder"), values["part"])
         self._session.report(changed=True)
         return {"ids": ids}
 
@@ -76,6 +63,17 @@ class SampleActions:
             raise LimitError(f"ids: got {len(ids):,}, wanted 1 to {MAX_ATLAS}")
         return atlas(self._project, ids, values["side"])
 
+    def texts(self, values: Values) -> Values:
+        """The beginnings of samples that are texts."""
+        ids = values["ids"]
+        if not 1 <= len(ids) <= MAX_ATLAS:
+            raise LimitError(f"ids: got {len(ids):,}, wanted 1 to {MAX_ATLAS}")
+        return {"texts": [beginning(self._project.path(one)) for one in ids]}
+
+    def content(self, values: Values) -> bytes:
+        """The file of a sample, byte for byte."""
+        return self._project.content(values["id"])
+
 
 _FOLDER = RequestField("folder", TEXT, required=True)
 _PAGE = (_FOLDER, _PART, RequestField("from", WholeKind(), 0),
@@ -88,9 +86,12 @@ ROUTES = (
     AppRoute("GET", "/api/samples", SampleActions.samples, _PAGE),
     AppRoute("POST", "/api/samples/{folder}", SampleActions.add_samples, _DRAWING),
     AppRoute("POST", "/api/files/{folder}", SampleActions.add_file, _NAMED, BYTES),
-    AppRoute("POST", "/api/import", SampleActions.import_archive, (), FILE),
-    AppRoute("POST", "/api/move", SampleActions.move, (_IDS, _FOLDER, _PART)),
+    AppRoute("POST", "/api/move", SampleActions.move, (_IDS, RequestField("folder", TEXT), _PART)),
     AppRoute("POST", "/api/remove", SampleActions.remove, (_IDS,)),
     AppRoute("POST", "/api/atlas", SampleActions.atlas, (_IDS, _SIDE)),
+    AppRoute("POST", "/api/texts", SampleActions.texts, (_IDS,)),
+    AppRoute(
+        "POST", "/api/content", SampleActions.content, (RequestField("id", TEXT, required=True),)
+    ),
 )
 """The routes of these actions."""

@@ -7,11 +7,24 @@ from typing import Any
 
 from ..routes import AppRoute
 from ..session import Session
-from . import answers, checks, exports, inside, jobs, maps, nudge, project, samples, teaching
+from . import (
+    answers,
+    checks,
+    exports,
+    gathering,
+    inside,
+    jobs,
+    maps,
+    nudge,
+    project,
+    samples,
+    teaching,
+)
 
 TABLE: tuple[tuple[Any, tuple[AppRoute, ...]], ...] = (
     (project.ProjectActions, project.ROUTES),
     (samples.SampleActions, samples.ROUTES),
+    (gathering.GatheringActions, gathering.ROUTES),
     (teaching.TeachingActions, teaching.ROUTES),
     (answers.AnswerActions, answers.ROUTES),
     (inside.InsideActions, inside.ROUTES),
