@@ -126,6 +126,7 @@ def test_export_that_is_killed_at_any_step_leaves_the_old_one_or_the_new_one(
             assert left in (OLD, NEW)
         else:  # between the renames: files of one export, without a passport
             assert left.items() <= OLD.items() or left.items() <= NEW.items()
+            assert PAGE not in left or len(left) == len(NEW) - 1
         with ExportFolder(folder):  # the next export begins by finishing this one
             finished = files_in(folder)
         assert finished in (OLD | USER, NEW | USER)

@@ -66,7 +66,7 @@ class ExportFolder:
             self.earlier = _files_of(self.path / PASSPORT)
             self._check_other_files()
         except BaseException:
-            os.close(self._lock)
+            self._unlock()
             raise
         return self
 
@@ -81,6 +81,10 @@ class ExportFolder:
                 with suppress(OSError):  # it is not empty
                     self.path.rmdir()
         finally:
+            self._unlock()
+
+    def _unlock(self) -> None:
+        if self._lock is not None:
             os.close(self._lock)
 
     def file_of_user(self, paths: Iterable[str]) -> Path | None:
@@ -127,12 +131,14 @@ def _finish(folder: Path) -> None:
         if (folder / PASSPORT).is_file():
             (folder / PASSPORT).replace(earlier)
         if earlier.is_file():
-            for files in _files_of(earlier).values():
+            for files in reversed(_files_of(earlier).values()):  # the page first
                 _remove(folder, files)
             earlier.unlink()
-        for files in _files_of(complete / PASSPORT).values():
-            for path in files:
-                _move(complete / path, folder / path)
+        paths = [path for files in _files_of(complete / PASSPORT).values() for path in files]
+        for path in paths:
+            _move(complete / path, folder / path)
+        for parent in {(folder / path).parent for path in paths}:
+            sync_folder(parent)
         _move(complete / PASSPORT, folder / PASSPORT)
         sync_folder(folder)
     if unfinished.is_dir():
@@ -155,7 +161,6 @@ def _move(source: Path, target: Path) -> None:
     if source.is_file() and not os.path.lexists(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         source.rename(target)
-        sync_folder(target.parent)
 
 
 def _files_of(passport: Path) -> dict[str, dict[str, str]]:
@@ -192,8 +197,10 @@ def _folders(folder: Path, path: str) -> list[Path]:
     return [folder / one for one in PurePosixPath(path).parents[:-1]]
 
 
-def _locked(folder: Path) -> int:
-    """An open and locked folder."""
+def _locked(folder: Path) -> int | None:
+    """The folder, open and locked; None on Windows, where folders cannot be opened."""
+    if os.name == "nt":
+        return None
     handle = os.open(folder, os.O_RDONLY)
     with suppress(OSError):  # a file system without locks
         if not lock(handle):
