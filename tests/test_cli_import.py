@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from safetensors.numpy import save_file
 
 import piecewise as pw
 from piecewise.cli.main import status
@@ -56,7 +57,7 @@ def test_options_are_applied_and_the_assumption_is_printed(
         (["--std", ""], "--std: got '', wanted numbers"),
         (["--layers", "full"], "--layers: got it for a file of the format ONNX"),
         (["--architecture", "a.prototxt"], "--architecture: got it for a file of the format ONNX"),
-        (["--input", "3x9x9"], "model.onnx: its input is 3x8x8, and the option says 3x9x9"),
+        (["--input", "3x9x9"], "model.onnx: its input is 3x8x8, and --input says 3x9x9"),
     ],
 )
 def test_option_that_does_not_fit_is_refused(
@@ -67,3 +68,38 @@ def test_option_that_does_not_fit_is_refused(
     assert status(["import", file, "-o", str(net), *options]) == code
     assert words in " ".join(capsys.readouterr().err.split())
     assert not net.exists()
+
+
+def test_name_of_a_folder_and_a_link_to_none_are_refused(
+    file: str, tmp_path: Path, capsys: Any
+) -> None:
+    (tmp_path / "link.safetensors").symlink_to(tmp_path / "nowhere" / "net.safetensors")
+    for name, words in (
+        ("folder/", "the name of a folder, wanted the name of a file"),
+        ("link.safetensors", "whose folder does not exist"),
+    ):
+        assert status(["import", file, "-o", f"{tmp_path}/{name}"]) == 1
+        assert words in " ".join(capsys.readouterr().err.split())
+    assert not (tmp_path / "folder").exists()
+
+
+def test_names_of_another_number_than_the_state_dict_has_are_refused(
+    tmp_path: Path, capsys: Any
+) -> None:
+    path = str(tmp_path / "state.safetensors")
+    save_file({"fc.weight": random(5, 12), "fc.bias": random(5)}, path)
+    options = ["--input", "3x2x2", "--layers", "full", "-o", str(tmp_path / "net.safetensors")]
+    assert status(["import", path, *options, "--classes", "a,b"]) == 1
+    assert "--classes: got 2 names, and the net has 5 outputs" in capsys.readouterr().err
+    assert status(["import", path, *options, "--classes", "a,b,c,d,e"]) == 0
+
+
+def test_file_of_another_format_is_named(tmp_path: Path, capsys: Any) -> None:
+    for name, words in (
+        ("a.onnx", "no whole file of ONNX"), ("a.caffemodel", "no whole file of Caffe"),
+        ("a.h5", "not an HDF5 file"), ("a.t7", "is it a binary Torch7 file?"),
+        ("a.bin", "of no known format"),
+    ):  # fmt: skip
+        (tmp_path / name).write_text("hello hello hello")
+        assert status(["import", str(tmp_path / name), "-o", str(tmp_path / "n.safetensors")]) == 1
+        assert words in " ".join(capsys.readouterr().err.split())

@@ -191,7 +191,7 @@ BASE = Network("conv 4 3, norm, relu, conv 4 2, full 5, relu, full", (1, 7, 7), 
 ONE = np.ones(4, np.float32)
 REFUSED: dict[str, tuple[dict[str, Array], dict[str, object], str]] = {
     "no layers": (edited(), {"layers": None}, "give the layers in the notation"),
-    "no input": (edited(), {"input": None}, "the shape of the input"),
+    "no input": (edited(), {"input": None}, "rows and columns with `input`"),
     "left over": (edited(head_weight=np.ones((2, 9), np.float32)), {},
                   r"no layer takes 'head.weight' \(2, 9\)"),
     "missing layer": (
@@ -215,7 +215,6 @@ REFUSED: dict[str, tuple[dict[str, Array], dict[str, object], str]] = {
     "short bias": (edited(conv1_bias=ONE[:3]), {}, r"'conv1.bias': got the shape \(3,\)"),
     "wrong notation": (edited(), {"layers": "conv 4 3, nrom, full"}, "nrom"),
     "layers that do not fit": (edited(), {"layers": "conv 4 9, full"}, "larger than its input"),
-    "wrong number of classes": (edited(), {"classes": ("a", "b")}, r"full2 wants .*\(2, 5\)"),
 }  # fmt: skip
 
 

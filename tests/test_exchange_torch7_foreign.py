@@ -180,7 +180,7 @@ def test_module_that_piecewise_lacks_is_refused_by_name(name: str, tmp_path: Pat
 
 def test_file_without_input_shape_is_refused_with_a_remedy(tmp_path: Path) -> None:
     net = module("Sequential", modules=READ["without bias"])
-    with pytest.raises(ModelFileError, match="state it as input: channels, rows, columns"):
+    with pytest.raises(ModelFileError, match="give channels, rows and columns with `input`"):
         read(file_of(net, tmp_path), input=None)
 
 

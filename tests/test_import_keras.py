@@ -169,9 +169,9 @@ def test_open_input_needs_the_option(tmp_path: Path) -> None:
         )
 
     content = changed(model(add), open_sides)
-    assert "say the input" in refusal(content, tmp_path)
+    assert "give channels, rows and columns with `input`" in refusal(content, tmp_path)
     assert imported(content, tmp_path, input=(2, 6, 5)).input == (2, 6, 5)
-    assert "the option says" in refusal(content, tmp_path, input=(3, 6, 5))
+    assert "`input` says" in refusal(content, tmp_path, input=(3, 6, 5))
 
 
 def activation(name: Any) -> Callable[[LayerList], None]:

@@ -360,7 +360,7 @@ def test_probabilities_are_read_where_logits_are_an_output_too(tmp_path: Path) -
 def test_open_rows_and_columns_need_the_option(tmp_path: Path) -> None:
     nodes: list[Node] = [CONV, ("GlobalMaxPool", ["c"], ["g"]), ("Flatten", ["g"], ["f"]), *ENDS]
     model = graph(nodes, {**CONSTANTS, **dense(4)}, ("n", 3, "h", "w"))
-    with pytest.raises(ModelFileError, match="option input"):
+    with pytest.raises(ModelFileError, match="with `input`"):
         imported(model, tmp_path)
     options = ImportOptions(input=(3, 8, 9), classes=("a", "b", "c"))
     made = assert_imports_as(model, random(2, 3, 8, 9), tmp_path, options=options)

@@ -52,6 +52,10 @@ def huge(tensor: onnx.TensorProto) -> None:
     tensor.dims.extend([1 << 62, 1 << 62])
 
 
+def doubled_numbers(tensor: onnx.TensorProto) -> None:
+    tensor.float_data.append(1)
+
+
 def with_subgraph(depth: int) -> onnx.ModelProto:
     """An If in an If in an If."""
     inner = helper.make_graph([helper.make_node("Identity", ["f"], ["z"])], "inner", [], [])
@@ -107,6 +111,7 @@ REFUSED: dict[str, tuple[Callable[[], onnx.ModelProto | bytes], str]] = {
     "external data": (lambda: with_first_tensor(external), "tensor 'm': its numbers are in"),
     "huge sides": (lambda: with_first_tensor(huge), "tensor 'm': it has"),
     "short raw data": (lambda: with_first_tensor(short), "it has 140 bytes, wanted 144"),
+    "raw and typed numbers": (lambda: with_first_tensor(doubled_numbers), "are in two fields"),
     "values that are no numbers": (lambda: with_first_tensor(nan), "not finite"),
     "complex numbers": (lambda: with_first_tensor(complex_numbers), "its type is complex64"),
     "subgraphs": (lambda: with_subgraph(3), "layer 'n1 (If)': it has a subgraph"),
@@ -151,6 +156,18 @@ REFUSED: dict[str, tuple[Callable[[], onnx.ModelProto | bytes], str]] = {
     "weights that are computed": (
         lambda: net(FLAT, ("Exp", ["m"], ["e"]), ("Gemm", ["f", "e", "b"], ["y"])),
         "layer 'n1 (Exp)': it computes a constant"),
+    "constant without an attribute": (
+        lambda: net(FLAT, ("Concat", ["m", "m"], ["e"]), ("Gemm", ["f", "e", "b"], ["y"])),
+        "layer 'n1 (Concat)': its constants do not fit"),
+    "constant of many numbers": (
+        lambda: net(FLAT, ("ConstantOfShape", ["sides"], ["e"]), ("Gemm", ["f", "e", "b"], ["y"]),
+                    sides=np.array([1 << 40, 3])), "too many constants"),
+    "scale that overflows": (
+        lambda: net(("Mul", ["x", "a"], ["s"]), ("Flatten", ["s"], ["f"]), GEMM,
+                    a=np.array(1e300)), "numbers that are not finite"),
+    "scale after a layer that overflows": (
+        lambda: net(*CONV_RELU, ("Mul", ["r", "a"], ["s"]), ("Flatten", ["s"], ["f"]), GEMM,
+                    a=np.array(1e300), **W), "not finite"),
     "constants that grow": (
         lambda: net(FLAT, ("Mul", ["row", "column"], ["big"]), ("Gemm", ["f", "big", "b"], ["y"]),
                     row=random(1, 1_000_000), column=random(1_000_000, 1)), "too many constants"),

@@ -100,6 +100,25 @@ def test_zeros_in_front_of_any_layer_are_values_of_it(after: str, tmp_path: Path
     assert_imports_as(graph(nodes, constants, ("n", 2, 6, 5)), x, tmp_path)
 
 
+def test_padding_as_pytorch_writes_it_is_read(tmp_path: Path) -> None:
+    """As nn.ZeroPad2d: the sides are computed from constants."""
+    nodes: list[Node] = [
+        ("ConstantOfShape", ["four"], ["c"]), ("Cast", ["c"], ["ci"], {"to": 7}),
+        ("Concat", ["sides", "ci"], ["s"], {"axis": 0}), ("Reshape", ["s", "pairs"], ["p"]),
+        ("Slice", ["p", "last", "first", "zero", "minus"], ["q"]),
+        ("Transpose", ["q"], ["t"], {"perm": [1, 0]}), ("Reshape", ["t", "all"], ["pads"]),
+        ("Pad", ["x", "pads"], ["z"]),
+        ("MaxPool", ["z"], ["l"], {"kernel_shape": [3, 3], "strides": [2, 2]}),
+        ("Flatten", ["l"], ["f"]), ("MatMul", ["f", "m"], ["y"]),
+    ]  # fmt: skip
+    constants: dict[str, Any] = {
+        "four": np.array([4]), "sides": np.array([1, 1, 2, 1]), "pairs": np.array([-1, 2]),
+        "last": np.array([-1]), "first": np.array([-(1 << 40)]), "zero": np.array([0]),
+        "minus": np.array([-1]), "all": np.array([-1]), "m": random(2 * 3 * 3, 3),
+    }  # fmt: skip
+    assert_imports_as(graph(nodes, constants, ("n", 2, 4, 5)), random(3, 2, 4, 5), tmp_path)
+
+
 def test_net_that_ends_with_maps_is_refused_with_a_remedy(tmp_path: Path) -> None:
     nodes: list[Node] = [("Conv", ["x", "w"], ["y"])]
     file = graph(nodes, {"w": random(5, 3, 3, 3)}, ("n", 3, 8, 9))

@@ -7,6 +7,7 @@ piecewise wrote are replaced without a question. A file of another kind is never
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 from collections.abc import Callable
@@ -40,6 +41,11 @@ def check_net_path(output: str, *, force: bool, run_dir: str | None = None) -> N
     check_name(path)
     if path.is_dir():
         raise ModelFileError(f"'{output}': a folder, wanted the name of a file")
+    if output.endswith(("/", os.sep)):
+        raise ModelFileError(f"'{output}': the name of a folder, wanted the name of a file")
+    if path.is_symlink() and not path.exists() and not path.resolve().parent.is_dir():
+        target = path.readlink()
+        raise ModelFileError(f"{path}: a link to {target}, whose folder does not exist; remove it")
     if not path.parent.is_dir():
         raise ModelFileError(f"{path}: there is no folder {path.parent}")
     if path.exists():

@@ -22,6 +22,9 @@ Arrays = dict[str, Float32]
 NO_ARRAYS: Mapping[str, Array | None] = {}
 
 
+WANTED_INPUT = "give channels, rows and columns with `input`"
+
+
 class CheckedLayers:
     """Layers with their arrays, the first of which reads an input of this shape.
 

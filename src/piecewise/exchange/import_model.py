@@ -13,6 +13,7 @@ from ..data.file_bytes import open_error, open_regular_file
 from ..spec.architecture import Architecture
 from ..storage.model_file import SavedModel
 from ..storage.pickles import check_no_pickle
+from .formats.protobuf import ProtobufError
 from .input_scale import OptionError
 from .own_layers import refuse_levels
 from .registry import Importer, ImportOptions, importers
@@ -37,6 +38,9 @@ def import_model(path: str | os.PathLike[str], options: ImportOptions) -> SavedM
             model = importer.read(file, options)
     except OptionError:
         raise
+    except ProtobufError as error:
+        title = importer.TITLE
+        raise ModelFileError(f"{file}: no whole file of {title}: {reason(error)}") from None
     except (OSError, PiecewiseError, ValueError, RecursionError, OverflowError) as error:
         raise ModelFileError(f"{file}: {reason(error)}") from None
     _check_input(model, options)

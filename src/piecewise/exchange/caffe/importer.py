@@ -8,6 +8,7 @@ from ...core.constraints import MAX_PARAMETERS
 from ...core.errors import ModelFileError, shown
 from ...storage.model_file import SavedModel
 from ..chain import ChainBuilder
+from ..checked_layers import WANTED_INPUT
 from ..formats import prototxt
 from ..formats.mapped import mapped
 from ..formats.prototxt import Message
@@ -55,7 +56,7 @@ def read(path: Path, options: ImportOptions) -> SavedModel:
     if path.suffix.lower() == ".prototxt":
         raise ModelFileError(
             "a .prototxt has layers without parameters; import the .caffemodel instead, and name "
-            "this file as its architecture"
+            "this file with `architecture` unless it is beside that"
         )
     decoder = Decoder()
     own = decoder.message(mapped(path, "Caffe model", MAX_FILE_BYTES))
@@ -146,7 +147,5 @@ def _input(dims: list[int], path: list[LayerRecord]) -> tuple[int, int, int]:
     if len(dims) == 1:
         dims = [*dims, 1, 1]
     if len(dims) != 3:
-        raise ModelFileError(
-            "it does not state the shape of its input; state it as input: channels, rows, columns"
-        )
+        raise ModelFileError(f"it does not state the shape of its input; {WANTED_INPUT}")
     return dims[0], dims[1], dims[2]

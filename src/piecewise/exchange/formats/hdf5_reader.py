@@ -114,9 +114,10 @@ class _File(FileBytes):
         self.root = self.object(self._root_address())
 
     def _root_address(self) -> int:
+        if bytes(self.data[:8]) != SIGNATURE:
+            raise Hdf5Error("not an HDF5 file, as Keras writes it")
         block = self.block(0)
-        if bytes(block.take(8)) != SIGNATURE:
-            raise Hdf5Error("not an HDF5 file")
+        block.take(8)
         version = block.integer(1)
         if version in {0, 1}:
             block.take(4)

@@ -12,6 +12,7 @@ from typing import Any
 
 from ...core.errors import ModelFileError, shown
 from ...storage.model_file import SavedModel
+from ..checked_layers import WANTED_INPUT
 from ..formats.hdf5_reader import read_hdf5
 from ..formats.hdf5_writer import SIGNATURE
 from ..formats.mapped import mapped
@@ -95,10 +96,10 @@ def _input(path: list[FileLayer], options: ImportOptions) -> tuple[Sides, int | 
         if first is not None and first.kind == "Embedding":
             asked = (width,)
         if any(side not in (None, own) for side, own in zip(given, asked, strict=True)):
-            raise ModelFileError(f"its input is {given}, and the option says {options.input}")
+            raise ModelFileError(f"its input is {given}, and `input` says {options.input}")
         sides = asked
     if sides is None:
-        raise ModelFileError("it does not say its input; say it: channels, rows, columns")
+        raise ModelFileError(f"it does not state the shape of its input; {WANTED_INPUT}")
     if first is not None and first.kind == "Embedding":
         return sides, first.settings.integer("input_dim")
     return sides, None

@@ -9,6 +9,7 @@ import numpy as np
 from ...core.errors import ModelFileError
 from ...core.windows import same_windows
 from ..chain import CHANNELS_LAST, ChainBuilder
+from ..checked_layers import WANTED_INPUT
 from ..input_scale import InputLevels
 from ..rewriting import Pads
 from .edges import Edges
@@ -44,7 +45,7 @@ class KerasWalker:
         known = [int(side) for side in sides if side is not None]
         if len(known) < len(sides):
             raise ModelFileError(
-                f"its input is {sides}, with open sides; say the input: channels, rows, columns"
+                f"its input is {sides}, of which some sides are open; {WANTED_INPUT}"
             )
         if vocabulary is not None:
             shape = (1, vocabulary, known[0])

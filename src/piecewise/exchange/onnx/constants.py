@@ -7,6 +7,7 @@ is done as a view; what computes new ones has a budget.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -59,11 +60,14 @@ class Constants:
         """Compute a node whose inputs are all constants; ModelFileError."""
         operator = _OPERATORS.get(node.operator)
         if operator is None or node.domain:
-            raise refused(node, "it computes a constant in a way that is not read")
+            what = "computes a constant, and piecewise does not compute this operator"
+            raise refused(node, f"it {what}; simplify the graph, as with onnxsim")
         inputs = [self[name] if name else None for name in node.inputs]
         try:
             array = np.asarray(operator(node, inputs))
-        except (ValueError, TypeError, IndexError, OverflowError, AttributeError) as error:
+        except (
+            ValueError, TypeError, LookupError, OverflowError, AttributeError
+        ) as error:  # fmt: skip
             if isinstance(error, ModelFileError):
                 raise
             raise refused(node, "its constants do not fit each other") from None
@@ -175,6 +179,18 @@ def _sliced(node: NodeProto, inputs: Inputs) -> Array:
     return np.asarray(inputs[0][tuple(index)])
 
 
+def _filled(node: NodeProto, inputs: Inputs) -> Array:
+    """ConstantOfShape: one number, repeated."""
+    sides, value = inputs[0], node.attributes.get("value")
+    if _has_batch(sides):
+        raise refused(node, "it computes with the number of examples")
+    shape = [int(side) for side in sides[:17]]
+    if len(shape) > 16 or prod(max(0, side) for side in shape) > _SMALL:
+        raise refused(node, "it computes too many constants")
+    number = value.array() if isinstance(value, TensorProto) else np.zeros(1, np.float32)
+    return np.full(shape, number.reshape(()))
+
+
 def _same(node: NodeProto, inputs: Inputs) -> Array:
     return np.asarray(inputs[0])
 
@@ -209,6 +225,7 @@ def _divided(one: Array, other: Array) -> Array:
 
 _OPERATORS: dict[str, Callable[[NodeProto, Inputs], Array]] = {
     "Constant": constant_value,
+    "ConstantOfShape": _filled,
     "Identity": _same,
     "Cast": _cast,
     "Transpose": _transposed,

@@ -47,7 +47,7 @@ def read(path: Path, options: ImportOptions) -> SavedModel:
 
     The parameters are views of the file where it holds them as they are.
     """
-    return model_of(ModelProto.read(mapped(path, "ONNX file", MAX_BYTES)), options)
+    return model_of(ModelProto.read(mapped(path, "file of ONNX", MAX_BYTES)), options)
 
 
 def model_of(model: ModelProto, options: ImportOptions) -> SavedModel:

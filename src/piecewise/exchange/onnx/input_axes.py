@@ -56,7 +56,7 @@ def _named(start: Axes, named: Mapping[Group, str], wanted: Shape | None) -> tup
     sizes |= {names[axis]: start.sizes[axis] for axis in start.order}
     shape = input_shape((sizes["C"], sizes["H"], sizes["W"]))
     if wanted is not None and shape != wanted:
-        raise ModelFileError(f"its input is {shape}, and the option says {wanted}")
+        raise ModelFileError(f"its input is {shape}, and `input` says {wanted}")
     groups = tuple(tuple(names[axis] for axis in group) for group in start.groups)
     return shape, Axes(groups, sizes)
 
@@ -79,8 +79,8 @@ def _known_sides(dims: Sides, wanted: Shape | None) -> list[int]:
     sides = [side for side in dims if side is not None]
     if len(sides) < len(dims):
         raise ModelFileError(
-            f"its input has the sides {shown(['N', *dims])}, of which some are open; say its "
-            "channels, rows and columns with the option input"
+            f"its input has the sides {shown(['N', *dims])}, of which some are open; give "
+            "channels, rows and columns with `input`"
         )
     if any(side > MAX_AXIS for side in sides) or prod(sides) > MAX_VALUES:
         raise ModelFileError(f"its input has the sides {shown(sides)}, which is too large")

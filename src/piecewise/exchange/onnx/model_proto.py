@@ -94,17 +94,20 @@ class TensorProto:
         """The numbers, as a view of the file where that is possible; ModelFileError."""
         if self.is_external:
             raise self._error("its numbers are in another file; save the model as one file")
+        sides = shown(self.dims)
         if len(self.dims) > MAX_AXES or any(side < 0 for side in self.dims):
-            raise self._error(f"it has the sides {shown(self.dims)}")
+            raise self._error(f"it has the sides {sides}, wanted at most {MAX_AXES} from 0")
         count = prod(self.dims)
         if count > MAX_PARAMETERS:
-            raise self._error(f"it has {shown(self.dims)} numbers, wanted {MAX_PARAMETERS:,}")
+            raise self._error(
+                f"it has the sides {sides}, wanted at most {MAX_PARAMETERS:,} numbers"
+            )
         if self.type not in _DTYPES and self.type != _BFLOAT16:
             kind = _TYPE_NAMES.get(self.type, shown(self.type))
             raise self._error(f"its type is {kind}, which is not read")
         values = self._packed() if self.raw is None else self._raw(self.raw, count)
         if values.size != count:
-            raise self._error(f"it has {values.size:,} numbers, wanted {count:,}")
+            raise self._error(f"it has {values.size:,} numbers, wanted {count:,} for {sides}")
         return values.reshape(self.dims)
 
     def strings(self) -> list[str]:
@@ -121,8 +124,11 @@ class TensorProto:
 
     def _raw(self, raw: memoryview, count: int) -> Array:
         dtype = np.dtype("<u2" if self.type == _BFLOAT16 else _DTYPES[self.type])
-        if len(raw) != count * dtype.itemsize or self.packed:
-            raise self._error(f"it has {len(raw):,} bytes, wanted {count * dtype.itemsize:,}")
+        if self.packed:
+            raise self._error("its numbers are in two fields, raw and typed, wanted one of them")
+        if len(raw) != count * dtype.itemsize:
+            wanted = f"{count * dtype.itemsize:,} for {shown(self.dims)}"
+            raise self._error(f"it has {len(raw):,} bytes, wanted {wanted}")
         values = np.frombuffer(raw, dtype)
         return _from_bfloat16(values) if self.type == _BFLOAT16 else values
 

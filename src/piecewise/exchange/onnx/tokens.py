@@ -36,7 +36,7 @@ def token_walker(
     if not positions:
         raise ModelFileError(
             f"its input {shown(path.input.name)} has whole numbers of the sides {shown(dims)}, "
-            "wanted tokens (N, positions); say the positions with the option input"
+            "wanted tokens (N, positions); give the positions with `input`, as in 1x1x20"
         )
     axes = Axes.of("W", {"C": 1, "H": 1, "W": positions})
     at = next((at for at, one in enumerate(path.nodes) if _is_embedding(one, constants)), None)

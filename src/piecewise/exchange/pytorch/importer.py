@@ -55,8 +55,8 @@ def read(path: Path, options: ImportOptions) -> SavedModel:
         return _own(path)
     if options.layers is None or options.input is None:
         raise ModelFileError(
-            "it holds parameters alone; give the layers in the notation, such as "
-            "'conv 8 3, relu, pool 2, full', and the shape of the input"
+            "it holds parameters alone; give the layers in the notation with `layers`, such as "
+            "'conv 8 3, relu, pool 2, full', and channels, rows and columns with `input`"
         )
     table = tensor_table(path, f"a {KIND}", MAX_FILE_BYTES)
     if len(table) > MAX_TENSORS:
@@ -95,12 +95,13 @@ def _architecture(
     """The architecture of the options, and the module of each of its layers."""
     assert options.layers is not None
     assert options.input is not None
-    if options.classes is not None:
-        architecture = Architecture(options.layers, options.input, options.classes)
-        return architecture, match(architecture.stages, modules)
     errors: list[ModelFileError] = []
-    for count in _class_counts(options.layers, options.input, modules):
-        architecture = Architecture(options.layers, options.input, count)
+    counts = _class_counts(options.layers, options.input, modules)
+    names = options.classes or ()
+    # Of several numbers that fit, that of the names; `import_model` refuses another one.
+    for count in sorted(counts, key=lambda count: count != len(names)):
+        classes = names if count == len(names) else count
+        architecture = Architecture(options.layers, options.input, classes)
         try:
             return architecture, match(architecture.stages, modules)
         except ModelFileError as error:

@@ -12,6 +12,7 @@ from ...core.constraints import MAX_CLASSES, MAX_LAYERS, MAX_PARAMETERS
 from ...core.errors import ModelFileError, shown
 from ...storage.model_file import SavedModel
 from ..chain import ChainBuilder
+from ..checked_layers import WANTED_INPUT
 from ..formats import t7
 from ..formats.mapped import mapped
 from ..formats.t7 import TorchModule
@@ -110,9 +111,7 @@ def _input(root: TorchModule, first: TorchModule) -> tuple[int, int, int]:
     elif first.kind in ("Reshape", "View") and isinstance(size, np.ndarray) and size.size <= 4:
         dims = [int(one) for one in size.reshape(-1)[-3:]]
     if len(dims) != 3 or min(dims) < 1:
-        raise ModelFileError(
-            "it does not state the shape of its input; state it as input: channels, rows, columns"
-        )
+        raise ModelFileError(f"it does not state the shape of its input; {WANTED_INPUT}")
     return dims[0], dims[1], dims[2]
 
 
