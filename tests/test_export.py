@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import wave
 from dataclasses import replace
-from io import BytesIO
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 import pytest
-from PIL import Image
 
-from piecewise import DataError, LimitError, ModelFileError
+from piecewise import Augmentation, DataError, LimitError, ModelFileError
 from piecewise.cli import export as export_command  # noqa: F401 - before names are replaced
 from piecewise.cli.main import status
 from piecewise.core.array_types import Float32
@@ -142,12 +139,17 @@ def test_toolkit_that_ignores_the_file_is_caught_by_the_controls(
 
 def test_page_and_json_say_by_which_difference_a_control_was_caught() -> None:
     controls = {WEIGHT: Difference(0.02, 3e-7), KERNELS: Difference(0.3, 0.5)}
-    run = ToolkitRun("reference", "1.0", Difference(1e-7, 1e-7), controls)
+    run = ToolkitRun("reference", "1.0", Difference(1e-7, 1e-7, "picture <1>"), controls)
     passport = Passport(saved(picture_net("grey")), 40, "noise", runs={"arrays": [run]})
     passport.add_files("arrays", {"arrays/arrays.bin": b""})
     page = passport_page(passport, {"arrays": ArraysExporter()})
     assert "caught by<br>logits 2.0e-02</span></td>" in page
     assert "3.0e-07" not in page
+    assert "picture" not in page.split("</h2>")[1].split("<table>")[1]
+    passport.runs["arrays"] = [replace(run, difference=Difference(1e-2, 1e-7, "picture <1>"))]
+    assert "differs</span><br>most for picture &lt;1&gt;</div>" in passport_page(
+        passport, {"arrays": ArraysExporter()}
+    )
     assert "caught by<br>probabilities 5.0e-01</span></td>" in page
     made = run.to_json()["negative_controls"]
     assert [made[name]["caught_by"] for name in (WEIGHT, KERNELS)] == [
@@ -305,6 +307,17 @@ def test_card_lists_scores_of_the_training(tmp_path: Path) -> None:
     assert "value: 0.9750" in card
 
 
+@pytest.mark.parametrize(("values", "words"), [
+    (Augmentation().to_json(), "none"),
+    (Augmentation(rotation=15, horizontal_flip=True).to_json(), "rotation 15, horizontal flip"),
+    ({"of another version": 3}, "of another version 3"),
+])  # fmt: skip
+def test_card_says_what_the_augmentation_changed(values: dict[str, Any], words: str) -> None:
+    model = replace(saved(picture_net("grey")), recipe={"augmentation": values})
+    card = registry.exporter("card").files(model)["README.md"].decode()
+    assert f"\n- augmentation: {words}\n" in card
+
+
 def test_command_exits_with_1_if_a_toolkit_differs(
     tmp_path: Path, arrays: type[ReferenceRunner], capsys: Printed
 ) -> None:
@@ -317,73 +330,3 @@ def test_command_exits_with_1_if_a_toolkit_differs(
     arrays.error = 0.0
     assert status(arguments) == 0
     assert "reference 1.0 agrees" in capsys.readouterr().out
-
-
-def run_export(folder: Path, *arguments: str) -> int:
-    """The exit status of an export of a net of pictures."""
-    picture_net("grey").save(folder / "net.safetensors")
-    return status(
-        ["export", str(folder / "net.safetensors"), "-o", str(folder / "out"), *arguments]
-    )
-
-
-@pytest.mark.parametrize(("formats", "wanted"), [
-    ("ONNX", ["onnx"]), (" Card ,,card,", ["card"]), ("Model card", ["card"]),
-    ("keras", ["tensorflow"]), ("Deeplearning4j,TF", ["dl4j", "tensorflow"]),
-    ("torch-7", ["torch"]), ("README", ["card"]),
-])  # fmt: skip
-def test_usual_names_of_formats_are_accepted(
-    formats: str, wanted: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(registry, "runners", list)
-    assert run_export(tmp_path, "--to", formats) == 0
-    assert list(read_passport(tmp_path / "out")["exports"]) == wanted
-
-
-@pytest.mark.parametrize(("arguments", "message"), [
-    (["--to", "onxx"], "--to: there is no format 'onxx'; did you mean 'onnx'?"),
-    (["--to", "karas"], "did you mean 'keras'?"),
-    (["--to", "xyz"], "known names: c, caffe, card, cntk, dl4j, html, numpy, onnx, pytorch,"),
-    (["--to", ","], "--to: got no format"),
-    (["-o", ""], "--output: got an empty name"),
-])  # fmt: skip
-def test_wrong_values_of_options_are_wrong_usage(
-    arguments: list[str], message: str, tmp_path: Path, capsys: Printed
-) -> None:
-    assert run_export(tmp_path, *arguments) == 2
-    assert message in capsys.readouterr().err
-    assert not (tmp_path / "out").exists()
-
-
-@pytest.mark.parametrize(("name", "message"), [
-    ("empty", "empty: it is empty: no pictures in it, wanted files of these kinds: png"),
-    ("sounds", "sounds: only other files and sounds: no pictures in it, wanted"),
-    ("sounds/a.wav", "a.wav: cannot be read as a picture: it is a WAV sound"),
-    ("sounds/b.py", "b.py: cannot be read as a picture: it is a text"),
-    ("classes", "classes: got sounds, wanted pictures for this net"),
-    ("texts.csv", "texts.csv: got texts, wanted pictures for this net"),
-    ("missing", "missing: no such file or folder"),
-    ("missing.png", "missing.png: no such file or folder"),
-])  # fmt: skip
-def test_samples_of_another_kind_are_named(
-    name: str, message: str, tmp_path: Path, capsys: Printed
-) -> None:
-    sound = BytesIO()
-    with wave.open(sound, "wb") as file:
-        file.setparams((1, 2, 8000, 0, "NONE", ""))
-        file.writeframes(bytes(1600))
-    for path in ("sounds/a.wav", "classes/x/1.wav", "classes/y/2.wav", "empty/.hidden"):
-        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / path).write_bytes(sound.getvalue())
-    (tmp_path / "sounds/b.py").write_text("print()")
-    (tmp_path / "texts.csv").write_text("text,label\ngood day,a\nbad day,b\n")
-    assert run_export(tmp_path, "--to", "card", "--samples", str(tmp_path / name)) == 1
-    assert message in capsys.readouterr().err
-
-
-def test_samples_may_be_pictures_of_another_size_without_classes(tmp_path: Path) -> None:
-    (tmp_path / "flat").mkdir()
-    Image.new("L", (50, 40)).save(tmp_path / "flat/a.png")
-    for source in ("flat", "flat/a.png"):
-        assert run_export(tmp_path, "--to", "card", "--samples", str(tmp_path / source)) == 0
-        assert read_passport(tmp_path / "out")["samples"]["count"] == 1

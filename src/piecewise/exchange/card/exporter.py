@@ -7,6 +7,7 @@ from math import isfinite
 from typing import Any, ClassVar
 
 from ...core.version import __version__
+from ...spec.augmentation import AUGMENTATION
 from ...spec.layers import BY_WORD
 from ...storage.model_file import SavedModel
 from ..exporter import Exporter, Files
@@ -147,15 +148,22 @@ def _percent(value: object) -> str:
 
 
 def _plain(value: object) -> str:
-    """A value of a recipe: of an augmentation, what is not off."""
+    """A value of a recipe."""
     if isinstance(value, dict):
-        used = [f"{name.replace('_', ' ')} {_plain(one)}" for name, one in value.items() if one]
-        return ", ".join(used) or "none"
+        return _augmentation(value)
     if isinstance(value, list):
         return " to ".join(map(str, value))
     if value is None or isinstance(value, bool):
         return {True: "yes", False: "no", None: "none"}[value]
     return str(value)
+
+
+def _augmentation(values: dict[str, Any]) -> str:
+    """What an augmentation changes; one of another version is written as it is stored."""
+    try:
+        return AUGMENTATION.write(AUGMENTATION.check(values)).replace("_", " ")
+    except (TypeError, ValueError):
+        return ", ".join(f"{name} {value}" for name, value in values.items())
 
 
 def _classes(names: tuple[str, ...]) -> str:

@@ -101,10 +101,11 @@ def _run_cells(run: ToolkitRun | None) -> list[str]:
     cells = [escape(run.title), f'<span class="{kind}">{escape(run.verdict)}</span>']
     if run.difference is None:
         return cells
+    if not run.difference.agrees and run.difference.sample:
+        cells[1] = f"<div>{cells[1]}<br>most for {escape(run.difference.sample)}</div>"
     controls = [_control(run.controls.get(name)) for name in (WEIGHT, KERNELS)]
-    sample = f'<br><span class="soft">{escape(run.difference.sample)}</span>'
-    return [*cells, _number(run.difference.probabilities) + sample,
-            _number(run.difference.logits), *controls]  # fmt: skip
+    return [*cells, _number(run.difference.probabilities), _number(run.difference.logits),
+            *controls]  # fmt: skip
 
 
 def _control(control: Difference | None) -> str:
