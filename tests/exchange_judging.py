@@ -14,6 +14,7 @@ from pathlib import Path
 from types import ModuleType
 
 import numpy as np
+import PIL
 from PIL import Image
 
 from piecewise import Network
@@ -135,6 +136,24 @@ def usage_code(exporter: Exporter, net: Network, language: str = "python") -> st
     (code,) = re.findall(rf"```{language}\n(.*?)```", exporter.usage(saved(net)), re.DOTALL)
     assert len(code.splitlines()) <= 18
     return str(code)
+
+
+def pillow_alone(folder: Path) -> str:
+    """A folder with the running Pillow, for the PYTHONPATH of an environment without it."""
+    site = Path(PIL.__file__).parents[1]
+    folder.mkdir()
+    for name in ("PIL", "pillow.libs"):
+        if (site / name).exists():
+            (folder / name).symlink_to(site / name)
+    return str(folder)
+
+
+def assert_usage_predicts(line: str, net: Network, folder: Path) -> None:
+    """The line that `run_usage` printed has the class and the probability that the net predicts."""
+    reads_texts = net.preprocessor.modality == "texts"
+    inputs = net.preprocess("your text") if reads_texts else folder / "photo.jpg"
+    (probabilities,) = np.atleast_2d(net.probabilities(inputs))
+    assert line == f"{net.classes[probabilities.argmax()]} {probabilities.max():.1%}"
 
 
 def run_usage(

@@ -14,7 +14,9 @@ from ..exchange_judging import (
     ALL,
     assert_agrees,
     assert_catches_changes,
+    assert_usage_predicts,
     net_of,
+    pillow_alone,
     run_usage,
 )
 from ..exchange_nets import random_net
@@ -45,11 +47,13 @@ def test_theano_catches_changed_kernels(kind: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["picture deck", "text average"])
-def test_theano_usage_prints_a_prediction(kind: str, tmp_path: Path) -> None:
-    net = net_of(kind)
+def test_theano_usage_predicts_as_piecewise(kind: str, tmp_path: Path) -> None:
+    net, folder = net_of(kind), tmp_path / "net"
     cache = Path(str(PYTHON)).parents[1] / "compiled"
-    flags = {"THEANO_FLAGS": f"{FLAGS},base_compiledir={cache}"}
+    variables = {
+        "THEANO_FLAGS": f"{FLAGS},base_compiledir={cache}",
+        "PYTHONPATH": pillow_alone(tmp_path / "pillow"),
+    }
     warning = "WARNING (theano.tensor.blas)"  # that it uses NumPy's matrix products
-    (line,) = run_usage(EXPORTER, net, tmp_path, str(PYTHON), flags, warning).splitlines()
-    assert line.startswith(net.classes)
-    assert line.endswith("%")
+    (line,) = run_usage(EXPORTER, net, folder, str(PYTHON), variables, warning).splitlines()
+    assert_usage_predicts(line, net, folder)
