@@ -11,12 +11,13 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
-from piecewise import Augmentation, DataError, LimitError, ModelFileError
+import piecewise as pw
+from piecewise import Augmentation, DataError, LimitError, ModelFileError, Network
 from piecewise.cli import export as export_command  # noqa: F401 - before names are replaced
 from piecewise.cli.main import status
 from piecewise.core.array_types import Float32
 from piecewise.exchange import registry
-from piecewise.exchange.export_model import export_model
+from piecewise.exchange.export_model import export_model, files_of
 from piecewise.exchange.exporter import Exporter, Files
 from piecewise.exchange.passport.controls import KERNELS, WEIGHT
 from piecewise.exchange.passport.generated import generated_samples
@@ -293,6 +294,53 @@ def test_hostile_names_stay_text_in_the_card_and_the_page(tmp_path: Path) -> Non
     assert card.count("\n---\n") == 1
 
 
+STRANGE = ("\u202egnp.exe", "a\0b", "two\nlines", "*/ x", "tab\there", "\u2066iso", "caf\u00e9")
+
+
+@pytest.mark.parametrize("name", registry.exporter_names())
+def test_strange_names_break_and_reorder_no_text(name: str) -> None:
+    """All files that are text, with controls and marks of direction as escapes."""
+    model = saved(Network("conv 3 3, relu, full", (1, 9, 9), STRANGE))
+    texts = 0
+    for file, content in files_of(registry.exporter(name), model).items():
+        try:
+            text = content.decode()
+        except UnicodeDecodeError:
+            continue
+        texts += 1
+        assert all(one.isprintable() or one == "\n" for one in text), file
+    assert texts
+
+
+def test_strange_names_are_readable_in_the_card_and_the_page(tmp_path: Path) -> None:
+    model = saved(Network("full", (1, 3, 3), STRANGE))
+    export_model(model, tmp_path / "out", ["card"])
+    texts = [(tmp_path / "out" / name).read_text() for name in
+             ("README.md", "passport.html", "passport.json")]  # fmt: skip
+    assert all(one.isprintable() or one == "\n" for text in texts for one in text)
+    assert r"\\u202egnp.exe, a\\x00b, two lines, \*/ x" in texts[0]
+    assert r"\u202egnp.exe, a\x00b, two\nlines" in texts[1]
+    assert json.loads(texts[2])["net"]["classes"] == list(STRANGE)
+
+
+def test_card_leaves_out_what_has_no_effect(tmp_path: Path) -> None:
+    recipe = pw.Recipe(optimizer="adamw", augmentation=pw.Augmentation(translation=(0, 0.1)))
+    for values, shown, hidden in (
+        (pw.Recipe().to_json(), "epochs: 5", "nesterov"),
+        (recipe.to_json(), "translation 0 down and 0.1 across\n", "momentum"),
+        ({"augmentation": {"<b>": 3}}, r"\<b\>", "seed:"),
+    ):
+        (content,) = (
+            registry.exporter("card")
+            .files(replace(saved(picture_net("grey")), recipe=values))
+            .values()
+        )
+        card = content.decode()
+        assert shown in card
+        assert hidden not in card
+        assert "freeze until" not in card
+
+
 def test_card_lists_scores_of_the_training(tmp_path: Path) -> None:
     score = {"accuracy": 0.975, "accuracy_interval": [0.93, 0.99], "n": 200,
              "baseline_accuracy": 0.1}  # fmt: skip
@@ -303,7 +351,7 @@ def test_card_lists_scores_of_the_training(tmp_path: Path) -> None:
     )
     export_model(model, tmp_path / "out", ["card"])
     card = (tmp_path / "out/README.md").read_text()
-    assert "| test | 200 | 97.5 % | 93.0 % to 99.0 % | 10.0 % | 80.0 % |" in card
+    assert "| test split | 200 | 97.5 % | 93.0 % to 99.0 % | 10.0 % | 80.0 % |" in card
     assert "value: 0.9750" in card
 
 

@@ -18,6 +18,7 @@ from playwright.sync_api import Browser, FilePayload, Page
 
 import piecewise as pw
 from piecewise.exchange.html.exporter import HtmlExporter
+from piecewise.exchange.readable import readable
 from piecewise.spec.calibration import ConfidenceThreshold
 
 from .browser import QUIET, chromium
@@ -337,6 +338,44 @@ def test_threshold_turns_an_answer_into_dont_know(browser: Browser, tmp_path: Pa
     opened.close()
 
 
+def test_threshold_that_looks_the_same_is_there_once(browser: Browser, tmp_path: Path) -> None:
+    net = net_for(KINDS["texts"])
+    thresholds = tuple(ConfidenceThreshold(c, 0.328, 0.9) for c in (0.9, 0.8))
+    net.calibration = replace(net.calibration, n=100, thresholds=thresholds)
+    opened = open_page(browser, net, tmp_path)
+    texts = opened.page.locator("#threshold option").all_inner_texts()
+    assert [text.split(":")[0].replace("\u00a0", " ") for text in texts] == [
+        "always",
+        "from 32.8 % on",
+    ]
+    opened.close()
+
+
+def test_strange_names_are_shown_as_escapes(browser: Browser, tmp_path: Path) -> None:
+    """On the page as in other files."""
+    names = (
+        "\u202egnp.exe",
+        "a\0b",
+        "two\nlines",
+        "\u2066x",
+        "\u06cc\u200c\u06a9",
+        "\U0001f44d\ufe0f",
+    )
+    net = randomized(pw.Network("full", (1, 28, 28), names, 0, DRAWINGS), 0)
+    opened = open_page(browser, net, tmp_path)
+    page = opened.page
+    draw(page, (0.2, 0.2), (0.8, 0.3))
+    shown_names = page.evaluate(
+        "[...document.querySelectorAll('#classes bdi')].map((one) => one.textContent)"
+    )
+    assert shown_names == list(map(readable, names))
+    assert shown_names[0] == "\\u202egnp.exe"
+    assert not set("\u202e\u2066\0") & set(page.content())
+    give(page, [("\u202egnp.exe", b"nothing")])
+    assert page.inner_text("#problem").startswith("\\u202egnp.exe: ")
+    opened.close()
+
+
 def test_file_that_cannot_be_read_is_named_beside_others(browser: Browser, tmp_path: Path) -> None:
     opened = open_page(browser, net_for(KINDS["photos"]), tmp_path)
     page = opened.page
@@ -363,7 +402,7 @@ def test_hostile_class_names_stay_text(browser: Browser, tmp_path: Path) -> None
     assert page.locator("#bars th").count() == 10
     assert set(
         page.evaluate("[...document.querySelectorAll('#bars th')].map((e) => e.textContent)")
-    ) <= set(names)
+    ) <= set(map(readable, names))
     assert page.locator("main script, main img, main iframe, main b, main svg").count() == 0
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert not opened.complaints

@@ -140,6 +140,6 @@ def test_usage_predicts_as_piecewise(kind: str, tmp_path: Path) -> None:
         "TF_ENABLE_ONEDNN_OPTS": "0",
         "PYTHONPATH": pillow_alone(tmp_path / "pillow"),
     }
-    printed = run_usage(EXPORTER, net, folder, str(PYTHON), variables, known_warning="All log messages")
+    printed = run_usage(EXPORTER, net, folder, str(PYTHON), variables, "All log messages")
     line = next(one for one in printed.splitlines() if one.startswith(net.classes))
     assert_usage_predicts(line, net, folder)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -17,6 +16,7 @@ from .passport.comparison import Comparison, compare
 from .passport.generated import generated_samples
 from .passport.page import passport_page
 from .passport.record import Passport, sha256
+from .readable import json_text
 from .runner import Samples
 
 USAGE = "USAGE.md"
@@ -108,7 +108,7 @@ def _complete(
     """Add the passport, and put everything in place of the earlier export."""
     page = passport_page(passport, exporters).encode()
     passport.page_sha256 = sha256(page)
-    text = json.dumps(passport.to_json(), indent=1, ensure_ascii=False)
+    text = json_text(passport.to_json(), indent=1)
     files = [path for one in passport.files.values() for path in one]
     _check_places(place, [*files, PAGE])
     place.add({PAGE: page, PASSPORT: text.encode()})

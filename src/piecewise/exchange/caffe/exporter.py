@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -16,6 +15,7 @@ from ..exporter import Exporter, Files, inference_stages, stage_arrays
 from ..formats.prototxt import Message, Value, Word, written
 from ..own_metadata import one_line
 from ..pool_axis import PoolAxis, pool_axes
+from ..readable import json_text
 from ..rewriting import even_padding
 from ..source_code.preparation import input_code, preparation_files
 from ..source_code.python_code import byte_scaling
@@ -52,7 +52,7 @@ class CaffeExporter(Exporter):
         return {
             TEXT: f"{COMMENT}{one_line(model)}\n{written(net.message)}".encode(),
             BINARY: b"".join(encoded(net.message, net.blobs)),
-            CLASSES: json.dumps(model.architecture.classes, ensure_ascii=False).encode(),
+            CLASSES: json_text(model.architecture.classes).encode(),
             **preparation_files(model),
         }
 

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from math import isfinite
 from typing import Any, ClassVar
 
-from ...core.version import __version__
 from ...spec.augmentation import AUGMENTATION
 from ...spec.layers import BY_WORD
 from ...storage.model_file import SavedModel
 from ..exporter import Exporter, Files
+from ..readable import readable
 
 _TASKS = {"pictures": "image-classification", "sounds": "audio-classification",
           "texts": "text-classification"}  # fmt: skip
+_SPLITS = {"folds": "cross-validation", "test": "test split", "validation": "validation split"}
+_FOR_THE_AUTHOR = (
+    "_To be written by its author: what the net is for, what it must not be used for, whose data "
+    "it was trained on, and its license._"
+)
+_HOW_TO_USE = (
+    "Each folder has the net in one format, with a `USAGE.md` that has the code to run it. "
+    "`passport.html` says how far the answers of each format are from those of piecewise."
+)
+_TRANSLATION = re.compile(r"(translation \S+) ([\d.]+)")
 _SHOWN = 100  # classes and trials that are listed
 
 
@@ -42,8 +53,9 @@ def _lines(model: SavedModel) -> Iterator[str]:
     yield from _metadata(model, task)
     yield from ("", f"# A ConvNet for {task.replace('-', ' ')}", "")
     yield f"It tells {len(architecture.classes):,} classes apart: {_classes(architecture.classes)}."
-    yield from ("", "## Intended use", "", "_To be written by its author: what the net is for, and "
-                "what it must not be used for._", "", "## Architecture", "")  # fmt: skip
+    yield from ("", "## Intended use", "", _FOR_THE_AUTHOR)
+    yield from ("", "## How to use it", "", _HOW_TO_USE)
+    yield from ("", "## Architecture", "")
     yield f"- layers: `{architecture.notation}`"
     yield f"- parameters: {architecture.parameter_count:,}"
     yield f"- input: {_markdown(model.preprocessor.description)}"
@@ -55,9 +67,6 @@ def _lines(model: SavedModel) -> Iterator[str]:
     yield from ("", "## Limits", "")
     yield ("The net always names one of its classes, also for inputs of other kinds. Its scores "
            "hold for inputs like those it was tested on.")  # fmt: skip
-    yield from ("", "## Files", "")
-    yield ("`passport.html` says how far the answers of each format are from those of piecewise. "
-           "Each folder has one format and its `USAGE.md`.")  # fmt: skip
     yield ""
 
 
@@ -83,13 +92,13 @@ def _training(model: SavedModel) -> Iterator[str]:
         known = isinstance(source, dict)
         yield f"Not trained by piecewise{', but imported' if known else ''}."
         return
-    yield f"Trained with piecewise {__version__}, seed {model.seed}, by this recipe:"
+    yield f"Trained with piecewise, seed {model.seed}, by this recipe:"
     yield ""
-    for name, value in recipe.items():
-        yield f"- {_markdown(str(name).replace('_', ' '))}: {_markdown(_plain(value))}"
-    examples = len(model.training_digests)
-    if examples:
+    if examples := len(model.training_digests):
         yield f"- training examples: {examples:,} different ones"
+    for name, value in recipe.items():
+        if not _is_off(str(name), value, recipe):
+            yield f"- {_markdown(str(name).replace('_', ' '))}: {_markdown(_plain(value))}"
     trials = summary.get("trials")
     chosen = [one for one in trials if isinstance(one, dict)] if isinstance(trials, list) else []
     if chosen:
@@ -112,7 +121,7 @@ def _evaluation(model: SavedModel) -> Iterator[str]:
         low, high = _interval(score.get("accuracy_interval"))
         other = linear.get(name) if isinstance(linear, dict) else None
         compared = _percent(other.get("accuracy")) if isinstance(other, dict) else "not measured"
-        yield (f"| {_markdown(name)} | {_number(score.get('n')):,.0f} | "
+        yield (f"| {_markdown(_SPLITS.get(name, name))} | {_number(score.get('n')):,.0f} | "
                f"{_percent(score.get('accuracy'))} | {low} to {high} | "
                f"{_percent(score.get('baseline_accuracy'))} | {compared} |")  # fmt: skip
     calibration = model.calibration
@@ -147,21 +156,29 @@ def _percent(value: object) -> str:
     return f"{100 * _number(value):.1f} %"
 
 
+def _is_off(name: str, value: object, recipe: dict[str, Any]) -> bool:
+    """Whether a hyperparameter has no effect."""
+    return (
+        name == "seed"
+        or value in (None, "none", False)
+        or (name in ("patience", "validation_fraction") and not recipe.get("patience"))
+        or (name in ("momentum", "nesterov") and recipe.get("optimizer") != "sgd")
+    )
+
+
 def _plain(value: object) -> str:
     """A value of a recipe."""
     if isinstance(value, dict):
         return _augmentation(value)
-    if isinstance(value, list):
-        return " to ".join(map(str, value))
-    if value is None or isinstance(value, bool):
-        return {True: "yes", False: "no", None: "none"}[value]
-    return str(value)
+    return "yes" if value is True else str(value)
 
 
 def _augmentation(values: dict[str, Any]) -> str:
     """What an augmentation changes; one of another version is written as it is stored."""
     try:
-        return AUGMENTATION.write(AUGMENTATION.check(values)).replace("_", " ")
+        written = AUGMENTATION.write(AUGMENTATION.check(values)).replace("_", " ")
+        written = _TRANSLATION.sub(r"\1 down and \2 across", written)
+        return written.replace("..", " to ")
     except (TypeError, ValueError):
         return ", ".join(f"{name} {value}" for name, value in values.items())
 
@@ -173,5 +190,5 @@ def _classes(names: tuple[str, ...]) -> str:
 
 def _markdown(text: str) -> str:
     """A text on one line without the characters that mean something in Markdown or HTML."""
-    line = " ".join(text.split())[:1_000]
+    line = readable(" ".join(text.split()))[:1_000]
     return "".join(f"\\{one}" if one in "\\`*_[]<>|#&" else one for one in line)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from base64 import b64encode
 from functools import cache
@@ -14,6 +13,7 @@ from typing import Any, ClassVar
 
 from ...storage.model_file import SavedModel
 from ..exporter import Exporter, Files
+from ..readable import json_text, readable
 from ..source_code.preparation import reads_files
 from .net_data import net_data, parameter_text
 
@@ -157,11 +157,10 @@ def _page(model: SavedModel) -> str:
 
 
 def _title(model: SavedModel) -> str:
-    """The names of the first classes, without characters that cannot be shown."""
+    """The names of the first classes."""
     names = model.architecture.classes
     more = "" if len(names) <= _TITLE_NAMES else ", ..."
-    text = f"{', '.join(name[:40] for name in names[:_TITLE_NAMES])}{more}"
-    return "".join(one if one.isprintable() else "?" for one in text)
+    return f"{', '.join(readable(name[:40]) for name in names[:_TITLE_NAMES])}{more}"
 
 
 @cache
@@ -189,7 +188,7 @@ def _source(name: str) -> str:
 
 def _script_json(data: Any) -> str:
     """Plain values as JSON that is safe inside a script element: without <, > and &."""
-    text = json.dumps(data, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+    text = json_text(data, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 

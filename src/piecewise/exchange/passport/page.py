@@ -8,6 +8,7 @@ from html import escape
 
 from ...core.version import __version__
 from ..exporter import Exporter
+from ..readable import readable
 from .controls import KERNELS, WEIGHT
 from .record import LOGITS, PROBABILITIES, Difference, Passport, ToolkitRun
 
@@ -126,7 +127,7 @@ def _refusals(passport: Passport) -> Iterator[str]:
 
 def _net_rows(passport: Passport) -> Iterator[list[str]]:
     architecture = passport.model.architecture
-    classes = ", ".join(architecture.classes[:20])
+    classes = ", ".join(map(readable, architecture.classes[:20]))
     more = len(architecture.classes) - 20
     yield ["layers", f"<code>{escape(architecture.notation)}</code>"]
     yield ["input", "x".join(map(str, architecture.input))]

@@ -5,21 +5,20 @@ The script needs the standard library only, and gives the numbers of `TextPrepro
 
 from __future__ import annotations
 
-import json
-
 from ...data.text.decoding import NEW_CODE_POINTS
 from ...data.text.ngrams import CASELESS_MIDDLE, END, MAX_AFFIX, MIDDLE, START
 from ...data.text.preprocessor import NGRAMS, UNKNOWN, TextPreprocessor
 from ...data.text.vocabulary import INVISIBLE, MAX_DIGITS, MAX_WORD_LENGTH, WORD
 from ...spec.layer_base import PADDING
 from ..exporter import Files
+from ..readable import json_text
 
 VOCABULARY, SCRIPT = "vocabulary.json", "tokenizer.py"
 
 
 def tokenizer_files(preprocessor: TextPreprocessor) -> Files:
     """The vocabulary and the script of a preprocessor of texts."""
-    vocabulary = json.dumps(preprocessor.to_json(), ensure_ascii=False, indent=0)
+    vocabulary = json_text(preprocessor.to_json(), indent=0)
     units = preprocessor.units
     parts = [_START, *([] if units == "letters" else [_WORDS]), _UNITS[units]]
     parts += [_KNOWN if units == NGRAMS else _ALL, _MAIN]

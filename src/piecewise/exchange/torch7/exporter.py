@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import ClassVar
 
 import numpy as np
@@ -16,6 +15,7 @@ from ..formats.t7 import TorchModule
 from ..formats.t7_writer import LongStorage, T7Writer
 from ..own_metadata import one_line
 from ..pool_axis import PoolAxis, pool_axes
+from ..readable import json_text
 from ..source_code.preparation import input_code, preparation_files
 from ..source_code.python_code import byte_scaling
 from ..source_code.sentences import preparation_sentence
@@ -45,7 +45,7 @@ class TorchExporter(Exporter):
     def files(self, model: SavedModel) -> Files:
         writer = T7Writer()
         writer.add(_sequential(model))
-        classes = json.dumps(model.architecture.classes, ensure_ascii=False)
+        classes = json_text(model.architecture.classes)
         return {NET: writer.content, CLASSES: classes.encode(), **preparation_files(model)}
 
     def usage(self, model: SavedModel) -> str:

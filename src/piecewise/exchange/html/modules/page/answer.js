@@ -1,6 +1,6 @@
 /** The answer: the most probable class, the probabilities as bars, and what makes it doubtful. */
 
-import { byId, element, percent } from "./elements.js";
+import { byId, element, percent, readable } from "./elements.js";
 import { preparedInput } from "./prepared.js";
 
 const SHOWN = 10; // classes
@@ -56,7 +56,7 @@ function showVerdict({ probabilities }) {
 
 /** @param {number} index */
 export function nameOf(index) {
-  return piecewise.data.classes[index];
+  return readable(piecewise.data.classes[index]);
 }
 
 /** @param {number[]} probabilities */
@@ -105,7 +105,9 @@ function bars(probabilities) {
 export function thresholdChoice() {
   const { thresholds } = piecewise.data;
   if (!thresholds.length) return;
-  const options = thresholds.map(({ probability, accuracy, coverage }) =>
+  const shown = thresholds.map(({ probability }) => percent(probability));
+  const different = thresholds.filter((_, i) => shown.indexOf(shown[i]) === i);
+  const options = different.map(({ probability, accuracy, coverage }) =>
     element("option", {
       value: probability,
       text:

@@ -31,6 +31,22 @@ export function byId(id) {
   return found;
 }
 
+/**
+ * A name that can be read: what is invisible, breaks a line or changes the direction of the text
+ * becomes an escape, such as \\u202e.
+ * @param {string} text
+ */
+export function readable(text) {
+  const hidden = /(?![\u200c\u200d])[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029]/gu;
+  return text.replace(hidden, (one) => {
+    const code = one.codePointAt(0) ?? 0;
+    const hex = code.toString(16);
+    const name = "tn  r"[code - 9]?.trim();
+    if (name) return `\\${name}`;
+    return code < 256 ? `\\x${hex.padStart(2, "0")}` : `\\u${hex.padStart(4, "0")}`;
+  });
+}
+
 /** @param {number} fraction */
 export function percent(fraction) {
   if (fraction > 0 && fraction < 0.001) return "< 0.1\u00a0%";

@@ -1,6 +1,6 @@
 /** Files: from a button, dropped on the page, or pasted. */
 
-import { byId, element, percent } from "./elements.js";
+import { byId, element, percent, readable } from "./elements.js";
 import { bestOf, nameOf, showAnswer, showProblem, threshold } from "./answer.js";
 import { showPreview } from "./preview.js";
 
@@ -76,7 +76,7 @@ export async function classifyFiles(files) {
       const problem = error instanceof Error ? error.message : String(error);
       rows.push({ name: file.name, answer: null, problem });
       showPreview(null);
-      showProblem(`${file.name}: ${problem}`);
+      showProblem(`${readable(file.name)}: ${problem}`);
     }
   }
   byId("files").replaceChildren(...(rows.length > 1 ? [fileTable(rows)] : []));
@@ -96,7 +96,7 @@ function fileTable(rows) {
     return element(
       "tr",
       {},
-      element("th", { scope: "row", dir: "auto", text: name }),
+      element("th", { scope: "row", dir: "auto", text: readable(name) }),
       element("td", { dir: "auto", text: answer ? label : problem }),
       element("td", { class: "number", text: answer ? percent(probability) : "" }),
     );

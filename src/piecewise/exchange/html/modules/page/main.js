@@ -1,7 +1,7 @@
 /** The page: what can be given to the net, by the kind of its inputs. */
 
 import { clearAnswer, showAnswer, thresholdChoice } from "./answer.js";
-import { byId, counted, element } from "./elements.js";
+import { byId, counted, element, readable } from "./elements.js";
 import { createFileInput } from "./files.js";
 import { createPad } from "./pad.js";
 import { showPreview } from "./preview.js";
@@ -39,7 +39,7 @@ const more = data.classes.length - NAMES;
 byId("classes").append(
   `${counted(data.classes.length, "class", "classes")}: `,
   ...data.classes.slice(0, NAMES).flatMap((name, index) => {
-    return [index ? ", " : "", element("bdi", { text: name })];
+    return [index ? ", " : "", element("bdi", { text: readable(name) })];
   }),
   more > 0 ? ` and ${more} more` : "",
 );
