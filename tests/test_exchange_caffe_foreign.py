@@ -288,7 +288,7 @@ REFUSED = {
     "no weights": ("Convolution convolution_param { num_output: 2 kernel_size: 3 }",
                    "0 blobs of parameters"),
     "no kernel size": ("Convolution convolution_param { num_output: 2 }", "0 blobs"),
-    "softmax per cell": ("Softmax", "a softmax at each of 72 cells"),
+    "softmax per cell": ("Softmax", "a softmax at each of 72 positions"),
     "text for a number": ('Pooling pooling_param { kernel_size: "3" }', "wanted a whole number"),
 }  # fmt: skip
 

@@ -161,7 +161,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "half a side": (module("SpatialMaxPooling", kH=1.5, kW=2, dH=1, dW=1), "wanted a whole number"),
     "reshape": (module("Reshape", size=LongStorage((8, 36))), "it makes (8, 36)"),
     "not flattened": (module("Linear", weight=random(3, 288)), "wanted a row of values"),
-    "softmax per cell": (module("SoftMax"), "a softmax at each of 72 cells"),
+    "softmax per cell": (module("SoftMax"), "a softmax at each of 72 positions"),
     "text for a tensor": (module("Linear", weight="w"), "wanted a"),
 }  # fmt: skip
 

@@ -79,6 +79,12 @@ def test_file_states_shapes_that_inference_finds(name: str) -> None:
         assert_shapes_inferred(exported(NETS[name], file_name))
 
 
+def test_net_that_ends_with_maps_states_one_value_per_class() -> None:
+    net = Network("conv 2 3", (1, 5, 5), 18)
+    for file_name in (NET, LAYERS):
+        assert_shapes_inferred(exported(net, file_name))
+
+
 @NET_NAMES
 def test_onnx_reference_answers_as_network(name: str) -> None:
     net = NETS[name]

@@ -217,7 +217,7 @@ def infinite_weight(layers: LayerList) -> None:
         (one("Reshape", target_shape=[-1, -1]), "its target_shape is"),
         (one("Normalization", mean=[0.0, 0.0], variance=[1.0, -1.0]), "its variance is negative"),
         (one("Dropout", rate=3), "its rate is 3"),
-        (one("Softmax"), "layer 'odd': a softmax of maps"),
+        (one("Softmax"), "layer 'odd': a softmax at each of 30 positions"),
         (wrong_dense, "layer 'odd': its weight, (3, 59), does not fit 2x6x5"),
         (infinite_weight, "layer 'odd': its weight has values that are not finite"),
     ],

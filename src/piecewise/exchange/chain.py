@@ -20,7 +20,7 @@ from ..spec.layer_base import Layer, Shape
 from ..spec.layers import Convolution, Dropout, Embed, Full, Norm, Relu
 from ..spec.parameters import all_finite
 from ..storage.model_file import SavedModel
-from .checked_layers import NO_ARRAYS, assembled, default_preprocessor
+from .checked_layers import NO_ARRAYS, ONE_VALUE, assembled, default_preprocessor
 from .input_scale import InputLevels, InputScale
 from .rewriting import (
     as_norm,
@@ -174,8 +174,7 @@ class ChainBuilder(WindowLayers):
         if not is_flat and height * width > 1:
             raise ModelFileError(
                 f"it ends with maps of {self.shape}, with {channels:,} values at each of "
-                f"{height * width:,} positions; piecewise needs one value per class, so end the "
-                "net with a global pooling or a fully connected layer"
+                f"{height * width:,} positions; {ONE_VALUE}"
             )
 
     def finish(

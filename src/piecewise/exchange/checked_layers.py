@@ -22,6 +22,10 @@ Arrays = dict[str, Float32]
 NO_ARRAYS: Mapping[str, Array | None] = {}
 
 
+ONE_VALUE = (
+    "piecewise needs one value per class, so end the net with a global pooling or a fully "
+    "connected layer"
+)
 WANTED_INPUT = "give channels, rows and columns with `input`"
 
 

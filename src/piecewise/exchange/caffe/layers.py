@@ -11,6 +11,7 @@ from ...core.constraints import MAX_PARAMETERS
 from ...core.errors import ModelFileError
 from ...core.windows import complete_windows, partial_windows
 from ..chain import ChainBuilder
+from ..checked_layers import ONE_VALUE
 from ..formats import protobuf
 from ..rewriting import without_zeros_in_front
 from .definition import LayerRecord, MessageFields
@@ -307,7 +308,7 @@ class LayerReader:
         is_end = layer.type.startswith("Softmax")
         fits = cells == 1 or self._flat == is_end
         self._need(layer, fits, f"its input of {self.chain.shape} is flattened" if self._flat
-                   else f"a softmax at each of {cells} cells")  # fmt: skip
+                   else f"a softmax at each of {cells:,} positions; {ONE_VALUE}")  # fmt: skip
 
     def _need(self, layer: LayerRecord, condition: bool, why: str) -> None:
         if not condition:

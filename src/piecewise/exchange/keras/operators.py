@@ -8,6 +8,7 @@ from math import prod
 import numpy as np
 
 from ...core.array_types import Array, Float32
+from ..checked_layers import ONE_VALUE
 from ..rewriting import Pads
 from .edges import padded_average
 from .model_path import FileLayer
@@ -70,8 +71,9 @@ def _activate(walker: KerasWalker, settings: Settings) -> None:
 
 def _softmax_end(walker: KerasWalker, settings: Settings) -> None:
     settings.require("axis", -1)
-    if prod(walker.chain.shape[1:]) > 1:
-        raise settings.refused("a softmax of maps")
+    positions = prod(walker.chain.shape[1:])
+    if positions > 1:
+        raise settings.refused(f"a softmax at each of {positions:,} positions; {ONE_VALUE}")
     walker.chain.softmax(settings.where)
 
 

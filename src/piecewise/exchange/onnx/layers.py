@@ -46,7 +46,8 @@ def add_layers(graph: Graph, model: SavedModel, x: Value) -> Value:
         else:
             x = texts.without_padding(stage, _add_text_layer(graph, stage, arrays, x, texts))
     if len(x.dims) == 4:
-        x = graph.add("Flatten", [x], "flat_logits", (x.dims[0], x.dims[1]), axis=1)
+        dims = (x.dims[0], model.architecture.output.values)
+        x = graph.add("Flatten", [x], "flat_logits", dims, axis=1)
     return x
 
 

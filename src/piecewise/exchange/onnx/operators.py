@@ -9,6 +9,7 @@ import numpy as np
 
 from ...core.array_types import Array
 from ...core.windows import same_windows
+from ..checked_layers import ONE_VALUE
 from ..rewriting import Pads
 from .axes import Axes, sizes_of
 from .constants import axes_of, refused
@@ -215,7 +216,9 @@ def _softmax(walker: Walker, node: NodeProto) -> None:
     ends_there = walker.path.opset < 13 and axis > 0 and not any(axes.groups[: axis - 1])
     only = {at for at, group in enumerate(axes.groups, 1) if group} <= {axis}
     if axis == 0 or not (only or ends_there):
-        raise refused(node, "a softmax over other values than the classes of an example")
+        raise refused(
+            node, f"a softmax over other values than the classes of an example; {ONE_VALUE}"
+        )
     _end(walker, node)
     walker.flush()
     walker.chain.softmax(node.where)

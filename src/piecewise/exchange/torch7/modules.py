@@ -10,6 +10,7 @@ import numpy as np
 from ...core.array_types import Array, Float32
 from ...core.errors import ModelFileError, shown
 from ..chain import ChainBuilder
+from ..checked_layers import ONE_VALUE
 from ..formats.t7 import Table, TorchModule
 from ..rewriting import Pads
 
@@ -147,7 +148,7 @@ class ModuleReader:
 
     def _softmax(self, fields: ModuleFields) -> None:
         cells = self.chain.shape.values // self.chain.shape.channels
-        _need(self._flat or cells == 1, f"a softmax at each of {cells} cells")
+        _need(self._flat or cells == 1, f"a softmax at each of {cells:,} positions; {ONE_VALUE}")
         self.chain.softmax(fields.where)
 
     def _sigmoid(self, fields: ModuleFields) -> None:
