@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from piecewise.exchange.passport.record import Difference
 from piecewise.exchange.registry import exporter, exporter_names
 from piecewise.spec.layers import BY_WORD
 
@@ -62,7 +63,7 @@ def _row(title: str, run: dict[str, Any]) -> str:
     """What one toolkit answered: the largest differences, and those of its controls."""
     if "largest_difference" not in run:
         return f"| {title} | {run['toolkit']}: {run['problem']} | | | | |"
-    controls = [_difference(run["negative_controls"].get(name, {}))
+    controls = [_control(run["negative_controls"].get(name))
                 for name in ("one weight changed", "kernels transposed")]  # fmt: skip
     largest = run["largest_difference"]
     return (
@@ -71,8 +72,13 @@ def _row(title: str, run: dict[str, Any]) -> str:
     )
 
 
-def _difference(control: dict[str, Any]) -> str:
-    return _number(control.get("probabilities"))
+def _control(control: dict[str, Any] | None) -> str:
+    """By which difference a control was caught."""
+    if control is None:
+        return "-"
+    one = Difference(control["logits"], control["probabilities"])
+    name = one.caught_by
+    return "not caught" if name is None else f"{name} {_number(one.exceeding[name])}"
 
 
 def _number(value: float | None) -> str:
