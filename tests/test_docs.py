@@ -13,7 +13,10 @@ import pytest
 
 import piecewise
 from piecewise import plotting
+from piecewise.cli.main import status
 from piecewise.core.version import __version__
+from piecewise.exchange import registry
+from piecewise.exchange.runners.numpy_script import NumPyRunner
 
 ROOT = Path(__file__).parents[1]
 TERMS = (
@@ -143,6 +146,30 @@ def test_commands_and_options_in_pages_exist() -> None:
         for line in re.findall(r"^\$ piecewise .+|`piecewise [^`]+`", text, re.MULTILINE):
             for option in re.findall(r" (--[a-z][a-z-]+)", line):
                 assert option == "--help" or option in reference, f"{page.name}: {option}"
+
+
+def test_commands_about_exports_in_the_readme_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They follow each other, on a net of pictures."""
+    text = (ROOT / "README.md").read_text()
+    section = text[text.index("### Take it with you") : text.index("### The app")]
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(registry, "runners", lambda: [NumPyRunner()])
+    net = piecewise.Network("conv 2 3, relu, pool 4, full", (3, 20, 20), ["cat", "dog"])
+    net.save("net.safetensors")
+    commands = re.findall(r"^\$ piecewise (.+)$", section, re.MULTILINE)
+    assert len(commands) == 2
+    for command in commands:
+        assert status(command.split()) == 0, command
+    again = piecewise.load("again.safetensors")
+    assert again.parameters_sha256 == net.parameters_sha256
+    assert again.classes == net.classes
+    for path in re.findall(r"`(export/[\w./]+)`", section):
+        assert Path(path).is_file(), path
+    usages = [folder / "USAGE.md" for folder in Path("export").iterdir() if folder.is_dir()]
+    assert len(usages) == 11
+    assert all(usage.is_file() for usage in usages)
 
 
 def test_make_targets_in_pages_exist() -> None:
