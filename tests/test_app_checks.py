@@ -7,15 +7,21 @@ import json
 import time
 import zipfile
 from collections.abc import Iterator
+from pathlib import Path
 from threading import Event
 from typing import Any
 
 import numpy as np
 import pytest
 
+import piecewise as pw
+
 pytest.importorskip("starlette", reason="the app's server is an extra")
 
+from piecewise.app.attempts import Attempts
 from piecewise.app.jobs import Jobs
+from piecewise.app.opening import add_net
+from piecewise.app.project import Project
 from piecewise.core.errors import DataError
 from piecewise.core.progress import OnProgress, Progress
 from piecewise.inputs import layer_inputs
@@ -206,3 +212,30 @@ def test_failed_job_says_why() -> None:
     jobs.close()
     state = jobs.state(number)
     assert (state["state"], state["message"]) == ("failed", "nothing to look at")
+
+
+def test_net_of_the_same_classes_becomes_an_attempt(taught: Room, tmp_path: Path) -> None:
+    preprocessor = taught.project.preprocessor
+    assert preprocessor is not None
+    net = pw.Network("full", preprocessor.shape, ("down", "up"), preprocessor=preprocessor)
+    net.save(tmp_path / "net.safetensors")
+    content = (tmp_path / "net.safetensors").read_bytes()
+    before = taught.teacher.attempt
+    assert before is not None
+    assert taught.ask("POST", "/api/nets?name=net.safetensors", content)[0] == 200
+    assert taught.teacher.net is not None
+    assert taught.teacher.net.parameters_sha256 == net.parameters_sha256
+    taught.ask("POST", f"/api/attempts/{before.number}/use")
+    status, answer = taught.ask("POST", "/api/nets?name=net.safetensors", b"no net")
+    assert status == 422
+    assert "net.safetensors" in answer["error"]["message"]
+    pw.Network("full", (1, 28, 28), ("x", "y")).save(tmp_path / "other.safetensors")
+    content = (tmp_path / "other.safetensors").read_bytes()
+    assert taught.ask("POST", "/api/nets?name=other.safetensors", content)[0] == 409
+
+
+def test_net_gives_an_empty_project_its_classes(tmp_path: Path) -> None:
+    project = Project(tmp_path / "project")
+    add_net(project, Attempts(project.root), pw.Network("full", (1, 9, 9), ("y", "x")))
+    assert [one.name for one in project.classes()] == ["y", "x"]
+    project.close()

@@ -15,6 +15,7 @@ from . import (
     inside,
     jobs,
     maps,
+    nets,
     nudge,
     project,
     samples,
@@ -33,6 +34,7 @@ TABLE: tuple[tuple[Any, tuple[AppRoute, ...]], ...] = (
     (exports.ExportActions, exports.ROUTES),
     (jobs.JobActions, jobs.ROUTES),
     (nudge.NudgeActions, nudge.ROUTES),
+    (nets.NetActions, nets.ROUTES),
 )
 """Groups of actions, each with its routes, whose actions are methods of the group."""
 

@@ -2,25 +2,27 @@
 
 import { ask, enter } from "app/ask.js";
 import { frame } from "app/frame.js";
+import { heardJob } from "app/jobs.js";
 import { listenToKeys } from "app/keys.js";
 import { askAgain } from "app/live.js";
 import { listen } from "app/news.js";
 import { gather } from "app/places/gather.js";
 import { look } from "app/places/look.js";
+import { take } from "app/places/take.js";
 import { sendPending } from "app/samples.js";
 import { state, update, watch } from "app/store.js";
 import { words } from "app/words/en.js";
 import { element } from "piecewise/text.js";
 
 /** @type {PlaceName[]} */
-const PLACES = ["gather", "look"];
+const PLACES = ["gather", "look", "take"];
 
 async function start() {
   if (!(await enter())) {
     locked();
     return;
   }
-  const places = { gather: gather(), look: look() };
+  const places = { gather: gather(), look: look(), take: take() };
   const { top, main, tabs, help } = frame(PLACES, places);
   document.body.append(...top, main, tabs, help);
   listenToKeys(places, help);
@@ -65,7 +67,8 @@ async function heard(news) {
     case "beat":
       return;
     case "hello":
-      update({ project: news, teaching: news.teaching });
+      update({ project: news, teaching: news.teaching, thorough: news.thorough });
+      news.jobs.forEach(heardJob);
       await readAttempts();
       document.documentElement.dataset.ready = "";
       sendPending();
@@ -79,6 +82,15 @@ async function heard(news) {
     case "score":
       if (news.attempt !== state.project?.attempt) return taught(news);
       update({ teaching: news, attempts: state.attempts.map((one) => scored(one, news)) });
+      return;
+    case "thorough":
+      if (news.state === "done") await readAttempts();
+      update({ thorough: news });
+      return;
+    case "job":
+      heardJob(news);
+      return;
+    case "import":
       return;
     default:
       update({ teaching: news });

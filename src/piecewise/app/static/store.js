@@ -6,6 +6,8 @@ export const state = {
   project: null,
   attempts: [],
   teaching: { type: "waiting", message: "" },
+  thorough: { state: "idle" },
+  jobs: {},
   question: null,
   walk: null,
   chosen: null,

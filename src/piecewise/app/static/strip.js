@@ -2,8 +2,9 @@
 
 import { attemptDots } from "app/attempts.js";
 import { knobs } from "app/knobs.js";
+import { progressBar } from "app/jobs.js";
 import { change } from "app/samples.js";
-import { currentAttempt, state, watch } from "app/store.js";
+import { currentAttempt, state, update, watch } from "app/store.js";
 import { words } from "app/words/en.js";
 import { element, svgElement } from "piecewise/text.js";
 
@@ -19,7 +20,8 @@ export function strip() {
     score(),
     knobs(),
     attemptDots(),
-    teachButton(),
+    teachButtons(),
+    longerTeaching(),
   );
 }
 
@@ -118,19 +120,62 @@ function score() {
   return box;
 }
 
-function teachButton() {
-  const button = element("button", { type: "button", class: "act" });
-  const isTeaching = () => {
-    const { type, done = 0, of = 0 } = state.teaching;
-    return type === "teaching" || (type === "score" && done < of);
-  };
-  button.addEventListener("click", () =>
-    change("POST", isTeaching() ? "/api/stop" : "/api/teach", {}),
-  );
-  watch(["teaching", "connection", "attempts"], () => {
-    button.textContent = isTeaching() ? words.stop : words.teachAgain;
-    button.hidden = !state.attempts.length && !isTeaching();
-    button.disabled = state.connection !== "open";
+/** Whether something is taught that can be stopped: a sketch, or the nets of its score. */
+function isTeaching() {
+  const { type, done, of } = state.teaching;
+  return type === "teaching" || (type === "score" && Number(done) < Number(of));
+}
+
+function teachButtons() {
+  const again = element("button", { type: "button", text: words.teachAgain });
+  again.addEventListener("click", () => change("POST", "/api/teach", {}));
+  const stop = element("button", { type: "button", class: "act", text: words.stop });
+  stop.addEventListener("click", () => change("POST", "/api/stop", {}));
+  const longer = element("button", { type: "button", class: "act", text: words.teachLonger });
+  longer.addEventListener("click", () => change("POST", "/api/teach", { stage: "thorough" }));
+  watch(["teaching", "thorough", "connection", "attempts"], () => {
+    const { type } = state.teaching;
+    stop.hidden = !isTeaching();
+    again.hidden = !["stopped", "failed"].includes(type);
+    longer.hidden = !state.attempts.length;
+    again.disabled = stop.disabled = state.connection !== "open";
+    longer.disabled = again.disabled || state.thorough.state === "running";
   });
-  return button;
+  return element("div", { class: "teach-buttons" }, again, stop, longer);
+}
+
+/** How far the longer teaching is, and the attempt that it made, until a person has seen it. */
+function longerTeaching() {
+  const stop = () => change("POST", "/api/stop", { stage: "thorough" });
+  const bar = progressBar(words.longer, stop);
+  const text = element("span", { role: "status" });
+  const use = element("button", { type: "button", class: "act", text: words.answerWithIt });
+  const dismiss = element("button", { type: "button", class: "plain", text: words.dismiss });
+  const box = element("div", { class: "longer" }, bar.element, text, use, dismiss);
+  let dismissed = 0; // an attempt
+  const show = () => {
+    const { thorough } = state;
+    const isRunning = thorough.state === "running";
+    const isOver =
+      thorough.state === "failed" || (thorough.state === "done" && thorough.attempt !== dismissed);
+    const isUsed = thorough.state === "done" && thorough.attempt === state.project?.attempt;
+    box.hidden = !isRunning && (!isOver || isUsed);
+    bar.element.hidden = !isRunning;
+    use.hidden = thorough.state !== "done";
+    dismiss.hidden = text.hidden = isRunning;
+    if (isRunning) bar.show(thorough);
+    const made = state.attempts.find((one) => one.number === thorough.attempt);
+    if (thorough.state === "failed") text.textContent = thorough.message ?? "";
+    else if (made) text.textContent = words.taughtLonger(made.number, made.score);
+  };
+  use.addEventListener("click", () =>
+    change("POST", `/api/attempts/${state.thorough.attempt}/use`, {}),
+  );
+  dismiss.addEventListener("click", () => {
+    dismissed = state.thorough.attempt ?? 0;
+    if (!dismissed) update({ thorough: { state: "idle" } });
+    show();
+  });
+  watch(["thorough", "attempts", "project"], show);
+  return box;
 }

@@ -23,6 +23,8 @@ interface Project {
   /** The number of the attempt whose net answers. */
   attempt: number | null;
   teaching: News;
+  thorough: Thorough;
+  jobs: Job[];
   /** One more after every change. */
   version: number;
 }
@@ -51,6 +53,29 @@ interface Attempt {
   score: Score | null;
 }
 
+/** How far long work is that a person asked for. */
+interface Job {
+  job: number;
+  kind: string;
+  state: "running" | "done" | "stopped" | "failed";
+  stage?: string;
+  done?: number;
+  total?: number;
+  left?: number | null;
+  message?: string;
+}
+
+/** How far the thorough teaching is; `attempt` is what it made. */
+interface Thorough {
+  state: "idle" | "running" | "done" | "stopped" | "failed";
+  stage?: string;
+  done?: number;
+  total?: number;
+  left?: number | null;
+  attempt?: number;
+  message?: string;
+}
+
 /** A piece of news: the type says which of the other values are there. */
 interface News {
   type: string;
@@ -63,6 +88,9 @@ interface News {
   epoch?: number;
   epochs?: number;
   loss?: number;
+  /** Of a score: how many nets are done. */
+  done?: number;
+  of?: number;
 }
 
 type Stroke = [x: number, y: number][];
@@ -90,7 +118,7 @@ interface Pending {
 
 type Part = "train" | "test";
 type Connection = "opening" | "open" | "gone" | "locked";
-type PlaceName = "gather" | "look";
+type PlaceName = "gather" | "look" | "take";
 
 /** A place of the page, and what keys do while it is open. */
 interface Place {
@@ -116,6 +144,9 @@ interface State {
   project: Project | null;
   attempts: Attempt[];
   teaching: News;
+  thorough: Thorough;
+  /** The last job of every kind. */
+  jobs: Record<string, Job>;
   question: Question | null;
   walk: Walk | null;
   /** The map that a person chose. */

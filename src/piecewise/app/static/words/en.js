@@ -20,6 +20,13 @@ function percent(share) {
   return `${tenth.format(100 * share)}\u00a0%`;
 }
 
+/** @param {number} seconds */
+function timeLeft(seconds) {
+  if (seconds < 90)
+    return `about ${counted(Math.max(1, Math.round(seconds)), "second", "seconds")} left`;
+  return `about ${counted(Math.round(seconds / 60), "minute", "minutes")} left`;
+}
+
 /** @type {Record<Kind, [string, string]>} */
 const KINDS = {
   pictures: ["picture", "pictures"],
@@ -32,6 +39,7 @@ export const words = {
   places: "Places",
   gather: "Gather",
   look: "Look inside",
+  take: "Take away",
   saved: "saved on this computer",
   help: "Keys and help",
   close: "Close",
@@ -134,6 +142,32 @@ export const words = {
     `with 95 % confidence. Naming the most frequent class would reach ${percent(base)}.`,
   stop: "Stop",
   teachAgain: "Teach again",
+  teachLonger: "Teach longer",
+  longer: "Longer teaching",
+  /**
+   * @param {string} stage
+   * @param {number} done
+   * @param {number} total
+   * @param {number | null} left seconds
+   */
+  progress: (stage, done, total, left) =>
+    [
+      stage,
+      total > 1 ? `${whole.format(done)} of ${whole.format(total)}` : "",
+      left === null ? "" : timeLeft(left),
+    ]
+      .filter(Boolean)
+      .join(", "),
+  /**
+   * @param {number} attempt
+   * @param {Score | null | undefined} score
+   */
+  taughtLonger: (attempt, score) =>
+    `Attempt ${attempt} was taught longer` +
+    (score ? `: ${percent(score.right / score.n)} right, ` : ". ") +
+    (score ? `${tenth.format(100 * score.low)} to ${percent(score.high)}.` : ""),
+  answerWithIt: "Answer with it",
+  dismiss: "Dismiss",
   knobs: "Knobs",
   epochs: "epochs",
   rate: "learning rate",
@@ -259,7 +293,7 @@ export const words = {
     ["Z", "undo the last stroke, or the last change of samples"],
     ["Shift Z", "do again what was undone"],
     ["C", "clear the pad"],
-    ["G, then G or L", "go to Gather or Look inside"],
+    ["G, then G, L or A", "go to Gather, Look inside or Take away"],
     ["arrows, Space", "on the pad: move the pen, put it down and lift it"],
     ["arrows, Page Down, Enter", "on maps: move, go to the next map, open the number"],
     ["Escape, Backspace", "close the open number, go back to the one before"],
