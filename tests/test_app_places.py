@@ -80,7 +80,7 @@ def test_saved_nets_answer_as_the_page(opened: AppPage, tmp_path: Path) -> None:
     (tmp_path / "net.safetensors").write_bytes(saved(page, "piecewise"))
     net = pw.load(tmp_path / "net.safetensors")
     own = net.probabilities(net.preprocess(picture[0]))[0]
-    np.testing.assert_array_equal(np.float32(shown), own)
+    np.testing.assert_array_equal(np.array(shown, np.float32), own)
     np.testing.assert_allclose(onnx_probabilities(saved(page, "ONNX"), picture), own, atol=1e-5)
     assert b"<!doctype html>" in saved(page, "Report on the last answer")[:100].lower()
 
@@ -110,7 +110,7 @@ def test_archive_brings_samples_in(browser: Browser, tmp_path: Path) -> None:
                       "buffer": archive.getvalue()}  # fmt: skip
         page.page.locator(".import input").set_input_files(given)
         expect(page.page.locator(".import")).to_contain_text("Added 4 samples of 2 classes")
-        expect(page.samples("X")).to_have_count(7)
+        assert len(list((running.folder / "train" / "X").iterdir())) == 7
         given = {"name": "bad.zip", "mimeType": "application/zip", "buffer": b"PK no zip"}
         page.page.locator(".import input").set_input_files(given)
         expect(page.page.locator(".import .problem")).to_be_visible()

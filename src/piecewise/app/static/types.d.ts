@@ -88,9 +88,6 @@ interface News {
   epoch?: number;
   epochs?: number;
   loss?: number;
-  /** Of a score: how many nets are done. */
-  done?: number;
-  of?: number;
 }
 
 type Stroke = [x: number, y: number][];
