@@ -25,7 +25,7 @@ from piecewise.exchange.runner import Outputs, Runner, Samples
 from .exchange_nets import picture_net
 
 Printed = pytest.CaptureFixture[str]
-needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="kills forked processes")
+posix = pytest.mark.skipif(os.name == "nt", reason="no fork, no locks of folders, no free links")
 EVERY = pytest.mark.parametrize("every", [4, pytest.param(1, marks=pytest.mark.long)])
 USER = {"notes.txt": b"mine", "onnx/load.py": b"my script"}
 
@@ -105,8 +105,9 @@ def killed_exports(
         yield folder
 
 
-@needs_fork
+@posix
 @EVERY
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_export_that_is_killed_at_any_step_leaves_the_old_one_or_the_new_one(
     every: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -134,8 +135,9 @@ def test_export_that_is_killed_at_any_step_leaves_the_old_one_or_the_new_one(
     assert len(ends) == 2
 
 
-@needs_fork
+@posix
 @EVERY
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_first_export_that_is_killed_does_not_block_its_folder(
     every: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -205,6 +207,7 @@ def test_file_of_the_user_is_not_overwritten(name: str, tmp_path: Path) -> None:
     assert files_in(tmp_path) == before
 
 
+@posix
 def test_link_in_place_of_a_folder_is_not_followed(tmp_path: Path) -> None:
     net = picture_net("grey")
     net.export(tmp_path / "out", "theano")
@@ -227,6 +230,7 @@ def test_passport_cannot_name_files_outside_the_folder(path: str, tmp_path: Path
     assert (tmp_path / "precious.txt").read_bytes() == b"precious"
 
 
+@posix
 def test_second_export_into_a_folder_is_refused_while_the_first_one_runs(tmp_path: Path) -> None:
     net = picture_net("grey")
     with ExportFolder(tmp_path) as place:
