@@ -24,6 +24,7 @@ import piecewise as pw
 from piecewise.cli.main import status
 from piecewise.core.array_types import Array
 from piecewise.exchange import registry
+from piecewise.exchange.export_model import USAGE, files_of
 from piecewise.exchange.runners.c_compiler import _compiler
 from piecewise.exchange.source_code.preparation import SCRIPT, preparation_files
 from piecewise.exchange.source_code.standalone import Standalone
@@ -204,6 +205,26 @@ def test_scripts_for_inputs_are_where_the_net_does_not_read_files(name: str, kin
     assert preparation_files(model).items() <= files.items()
     for file in re.findall(r"`(\w+\.py)`", usage):
         assert file in files, usage
+
+
+@pytest.mark.parametrize("name", registry.exporter_names())
+@pytest.mark.parametrize("kind", ["picture grey", "picture average", "sound", "text average"])
+def test_usage_has_lines_that_fit(name: str, kind: str) -> None:
+    exporter, model = registry.exporter(name), saved(net_of(kind))
+    if exporter.refusal(model):
+        return
+    files = files_of(exporter, model)
+    usage = files.get(f"{exporter.folder}/{USAGE}", b"").decode()
+    assert all(len(line) <= 100 for line in usage.splitlines())
+    for code in re.findall(r"```.*?```", exporter.usage(model), re.DOTALL):
+        assert code in usage  # only paragraphs are wrapped
+
+
+def test_usage_says_what_becomes_of_unknown_words() -> None:
+    for units, words in (("words", "1 is any other"), ("n-grams", "others are left out")):
+        preprocessor = pw.TextPreprocessor(units, ("good", "bad"), 6)
+        net = pw.Network("embed 4, pool all, full", preprocessor.shape, 2, 0, preprocessor)
+        assert words in registry.exporter("numpy").usage(saved(net))
 
 
 def test_prepared_sound_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:

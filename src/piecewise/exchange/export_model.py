@@ -18,6 +18,7 @@ from .passport.page import passport_page
 from .passport.record import Passport, sha256
 from .readable import json_text
 from .runner import Samples
+from .source_code.sentences import wrapped
 
 USAGE = "USAGE.md"
 GENERATED = "generated: files of many kinds and sizes"
@@ -156,6 +157,6 @@ def files_of(exporter: Exporter, model: SavedModel) -> Files:
     """The files of an exporter, with its usage, by their paths in the folder of an export."""
     files, usage = exporter.files(model), exporter.usage(model)
     if usage:
-        files = {**files, USAGE: usage.encode()}
+        files = {**files, USAGE: wrapped(usage).encode()}
     folder = exporter.folder
     return {f"{folder}/{name}" if folder else name: content for name, content in files.items()}

@@ -54,6 +54,7 @@ class CExporter(Exporter):
 
     def usage(self, model: SavedModel) -> str:
         texts = model.architecture.reads_texts
+        order = "" if texts else " Their order is channel, row, column."
         kind, call = ("int", "net_predict") if texts else ("unsigned char", "net_predict_bytes")
         return f"""\
 `net.c` is C99 and needs no library but `expf`. It is compiled with your own source, such as this
@@ -76,8 +77,7 @@ int main(void) {{
 }}
 ```
 
-{_input_commands(model)}{input_sentence(model)} Pictures are in the order channel, row, column.
-{preparation_sentence(model)}
+{_input_commands(model)}{input_sentence(model)}{order} {preparation_sentence(model)}
 """
 
 

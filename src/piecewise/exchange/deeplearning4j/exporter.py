@@ -85,7 +85,8 @@ class Deeplearning4jExporter(Exporter):
 `{CHECK}` compares three outputs with those of piecewise. It was not run here.
 
 ```java
-// Maven: org.deeplearning4j:deeplearning4j-modelimport and org.nd4j:nd4j-native-platform, {VERSION}
+// Maven: org.deeplearning4j:deeplearning4j-modelimport and org.nd4j:nd4j-native-platform,
+// version {VERSION}
 MultiLayerNetwork net = KerasModelImport.importKerasSequentialModelAndWeights("{NET}", false);
 INDArray x = Nd4j.zeros(1, {height}, {width}, {channels});  // rows, columns, channels
 // Each value is {_scaling(model)} for a byte of the picture.

@@ -51,8 +51,9 @@ class OnnxExporter(Exporter):
     def usage(self, model: SavedModel) -> str:
         name = _raw_name(model)
         code = raw_code(model, name)
+        begins = f"takes {name}" if name == "tokens" else f"takes {name} and prepares them itself"
         return f"""\
-`{NET}` takes {name} and has the whole preprocessing; `{LAYERS}` takes prepared inputs.
+`{NET}` {begins}; `{LAYERS}` takes what the first layer reads.
 
 ```python
 import json

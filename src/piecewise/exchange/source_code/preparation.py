@@ -65,7 +65,7 @@ def input_code(model: SavedModel) -> InputCode:
         return InputCode("import numpy as np\n", "", lines, input_sentence(model))
     if isinstance(preprocessor, TextPreprocessor):
         words = model.architecture.input.height
-        lines = 'inputs = np.array([tokenize("your text")])'
+        lines = 'inputs = np.array([tokenize("your text")], np.int64)'
         if not model.architecture.reads_texts:
             pixels = f"(inputs[:, None, None] == np.arange({words})[:, None])"
             lines += f"\ninputs = {pixels}.astype(np.uint8)"
@@ -129,7 +129,7 @@ def preparation_note(preprocessor: Preprocessor) -> str:
     return (
         "`prepare.py` prepares a picture as piecewise does it, and needs Pillow: it turns photos "
         "upright, puts transparent pictures on a background, and takes pictures of more than 8 "
-        "bits."
+        "bits. Save HEIC photos as JPEG first."
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 
+from ...data.text.preprocessor import NGRAMS, TextPreprocessor
 from ...storage.model_file import SavedModel
 
 
@@ -49,9 +50,23 @@ def random_inputs(model: SavedModel) -> str:
 
 def preparation_sentence(model: SavedModel) -> str:
     """How piecewise prepares inputs, for the texts about the use of an export."""
-    sentence = f"How piecewise prepares them: {model.preprocessor.description}."
-    if model.architecture.reads_texts:
-        sentence += (
-            " Number i + 2 is entry i of its vocabulary, 1 stands for any other, 0 for padding."
-        )
+    preprocessor = model.preprocessor
+    sentence = f"Preprocessing: {preprocessor.description}."
+    if isinstance(preprocessor, TextPreprocessor):
+        others = "others are left out" if preprocessor.units == NGRAMS else "1 is any other"
+        sentence += f" Number i + 2 is entry i of its vocabulary; {others}; 0 is padding."
     return sentence
+
+
+def wrapped(usage: str) -> str:
+    """A text in Markdown with its paragraphs, but not its code, in lines of at most 100
+    characters."""
+    blocks, is_code = [], False
+    for block in usage.rstrip("\n").split("\n\n"):
+        is_code ^= block.count("```") % 2 == 1
+        if not is_code and "```" not in block:
+            block = textwrap.fill(
+                " ".join(block.split()), 100, break_long_words=False, break_on_hyphens=False
+            )
+        blocks.append(block)
+    return "\n\n".join(blocks) + "\n"
