@@ -94,11 +94,17 @@ def prototxt_seeds() -> list[bytes]:
     text = exported("caffe", "deploy.prototxt")()[0].decode()
     one_line = " ".join(text.split()).replace("true", "true,").replace(" {", ": <")
     start, _, rest = text.partition('layer {\n  name: "conv1"')
+    scaled = (
+        'layer { name: "data" type: "MemoryData" top: "data" '
+        "memory_data_param { channels: 1 height: 7 width: 6 } "
+        "transform_param { scale: 0.01 mean_value: 3 } }"
+    )
     return [
         text.encode(),
         one_line.replace("}", ">").encode(),
         ("input: 'data' # old\ninput_dim: [1, 1, 0x7, 6]\nlayer {name: \"conv1\"" + rest).encode(),
         (start.replace("Input", "DummyData") + 'layer { name: "conv1"' + rest).encode(),
+        (scaled + 'layer { name: "conv1"' + rest).encode(),
     ]
 
 

@@ -282,8 +282,9 @@ REFUSED = {
     "stochastic": ("Pooling pooling_param { pool: STOCHASTIC kernel_size: 2 }", "STOCHASTIC"),
     "padded maximum": ("Pooling pooling_param { kernel_size: 3 stride: 2 pad: 1 }", "padding"),
     "window past the edge": ("Pooling pooling_param { kernel_size: 1 stride: 5 }", "past the edge"),
-    "square": ("Power power_param { power: 2 }", "the power 2"),
-    "reshape": ("Reshape reshape_param { shape { dim: 0 dim: 8 dim: -1 } }", "it makes (0, 8, -1)"),
+    "square": ("Power power_param { power: 2 }", "its power is 2"),
+    "reshape": ("Reshape reshape_param { shape { dim: 0 dim: 8 dim: -1 } }", "it reshapes "
+        "4x9x8 to (0, 8, -1)"),
     "slice of channels": ('Slice top: "r" slice_param { slice_point: 2 }', "last rows"),
     "no weights": ("Convolution convolution_param { num_output: 2 kernel_size: 3 }",
                    "0 blobs of parameters"),

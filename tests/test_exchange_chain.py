@@ -141,7 +141,7 @@ REFUSED: dict[str, tuple[Callable[[ChainBuilder], None], str]] = {
     "too many parameters": (
         lambda c: c.convolution("c1", np.broadcast_to(random(1, 1, 1, 1), (70_000, 1, 1_000, 1)),
                                 groups=2), "more than 100,000,000 parameters"),
-    "weight of another size": (lambda c: c.fully_connected("f1", random(3, 7)), "does not fit"),
+    "weight of another size": (lambda c: c.fully_connected("f1", random(3, 7)), "wanted 18 inputs"),
     "bias of another size": (
         lambda c: c.fully_connected("f1", random(3, 18), random(2)), "its bias: got (2,)"),
     "infinite weight": (

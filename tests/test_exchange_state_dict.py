@@ -203,7 +203,8 @@ REFUSED: dict[str, tuple[dict[str, Array], dict[str, object], str]] = {
                 "conv1.bias is missing beside 'conv1.weight'; write bias=no"),
     "bias for none": (edited(), {"layers": BASE.notation.replace("4 3", "4 3 bias=no")},
                       "conv1 does not take 'conv1.bias'"),
-    "no variance": (edited(norm1_running_var=None), {}, "norm1 wants a weight"),
+    "no variance": (edited(norm1_running_var=None), {}, "norm1 wants running_mean and "
+        "running_var beside"),
     "unknown tensor": (edited(conv1_weight_g=np.ones((4, 1, 1, 1), np.float32)), {},
                        "the tensor 'conv1.weight_g' is none that piecewise knows"),
     "integers": (edited(conv1_weight=np.ones((4, 1, 3, 3), np.int8)), {},

@@ -159,7 +159,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "no weight": (module("SpatialConvolution", **CONVOLUTION), "it has no weight"),
     "no kernel": (module("SpatialConvolution", weight=random(5, 4, 3, 2)), "it has no kH"),
     "half a side": (module("SpatialMaxPooling", kH=1.5, kW=2, dH=1, dW=1), "wanted a whole number"),
-    "reshape": (module("Reshape", size=LongStorage((8, 36))), "it makes (8, 36)"),
+    "reshape": (module("Reshape", size=LongStorage((8, 36))), "it reshapes 4x9x8 to (8, 36)"),
     "not flattened": (module("Linear", weight=random(3, 288)), "wanted a row of values"),
     "softmax per cell": (module("SoftMax"), "a softmax at each of 72 positions"),
     "text for a tensor": (module("Linear", weight="w"), "wanted a"),

@@ -202,8 +202,8 @@ def infinite_weight(layers: LayerList) -> None:
         (one("Lambda", function={"class_name": "__lambda__", "config": {"code": "4wEAAAA="}}),
          "layer 'odd': a Lambda holds code, which is never run"),
         (one("LayerNormalization"), "layer 'odd': LayerNormalization has no counterpart"),
-        (one("ReLU", max_value=6.0), "layer 'odd': a ReLU up to 6"),
-        (one("ReLU", **LEAKY), "layer 'odd': a leaky ReLU"),
+        (one("ReLU", max_value=6.0), "layer 'odd': it is a ReLU up to 6"),
+        (one("ReLU", **LEAKY), "layer 'odd': it is a leaky ReLU"),
         (one("MaxPooling2D", data_format="channels_first"), "its data_format is 'channels_first'"),
         (one("MaxPooling2D", pool_size=[3, 3], strides=[1, 1], padding="same"),
          "its padding is 1 and 1 rows, 1 and 1 columns; piecewise pools without padding"),
@@ -212,13 +212,13 @@ def infinite_weight(layers: LayerList) -> None:
         (one("BatchNormalization", axis=1), "its axis is 1, wanted the last one"),
         (one("BatchNormalization"), "the file has 0 arrays of it, wanted 4"),
         (one("MaxPooling2D", border_mode="same"), "its settings are those of Keras 1"),
-        (one("Embedding", input_dim=5, mask_zero=True), "its mask leaves out zeros"),
-        (one("Reshape", target_shape=[5, 6, 2]), "it makes maps of other sides"),
+        (one("Embedding", input_dim=5, mask_zero=True), "its mask_zero leaves out token 0"),
+        (one("Reshape", target_shape=[5, 6, 2]), "it reshapes 2x6x5 to [5, 6, 2]"),
         (one("Reshape", target_shape=[-1, -1]), "its target_shape is"),
         (one("Normalization", mean=[0.0, 0.0], variance=[1.0, -1.0]), "its variance is negative"),
         (one("Dropout", rate=3), "its rate is 3"),
         (one("Softmax"), "layer 'odd': a softmax at each of 30 positions"),
-        (wrong_dense, "layer 'odd': its weight, (3, 59), does not fit 2x6x5"),
+        (wrong_dense, "layer 'odd': its weight has the shape (3, 59), wanted 60 inputs"),
         (infinite_weight, "layer 'odd': its weight has values that are not finite"),
     ],
 )  # fmt: skip
@@ -234,7 +234,7 @@ def test_branches_are_refused_with_the_layer_that_joins_them(tmp_path: Path) -> 
         layers.add("Add", "sum", (6, 5, 2), inputs=["input", "left"])
         dense_end(layers, 60)
 
-    assert "layer 'sum': it reads 2 outputs" in refusal(model(add), tmp_path)
+    assert "layer 'sum': it joins 2 branches" in refusal(model(add), tmp_path)
 
 
 def test_layer_of_a_class_of_its_own_is_refused(tmp_path: Path) -> None:

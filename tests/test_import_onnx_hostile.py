@@ -118,7 +118,7 @@ REFUSED: dict[str, tuple[Callable[[], onnx.ModelProto | bytes], str]] = {
     "deep subgraphs": (lambda: with_subgraph(12), "it has a subgraph"),
     "deep messages": (lambda: deep_message(20_000), "no output"),
     "cycle": (lambda: net(("Add", ["g", "b"], ["f"]), ("Relu", ["f"], ["g"]),
-                          ("Identity", ["g"], ["y"])), "the path has the inputs none"),
+                          ("Identity", ["g"], ["y"])), "its output depends on no input"),
     "cycle beside the input": (
         lambda: net(("Add", ["x", "g"], ["f"]), ("Relu", ["f"], ["g"]), ("Identity", ["g"], ["y"])),
         "layer 'n0 (Add)': it joins two branches"),
@@ -139,7 +139,7 @@ REFUSED: dict[str, tuple[Callable[[], onnx.ModelProto | bytes], str]] = {
               "limits values to 0 to 6"),
     "sigmoid inside": (
         lambda: net(FLAT, ("Sigmoid", ["f"], ["s"]), ("Gemm", ["s", "m", "b"], ["y"])),
-        "piecewise has relu, and softmax at the end"),
+        "it is a sigmoid; piecewise has relu, and softmax"),
     "softmax over rows": (lambda: net(("Softmax", ["x"], ["s"], {"axis": 2}),
                                       ("Flatten", ["s"], ["y"])), "other values than the classes"),
     "layer after softmax": (lambda: net(FLAT, ("Gemm", ["f", "m", "b"], ["g"]),
@@ -178,7 +178,7 @@ REFUSED: dict[str, tuple[Callable[[], onnx.ModelProto | bytes], str]] = {
     "attribute of another type": (
         lambda: net(("Flatten", ["x"], ["f"], {"axis": [1, 2]}), GEMM), "of another type"),
     "negative stride": (lambda: net(("Conv", ["x", "w"], ["y"], {"strides": [0, -1]}), **W),
-                        "its strides is [0, -1]"),
+                        "its strides: got [0, -1]"),
     "no graph": (lambda: varint(1, 8), "it has 0 graphs"),
     "nothing": (lambda: b"", "an empty file"),
     "other bytes": (lambda: b"\x89PNG\r\n\x1a\n" * 9, "the wire type 6"),

@@ -72,7 +72,7 @@ def test_imported_model_answers_as_keras(name: str, suffix: str, folder: Path) -
 
 @pytest.mark.parametrize(
     ("name", "words"),
-    [("mobilenet", "'conv1_relu': a ReLU up to 6"), ("resnet", "_add': it reads 2 outputs")],
+    [("mobilenet", "'conv1_relu': it is a ReLU up to 6"), ("resnet", "_add': it joins 2 branches")],
 )
 def test_nets_that_cannot_be_said_are_refused_with_the_layer(
     name: str, words: str, folder: Path

@@ -73,7 +73,11 @@ class ChainBuilder(WindowLayers):
     def fully_connected(self, where: str, weight: Array, bias: Array | None = None) -> None:
         """A fully connected layer on all values: weight (neurons, inputs), bias (neurons)."""
         if weight.ndim != 2 or weight.shape[1] != self.shape.values:
-            raise self.refused(where, f"its weight, {weight.shape}, does not fit {self.shape}")
+            raise self.refused(
+                where,
+                f"its weight has the shape {weight.shape}, wanted {self.shape.values:,} inputs "
+                f"for {self.shape}",
+            )
         if self._order == CHANNELS_LAST:
             weight = rows_for_channels_first(weight, self.shape)
         bias = np.zeros(len(weight), np.float32) if bias is None else bias
@@ -100,7 +104,11 @@ class ChainBuilder(WindowLayers):
         """Batch normalization at inference; each array has one number per channel."""
         for array in (weight, bias, mean, variance):
             if array.shape != (self.shape.channels,):
-                raise self.refused(where, f"got {array.shape} numbers for {self.shape}")
+                raise self.refused(
+                    where,
+                    f"its numbers have the shape {array.shape}, wanted "
+                    f"({self.shape.channels},), one per channel",
+                )
         if not np.isfinite(variance).all() or variance.min() < 0 or epsilon < 0:
             raise self.refused(where, "its variance is negative or not finite")
         arrays = for_epsilon(weight, variance, epsilon)
@@ -117,7 +125,11 @@ class ChainBuilder(WindowLayers):
         """
         numbers = np.asarray(factor, np.float64), np.asarray(shift, np.float64)
         if any(one.size not in (1, self.shape.channels) for one in numbers):
-            raise self.refused(where, f"a scale of {numbers[0].size} numbers for {self.shape}")
+            raise self.refused(
+                where,
+                f"it scales by {numbers[0].size:,} numbers, wanted 1 or "
+                f"{self.shape.channels:,}, one per channel",
+            )
         if self.inputs is not None and self.inputs.is_pictures and not self._layers:
             self.inputs.add(*(one.reshape(-1) for one in numbers))
             return
@@ -150,7 +162,9 @@ class ChainBuilder(WindowLayers):
         """The softmax at the end; a scale before it is a temperature."""
         if self._scale is not None:
             if not self._scale > 0:
-                raise self.refused(where, f"a softmax of logits times {self._scale:g}")
+                raise self.refused(
+                    where, f"its logits are multiplied by {self._scale:g}, wanted a number above 0"
+                )
             self.temperature, self._scale = 1 / self._scale, None
         self._end = where
 
@@ -159,7 +173,9 @@ class ChainBuilder(WindowLayers):
         self.flush()
         last = self._layers[-1] if self._layers else None
         if not isinstance(last, Full) or last.neurons != 1:
-            raise self.refused(where, "a sigmoid; piecewise has relu, and softmax at the end")
+            raise self.refused(
+                where, "it is a sigmoid; piecewise has relu, and softmax or one sigmoid at the end"
+            )
         arrays = self._arrays[-1]
         self._layers[-1] = Full(2)
         self._arrays[-1] = {name: np.concatenate([0 * one, one]) for name, one in arrays.items()}

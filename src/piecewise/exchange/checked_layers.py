@@ -68,7 +68,7 @@ class CheckedLayers:
         """Add a layer; ModelFileError, which names it, if it or its arrays do not fit."""
         self.flush()
         if len(self._layers) == MAX_LAYERS:
-            raise self.refused(where, f"more than {MAX_LAYERS:,} layers")
+            raise self.refused(where, f"with it, the net has more than {MAX_LAYERS:,} layers")
         try:
             wanted = layer.parameters(self.shape) + layer.running_stats(self.shape)
             output = layer.output(self.shape)
@@ -93,7 +93,9 @@ class CheckedLayers:
     def allow(self, where: str, count: int, *, is_used: bool = False) -> None:
         """Refuse more parameters than a network may have, before they are allocated."""
         if self._parameters + count > MAX_PARAMETERS:
-            raise self.refused(where, f"more than {MAX_PARAMETERS:,} parameters")
+            raise self.refused(
+                where, f"with it, the net has more than {MAX_PARAMETERS:,} parameters"
+            )
         self._parameters += count if is_used else 0
 
     def note(self, where: str, sentence: str) -> None:

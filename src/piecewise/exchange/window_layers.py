@@ -96,7 +96,11 @@ class WindowLayers(CheckedLayers):
         """Average pooling; with ``counts_padding``, windows divide by their full size."""
         if counts_padding and self._overhangs(window, stride, pads, partial):
             if partial:
-                raise self.refused(where, "its averages count padding past the edge")
+                raise self.refused(
+                    where,
+                    "its averages count padding past the edge, wanted averages of the cells "
+                    "that exist",
+                )
             channels = self.shape.channels
             self.allow(where, channels * channels * window[0] * window[1])
             mean = np.full((channels, 1, *window), 1 / (window[0] * window[1]), np.float32)
@@ -159,7 +163,9 @@ class WindowLayers(CheckedLayers):
         fits = weight.ndim == 4 and groups >= 1 and weight.shape[1] * groups == self.shape.channels
         if not fits or weight.shape[0] % groups:
             raise self.refused(
-                where, f"its weight, {weight.shape}, in {groups} groups does not fit {self.shape}"
+                where,
+                f"its weight has the shape {weight.shape}, which does not fit {groups} groups "
+                f"of {self.shape}",
             )
 
 

@@ -14,6 +14,7 @@ from ..formats.mapped import mapped
 from ..formats.prototxt import Message
 from ..own_layers import refuse_levels, with_metadata
 from ..registry import ImportOptions
+from .blobs import blob_array
 from .definition import (
     DATA_LAYERS,
     LayerRecord,
@@ -23,7 +24,7 @@ from .definition import (
     with_blobs,
 )
 from .exporter import COMMENT, NET_NAME, TEXT
-from .layers import LayerReader, blob_array
+from .layers import LayerReader
 from .schema import Decoder
 from .transform import read_transform
 

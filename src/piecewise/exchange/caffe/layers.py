@@ -7,56 +7,13 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from ...core.array_types import Float32
-from ...core.constraints import MAX_PARAMETERS
 from ...core.errors import ModelFileError
 from ...core.windows import complete_windows, partial_windows
 from ..chain import ChainBuilder
 from ..checked_layers import ONE_VALUE
-from ..formats import protobuf
 from ..rewriting import without_zeros_in_front
+from .blobs import blob_array
 from .definition import LayerRecord, MessageFields
-
-_LONGEST_SHAPE = 256  # bytes of the dimensions of a blob
-
-
-def blob_array(content: memoryview) -> Float32:
-    """The numbers of a blob, as a view if the file allows one; ValueError if they do not fit."""
-    shape: list[int] = []
-    legacy = [0, 0, 0, 0]
-    parts: list[Float32] = []
-    for field in protobuf.fields(content):
-        if field.number in (1, 2, 3, 4):
-            legacy[field.number - 1] = field.integer
-        elif field.number == 5:
-            parts.append(field.floats())
-        elif field.number == 7:
-            shape = _dimensions(field.bytes)
-        elif field.number == 8:
-            parts.append(_from_doubles(field.bytes))
-    count = sum(part.size for part in parts)
-    shape = shape or ([max(side, 1) for side in legacy] if any(legacy) else [count])
-    size = 1
-    for side in shape:
-        size *= side
-        if side < 0 or size > MAX_PARAMETERS:
-            raise ValueError(f"a blob of the shape {tuple(shape)}")
-    if size != count:
-        raise ValueError(f"a blob of the shape {tuple(shape)} with {count:,} numbers")
-    return (parts[0] if len(parts) == 1 else np.concatenate([np.empty(0, np.float32), *parts])
-            ).reshape(shape)  # fmt: skip
-
-
-def _dimensions(content: memoryview) -> list[int]:
-    if len(content) > _LONGEST_SHAPE:
-        raise ValueError("a blob with too many dimensions")
-    return [int(n) for field in protobuf.fields(content) for n in field.integers()]
-
-
-def _from_doubles(content: memoryview) -> Float32:
-    if len(content) % 8:
-        raise ValueError("a blob with a part of a number")
-    with np.errstate(over="ignore", invalid="ignore"):  # the chain refuses infinite numbers
-        return np.frombuffer(content, "<f8").astype(np.float32)
 
 
 class LayerReader:
@@ -76,7 +33,9 @@ class LayerReader:
         if layer.type != "Scale":
             self.finish()
         if self._cut and layer.type not in ("Slice", "Pooling"):
-            raise self._refused(layer, "a Slice before it, which is read before Pooling only")
+            raise self._refused(
+                layer, "there is a Slice before it, which is read before Pooling only"
+            )
         try:
             method(self, layer)
         except ModelFileError:
@@ -106,12 +65,16 @@ class LayerReader:
         weight, bias = self._weight_and_bias(layer, fields, 4)
         kernel = _pair(fields, "kernel", None)
         if weight.ndim != 4 or weight.shape[2:] != kernel:
-            raise self._refused(layer, f"its weight, {weight.shape}, for a kernel of {kernel}")
+            raise self._refused(
+                layer,
+                f"its weight has the shape {weight.shape}, and its kernel is "
+                f"{kernel[0]}x{kernel[1]}",
+            )
         pad, stride = _pair(fields, "pad", 0), _pair(fields, "stride", 1)
         dilation = _several(fields.integers("dilation"), 1)
         for name, sides in (("pad", pad), ("stride", stride), ("dilation", dilation)):
             fits = min(sides) >= (name != "pad") and max(sides) <= 4_096
-            self._need(layer, fits, f"its {name} is {sides}")
+            self._need(layer, fits, f"its {name} is {sides}, wanted numbers up to 4,096")
         pads = (*pad, *pad)
         groups = fields.integer("group", 1)
         if groups == 1 and dilation == (1, 1):
@@ -131,15 +94,20 @@ class LayerReader:
         fields = layer.fields.message("pooling_param")
         self._need_maps(layer)
         kind = fields.text("pool", "MAX")
-        self._need(layer, kind in ("MAX", "AVE"), f"pooling of the kind {kind}")
+        self._need(layer, kind in ("MAX", "AVE"), f"its pool is {kind}, wanted MAX or AVE")
         if fields.flag("global_pooling", False):
-            self._need(layer, not self._cut, "global pooling of a sliced map")
+            self._need(layer, not self._cut, "it pools a whole map after a Slice")
             self.chain.global_pool(layer.name, "max" if kind == "MAX" else "average")
             return
         window, stride = _pair(fields, "kernel", None), _pair(fields, "stride", 1)
         pad = _pair(fields, "pad", 0)
         fit = min(window) >= 1 and min(stride) >= 1 and min(pad) >= 0 and max(pad) < max(window)
-        self._need(layer, fit, f"a window of {window}, a stride of {stride} and a pad of {pad}")
+        self._need(
+            layer,
+            fit,
+            f"its window is {window}, its stride {stride} and its pad {pad}; wanted a pad "
+            "below the window",
+        )
         partial = _is_ceil(fields)
         if not any(pad):
             partial = self._uses_partial_windows(layer, window, stride, partial)
@@ -168,7 +136,11 @@ class LayerReader:
             inside = steps[axis] >= 0 and last < given[axis]
             if given[axis] < sides[axis]:
                 inside &= last + window[axis] <= given[axis]
-            self._need(layer, inside, f"a window past the edge of {tuple(given)}")
+            self._need(
+                layer,
+                inside,
+                f"its last window starts past the edge of a map of {given[0]}x{given[1]}",
+            )
         for partial, windows in ((False, complete_windows), (True, partial_windows)):
             if counts == [windows(*one).count for one in zip(sides, window, stride, strict=True)]:
                 return partial
@@ -176,7 +148,11 @@ class LayerReader:
 
     def _relu(self, layer: LayerRecord) -> None:
         factor = layer.fields.message("relu_param").real("negative_slope", 0)
-        self._need(layer, factor == 0, f"a factor of {factor:g} for negative values")
+        self._need(
+            layer,
+            factor == 0,
+            f"its negative_slope is {factor:g}, wanted 0; piecewise has relu alone",
+        )
         self.chain.relu(layer.name)
 
     def _dropout(self, layer: LayerRecord) -> None:
@@ -186,9 +162,13 @@ class LayerReader:
     def _batch_norm(self, layer: LayerRecord) -> None:
         self._need_channels(layer)
         if len(layer.blobs) != 3:
-            raise self._refused(layer, f"{len(layer.blobs)} blobs, wanted mean, variance, factor")
+            raise self._refused(
+                layer, f"it has {len(layer.blobs)} blobs, wanted 3: mean, variance and their factor"
+            )
         mean, variance, factor = (blob_array(blob).reshape(-1) for blob in layer.blobs)
-        self._need(layer, factor.size == 1, f"{factor.size} factors of its statistics")
+        self._need(
+            layer, factor.size == 1, f"it has {factor.size} factors of its statistics, wanted 1"
+        )
         with np.errstate(all="ignore"):  # the chain refuses infinite numbers
             scale = np.float32(0 if factor[0] == 0 else 1 / factor[0])
             if scale != 1:
@@ -200,13 +180,20 @@ class LayerReader:
         fields = layer.fields.message("scale_param")
         self._need_channels(layer)
         fits = fields.integer("axis", 1) == 1 and fields.integer("num_axes", 1) in (0, 1)
-        self._need(layer, fits, "a scale of other axes than the channels")
+        self._need(layer, fits, "it scales other axes than the channels")
         if not layer.blobs:
-            raise self._refused(layer, "no parameters; piecewise multiplies no two blobs")
+            raise self._refused(
+                layer,
+                "it has no parameters; piecewise has chains of layers, which multiply no two blobs",
+            )
         factor = blob_array(layer.blobs[0]).reshape(-1)
         shift = np.zeros(factor.shape, np.float32)
         if fields.flag("bias_term", False):
-            self._need(layer, len(layer.blobs) == 2, "no bias among its parameters")
+            self._need(
+                layer,
+                len(layer.blobs) == 2,
+                f"it has {len(layer.blobs)} blobs, wanted 2: factors and a bias",
+            )
             shift = blob_array(layer.blobs[1]).reshape(-1)
         if self._statistics is None or factor.size != self._statistics[1].size:
             self.finish()
@@ -219,13 +206,13 @@ class LayerReader:
     def _bias(self, layer: LayerRecord) -> None:
         self._need_channels(layer)
         fits = layer.fields.message("bias_param").integer("axis", 1) == 1 and len(layer.blobs) == 1
-        self._need(layer, fits, "a bias of other axes than the channels")
+        self._need(layer, fits, "it adds to other axes than the channels")
         self.chain.scale(layer.name, 1.0, blob_array(layer.blobs[0]).reshape(-1))
 
     def _power(self, layer: LayerRecord) -> None:
         fields = layer.fields.message("power_param")
         power = fields.real("power", 1)
-        self._need(layer, power == 1, f"the power {power:g}")
+        self._need(layer, power == 1, f"its power is {power:g}, wanted 1")
         shift = fields.real("shift", 0)
         if shift:
             self._need_channels(layer)
@@ -253,7 +240,11 @@ class LayerReader:
         while len(wanted) > 1 and wanted[-1] == 1 and wanted != list(self.chain.shape):
             wanted.pop()
         fits = wanted in (list(self.chain.shape), [self.chain.shape.values])
-        self._need(layer, fits, f"it makes {tuple(shape)} of {self.chain.shape}")
+        self._need(
+            layer,
+            fits,
+            f"it reshapes {self.chain.shape} to {tuple(shape)}; piecewise can only flatten maps",
+        )
         self._flat = wanted != list(self.chain.shape)
 
     def _slice(self, layer: LayerRecord) -> None:
@@ -263,7 +254,9 @@ class LayerReader:
         points = fields.integers("slice_point")
         axis = axis + 4 if axis < 0 else axis
         fits = axis in (2, 3) and len(points) == 1 and axis - 2 not in self._cut
-        self._need(layer, fits, "it does not cut off the last rows or columns")
+        self._need(
+            layer, fits, "wanted a Slice that cuts off the last rows or columns, before Pooling"
+        )
         self._need(layer, 0 < points[0] < self.chain.shape[axis - 1], f"it cuts at {points[0]}")
         self._cut[axis - 2] = points[0]
 
@@ -286,8 +279,8 @@ class LayerReader:
         has_bias = fields.flag("bias_term", True)
         if len(layer.blobs) != 1 + has_bias:
             raise self._refused(
-                layer, f"{len(layer.blobs)} blobs of parameters, wanted {1 + has_bias}; are the "
-                "names of the layers the same in both files?"
+                layer, f"it has {len(layer.blobs)} blobs of parameters, wanted {1 + has_bias}; "
+                "are the names of the layers the same in both files?"
             )  # fmt: skip
         weight = blob_array(layer.blobs[0])
         outputs = fields.integer("num_output", len(weight) if weight.ndim else 0)
@@ -295,7 +288,11 @@ class LayerReader:
             weight = weight.reshape(weight.shape[weight.ndim - axes :])  # of the old format
         transposed = axes == 2 and fields.flag("transpose", False)
         if weight.ndim != axes or weight.shape[1 if transposed else 0] != outputs:
-            raise self._refused(layer, f"its weight, {weight.shape}, for {outputs} outputs")
+            raise self._refused(
+                layer,
+                f"its weight has the shape {weight.shape}, wanted {axes} sides for {outputs:,} "
+                "outputs",
+            )
         return weight, blob_array(layer.blobs[1]).reshape(-1) if has_bias else None
 
     def _need_maps(self, layer: LayerRecord) -> None:

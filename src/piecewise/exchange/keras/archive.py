@@ -49,8 +49,12 @@ def _part(data: memoryview, info: zipfile.ZipInfo, most: int) -> memoryview:
     name = info.filename
     if info.flag_bits & _ENCRYPTED or info.compress_type not in {0, zipfile.ZIP_DEFLATED}:
         raise ModelFileError(f"its {name} is encrypted, or compressed with another method")
-    if info.file_size > min(most, max(1 << 20, _MAX_RATIO * info.compress_size)):
-        raise ModelFileError(f"its {name} has {info.file_size:,} bytes, wanted at most {most:,}")
+    most = min(most, max(1 << 20, _MAX_RATIO * info.compress_size))
+    if info.file_size > most:
+        raise ModelFileError(
+            f"its {name} has {info.file_size:,} bytes, wanted at most {most:,} for "
+            f"{info.compress_size:,} compressed ones"
+        )
     start = info.header_offset + _HEADER.size
     if info.header_offset < 0 or start > len(data):
         raise ModelFileError("not a whole .keras file; was it cut short?")

@@ -112,8 +112,8 @@ def _single_path(inner: dict[str, Any], entries: list[dict[str, Any]]) -> list[d
             break
         if len(before) != 1:
             raise ModelFileError(
-                f"layer {shown(name, 80)}: it reads {len(before)} outputs; a network here is a "
-                "single path of layers"
+                f"layer {shown(name, 80)}: it joins {len(before)} branches; piecewise has "
+                "chains of layers"
             )
         name = before[0]
     return path[::-1]

@@ -151,9 +151,14 @@ def _dense(walker: KerasWalker, layer: FileLayer) -> None:
 def _relu(walker: KerasWalker, layer: FileLayer) -> None:
     settings = layer.settings
     if settings.get("max_value") is not None:
-        raise settings.refused(f"a ReLU up to {settings.number('max_value', 0):g}")
+        raise settings.refused(
+            f"it is a ReLU up to {settings.number('max_value', 0):g}; piecewise has relu "
+            "without a limit"
+        )
     if settings.number("negative_slope", 0) or settings.number("threshold", 0):
-        raise settings.refused("a leaky ReLU, or one with a threshold")
+        raise settings.refused(
+            "it is a leaky ReLU, or one with a threshold; piecewise has relu alone"
+        )
     walker.chain.relu(settings.where)
 
 
@@ -253,7 +258,10 @@ def _reshape(walker: KerasWalker, layer: FileLayer) -> None:
     if value.count(-1) == 1 and known > 0 and shape.values % known == 0:
         value = [shape.values // known if one == -1 else one for one in value]
     if not 1 <= len(value) <= 3 or prod(value) != shape.values or min(value) < 1:
-        raise settings.refused(f"its target_shape is {value!r:.80}, for {shape}")
+        raise settings.refused(
+            f"its target_shape is {value!r:.80}, wanted 1 to 3 sides for the {shape.values:,} "
+            f"values of {shape}"
+        )
     target = (value[-1], *((1, 1, *value[:-1])[-2:]))
     if len(value) == 1:
         walker.rank = 1
@@ -263,7 +271,9 @@ def _reshape(walker: KerasWalker, layer: FileLayer) -> None:
         walker.rank = len(value)
         walker.restart(target)
     else:
-        raise settings.refused(f"it makes maps of other sides of {shape}")
+        raise settings.refused(
+            f"it reshapes {shape} to {value!r:.80}; piecewise can only flatten maps"
+        )
 
 
 def _dropout(walker: KerasWalker, layer: FileLayer) -> None:
@@ -315,7 +325,9 @@ def _softmax(walker: KerasWalker, layer: FileLayer) -> None:
 def _embedding(walker: KerasWalker, layer: FileLayer) -> None:
     settings = layer.settings
     if settings.flag("mask_zero", False):
-        raise settings.refused("its mask leaves out zeros inside a text, which count here")
+        raise settings.refused(
+            "its mask_zero leaves out token 0 anywhere in a text; wanted mask_zero=False"
+        )
     (table,) = walker.weights.of(layer, 2)
     if walker.rank != 1 or not walker.is_start:
         raise settings.refused("an embedding can only be the first layer, of (N, positions)")

@@ -52,7 +52,9 @@ class Settings:
         """A setting that is a positive whole number."""
         value = self.get(key, default)
         if type(value) is not int or not 1 <= value <= MAX_AXIS:
-            raise self.refused(f"its {key} is {shown(value)}, wanted a whole number from 1")
+            raise self.refused(
+                f"its {key} is {shown(value)}, wanted a whole number from 1 to {MAX_AXIS:,}"
+            )
         return value
 
     def number(self, key: str, default: float) -> float:

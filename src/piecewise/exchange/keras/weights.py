@@ -32,7 +32,10 @@ class Weights(ABC):
         arrays = []
         for array, rank in zip(found, ranks, strict=False):
             if len(array.shape) != rank or prod(array.shape) > MAX_PARAMETERS:
-                raise layer.settings.refused(f"an array of the shape {shown(array.shape)}")
+                raise layer.settings.refused(
+                    f"an array of the shape {shown(array.shape)}, wanted {rank} sides and at "
+                    f"most {MAX_PARAMETERS:,} numbers"
+                )
             arrays.append(array.read())
         return arrays
 

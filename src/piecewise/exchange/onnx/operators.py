@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...core.array_types import Array
+from ...core.errors import shown
 from ...core.windows import same_windows
 from ..checked_layers import ONE_VALUE
 from ..rewriting import Pads
@@ -27,7 +28,9 @@ def _convolution(walker: Walker, node: NodeProto) -> None:
     names = _maps(walker, node)
     flat = len(names) == 2
     if weight.ndim != len(names) + 1:
-        raise refused(node, f"its weight, {weight.shape}, is not one for {names}")
+        raise refused(
+            node, f"its weight has the shape {weight.shape}, wanted {len(names) + 1} sides"
+        )
     if node.attributes.get("auto_pad", "NOTSET").startswith("SAME"):
         walker.flush()
     pads = (0, 0, 0, 0) if walker.pads is None else walker.pads.pads
@@ -37,7 +40,11 @@ def _convolution(walker: Walker, node: NodeProto) -> None:
         weight = weight[:, :, None]
     kernel = (int(weight.shape[2]), int(weight.shape[3]))
     if not _fits(node.attributes.get("kernel_shape"), kernel[1:] if flat else kernel):
-        raise refused(node, f"its kernel_shape is not that of its weight, {weight.shape}")
+        raise refused(
+            node,
+            f"its kernel_shape: got {shown(node.attributes.get('kernel_shape'))}, and its "
+            f"weight has the shape {weight.shape}",
+        )
     stride, dilation = (_pair(node, one, flat) for one in ("strides", "dilations"))
     own = _pads(walker, node, kernel, stride, dilation)
     top, left, bottom, right = (one + other for one, other in zip(pads, own, strict=True))
@@ -293,7 +300,11 @@ def _maps(walker: Walker, node: NodeProto) -> str:
     """The axes of a tensor of maps, CHW or CW; tensors in another order are refused."""
     names = "CHW" if len(walker.axes.groups) == 3 else "CW"
     if not walker.axes.are(names):
-        raise refused(node, f"its input has the axes {walker.axes.groups}, wanted {names}")
+        raise refused(
+            node,
+            f"its input is {shown(['N', *walker.axes.sides])} with the channels elsewhere, "
+            "wanted them second",
+        )
     return names
 
 
@@ -313,7 +324,7 @@ def _pair(node: NodeProto, name: str, flat: bool, default: int | None = 1) -> tu
     if not isinstance(values, list) or len(values) != sides or not all(
         isinstance(one, int) and 1 <= one <= 1 << 20 for one in values
     ):  # fmt: skip
-        raise refused(node, f"its {name} is {str(values)[:40]}, wanted {sides} numbers from 1")
+        raise refused(node, f"its {name}: got {str(values)[:40]}, wanted {sides} numbers from 1")
     return (1, values[0]) if flat else (values[0], values[1])
 
 
@@ -345,7 +356,10 @@ def _pads(
     if mode != "NOTSET" or len(values) != (2 if flat else 4) or not all(
         isinstance(one, int) and 0 <= one <= 1_024 for one in values
     ):  # fmt: skip
-        raise refused(node, f"its pads are {str(values)[:40]}")
+        raise refused(
+            node,
+            f"its pads: got {str(values)[:40]}, wanted {2 if flat else 4} numbers from 0 to 1,024",
+        )
     return (0, values[0], 0, values[1]) if flat else (values[0], values[1], values[2], values[3])
 
 

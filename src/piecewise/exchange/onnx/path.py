@@ -172,8 +172,8 @@ def _input(
     """The input that the path starts from."""
     used = [info for info in model.inputs if info.name in consumers]
     if len(used) != 1:
-        names = ", ".join(shown(info.name) for info in used[:3]) or "none"
-        raise ModelFileError(f"the path has the inputs {names}; piecewise's networks have one")
+        names = ", ".join(shown(info.name) for info in used[:3]) or "no input"
+        raise ModelFileError(f"its output depends on {names}, wanted one input")
     known = {used[0].name, *producers}
     for name, nodes in consumers.items():
         if name and name not in known:

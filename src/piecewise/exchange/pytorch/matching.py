@@ -118,6 +118,12 @@ def _check_count(
     if len(names) >= len(stages):
         return
     stage = stages[len(names)]
+    same = next((one for one in left_over if one.shapes.get("weight") == signature.shape), None)
+    if signature.kind is Norm and same is not None:
+        raise ModelFileError(
+            f"{stage.name} wants running_mean and running_var beside {_tensors([same])}, which the "
+            "file does not have"
+        )
     others = f"; it has {_tensors(left_over)}" if left_over else ""
     again = f" {len(stages)} times" if len(stages) > 1 else ""
     raise ModelFileError(

@@ -52,7 +52,10 @@ class ModuleReader:
         if weight.ndim == 2 and weight.shape[1] == channels * prod(window):
             weight = weight.reshape(len(weight), channels, *window)
         fits = weight.ndim == 4 and weight.shape[2:] == window
-        _need(fits, f"its weight, {weight.shape}, for a kernel of {window}")
+        _need(
+            fits,
+            f"its weight has the shape {weight.shape}, and its kernel is {window[0]}x{window[1]}",
+        )
         rows, columns = fields.sides("pad", default=fields.integer("padding", 0))
         dilation = fields.sides("dilation", default=1)
         _need(min(*stride, *dilation) >= 1, f"a stride of {stride} and a dilation of {dilation}")
@@ -78,7 +81,7 @@ class ModuleReader:
 
     def _average_pool(self, fields: ModuleFields) -> None:
         window, stride, pads, partial = self._windows(fields)
-        _need(fields.flag("divide", True), "it adds without dividing")
+        _need(fields.flag("divide", True), "it adds without dividing (divide is false)")
         counts = fields.flag("count_include_pad", True) and pads != NO_PADS
         if self._is_whole_map(window, pads):
             self.chain.global_pool(fields.where, "average")
@@ -102,19 +105,30 @@ class ModuleReader:
             steps = side + 2 * pad - size
             last = -(-steps // step) * step if partial else 0
             _need(steps >= 0, f"a window of {window} is larger than its input")
-            _need(pad > 0 or last < side, f"a window past the edge of {self.chain.shape}")
+            _need(
+                pad > 0 or last < side,
+                f"its last window starts past the edge of {self.chain.shape}",
+            )
         return window, stride, (rows, columns, rows, columns), partial
 
     def _linear(self, fields: ModuleFields) -> None:
         cells = self.chain.shape.values // self.chain.shape.channels
-        _need(self._flat or cells == 1, f"it reads {self.chain.shape}, wanted a row of values")
+        _need(
+            self._flat or cells == 1,
+            f"it reads maps of {self.chain.shape}, wanted a row of values; put an nn.View "
+            "before it",
+        )
         weight, bias = fields.tensor("weight"), fields.optional_tensor("bias")
         self.chain.fully_connected(fields.where, weight, bias)
         self._flat = False  # its values are maps of one cell
 
     def _relu(self, fields: ModuleFields) -> None:
         limits = fields.real("threshold", 0), fields.real("val", 0)
-        _need(limits == (0, 0), f"its threshold and value are {limits}")
+        _need(
+            limits == (0, 0),
+            f"its threshold and val are {limits[0]:g} and {limits[1]:g}, wanted 0 and 0; "
+            "piecewise has relu alone",
+        )
         self.chain.relu(fields.where)
 
     def _dropout(self, fields: ModuleFields) -> None:
@@ -143,7 +157,10 @@ class ModuleReader:
             size = size[1:]  # the batch
         if size.count(-1) == 1 and min(side for side in [*size, 1] if side != -1) > 0:
             size[size.index(-1)] = values // -prod(size)
-        _need(size in (own, [values]), f"it makes {tuple(size)} of {self.chain.shape}")
+        _need(
+            size in (own, [values]),
+            f"it reshapes {self.chain.shape} to {tuple(size)}; piecewise can only flatten maps",
+        )
         self._flat = size != own
 
     def _softmax(self, fields: ModuleFields) -> None:
