@@ -26,8 +26,8 @@ from .folder_names import checked_class_name
 from .incoming import Incoming
 from .moves import counted
 from .packs import files_in
-from .project import NAMES, Project, pinned_preprocessor
-from .project_files import OWN
+from .project import NAMES, Project
+from .project_files import OWN, pinned_preprocessor
 from .uploads import Upload, checked_upload
 
 _BATCH, _BATCH_BYTES = 200, 32 << 20

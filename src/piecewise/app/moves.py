@@ -37,20 +37,21 @@ class Move(NamedTuple):
 
 
 class Change(NamedTuple):
-    """What a person did: a sentence, the moves, and the names and the order of the classes before
-    and after."""
+    """What a person did: a sentence, the moves, and the names and the order of the classes and
+    the knobs, before and after."""
 
     sentence: str
     moves: tuple[Move, ...]
     names: tuple[Names, Names] | None = None
     order: tuple[list[str], list[str]] | None = None
+    settings: tuple[dict[str, Any], dict[str, Any]] | None = None
 
 
 class Restore(Protocol):
     """Saves what a change says about classes: after it, or before it."""
 
     def __call__(self, change: Change, *, is_done: bool) -> None:
-        """Save the names and the order of the classes."""
+        """Save the names and the order of the classes, and the knobs."""
 
 
 class ChangeLog:
@@ -217,7 +218,9 @@ def _change(value: Any) -> Change:
     pair = None if names is None else (_names(names[0]), _names(names[1]))
     order = value.get("order")
     orders = None if order is None else (list(map(str, order[0])), list(map(str, order[1])))
-    return Change(str(value["sentence"]), moves, pair, orders)
+    knobs = value.get("settings")
+    settings = None if knobs is None else (dict(knobs[0]), dict(knobs[1]))
+    return Change(str(value["sentence"]), moves, pair, orders, settings)
 
 
 def _names(value: Any) -> Names:

@@ -17,14 +17,14 @@ from pathlib import Path
 from typing import Any
 
 from ..core.errors import DataError, shown
-from ..data.modalities import MODALITY_OF_SUFFIX, preprocessor_from_json
+from ..data.modalities import MODALITY_OF_SUFFIX
 from ..data.preprocessing import Preprocessor
 from .failures import ConflictError, MissingError
 from .folder_names import can_be_folder, checked_class_name, folder_for
 from .incoming import Incoming
 from .listing import MAX_SAMPLES, PARTS, Listing, ProjectClass, SamplePage
 from .moves import Change, ChangeLog, Move, counted
-from .project_files import OWN, last_number, open_locked, read_json, write_json
+from .project_files import OWN, last_number, open_locked, pinned_preprocessor, read_json, write_json
 from .sample_moves import plan_moves
 from .strokes import Drawing, from_png, to_png
 from .uploads import Upload, checked_upload
@@ -158,10 +158,14 @@ class Project:
         value = self._values.get("settings")
         return dict(value) if isinstance(value, dict) else {}
 
-    def set_settings(self, **values: Any) -> None:
-        """Change settings; None takes one back."""
-        settings = {**self.settings, **values}
-        self._set("settings", {name: one for name, one in settings.items() if one is not None})
+    def set_settings(self, *, can_undo: bool = False, **values: Any) -> None:
+        """Change settings; None takes one back. ``can_undo``: so that it can be undone."""
+        before, after = self.settings, {**self.settings, **values}
+        after = {name: one for name, one in after.items() if one is not None}
+        if not can_undo:
+            self._set("settings", after)
+        elif after != before:
+            self._log.apply(Change("turned knobs", (), settings=(before, after)))
 
     # Classes.
 
@@ -370,13 +374,15 @@ class Project:
         self._changed()
 
     def _restore(self, change: Change, *, is_done: bool) -> None:
-        """Save the names and the order of the classes after a change, or before it."""
+        """Save the names and the order of the classes and the knobs after a change, or before."""
         names = change.names and change.names[is_done]
         if names is not None and names != self._names:
             write_json(self.root / NAMES, names)
             self._names = dict(names)
         if change.order is not None:
             self._set("order", change.order[is_done])
+        if change.settings is not None:
+            self._set("settings", change.settings[is_done])
 
     def _changed(self) -> None:
         """Read the folder anew after a change."""
@@ -388,9 +394,3 @@ class Project:
             self._values = {**self._values, name: value}
             write_json(self.root / OWN / "project.json", self._values)
             self.version += 1
-
-
-def pinned_preprocessor(value: Any) -> Preprocessor:
-    """The preprocessor of what `Project.pin` writes; damaged values raise PiecewiseError, KeyError,
-    TypeError or ValueError."""
-    return preprocessor_from_json(value["values"], tuple(value["shape"]))

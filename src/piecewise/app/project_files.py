@@ -9,6 +9,8 @@ from typing import IO, Any
 from ..core.atomic_write import write_atomically
 from ..core.errors import DataError
 from ..core.locks import lock
+from ..data.modalities import preprocessor_from_json
+from ..data.preprocessing import Preprocessor
 
 OWN = ".piecewise"
 """The folder of what is the app's own."""
@@ -61,3 +63,9 @@ def write_file(path: Path, content: bytes) -> None:
         write_atomically(path, content)
     except OSError as error:
         raise DataError(f"{path.name}: not saved: {error.strerror}") from None
+
+
+def pinned_preprocessor(value: Any) -> Preprocessor:
+    """The preprocessor of what `Project.pin` writes; damaged values raise PiecewiseError, KeyError,
+    TypeError or ValueError."""
+    return preprocessor_from_json(value["values"], tuple(value["shape"]))

@@ -24,9 +24,15 @@ NEW_PROGRAM = 0.15
 """Seconds until the engine has compiled new layers."""
 
 
+def inputs_of(project: Project) -> tuple[Shape, int]:
+    """The shape of the inputs of a project, and the number of its classes."""
+    preprocessor = project.preprocessor
+    return preprocessor.shape if preprocessor else UNTAUGHT, max(2, len(project.classes()))
+
+
 def check_layers(project: Project, layers: str) -> Values:
     """The shapes and sizes of layers; LimitError or NotationError if no net can have them."""
-    architecture = Architecture(layers, _shape(project), _classes(project))
+    architecture = Architecture(layers, *inputs_of(project))
     return {
         "layers": [
             {"name": stage.name, "notation": write_layer(stage.layer),
@@ -48,7 +54,7 @@ def checked_recipe(values: dict[str, Any]) -> dict[str, Any]:
 def guessed_ms(session: Session, layers: str, epochs: int | None) -> int:
     """About how many milliseconds a sketch of these layers takes, by the speed of the last one."""
     project, attempts = session.project, session.teacher.attempts.list()
-    shape, classes = _shape(project), _classes(project)
+    shape, classes = inputs_of(project)
     count = min(SKETCH_SAMPLES, sum(one.train for one in project.classes()))
     speeds = [_speed(one, shape, classes) for one in attempts[-5:] if one.stage == "sketch"]
     speed = min((one for one in speeds if one), default=SECONDS)
@@ -67,11 +73,3 @@ def _speed(attempt: Attempt, shape: Shape, classes: int) -> float | None:
         return None
     work = cost * attempt.samples * len(attempt.losses)
     return attempt.seconds / work if work else None
-
-
-def _shape(project: Project) -> Shape:
-    return project.preprocessor.shape if project.preprocessor else UNTAUGHT
-
-
-def _classes(project: Project) -> int:
-    return max(2, len(project.classes()))

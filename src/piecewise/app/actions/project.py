@@ -44,7 +44,7 @@ class ProjectActions:
         if "size" in values:
             self._resize(values["size"])
         if settings:
-            self._project.set_settings(**settings)
+            self._project.set_settings(can_undo=True, **settings)
         return self._session.report(changed=bool(settings) or "size" in values)
 
     def _resize(self, side: int) -> None:

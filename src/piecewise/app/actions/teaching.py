@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
+from ...spec.layer_base import Shape
 from ..failures import ConflictError
 from ..fields import (
     FLAG,
@@ -16,9 +17,10 @@ from ..fields import (
     Values,
     WordKind,
 )
+from ..layer_edits import edits
 from ..routes import AppRoute
 from ..session import Session
-from .layer_check import check_layers, checked_recipe, guessed_ms
+from .layer_check import check_layers, checked_recipe, guessed_ms, inputs_of
 
 MAX_NOTE = 1_000
 """Characters of a note."""
@@ -38,6 +40,13 @@ class TeachingActions:
         recipe = checked_recipe(values.get("recipe", {}))
         guess = guessed_ms(self._session, values["layers"], recipe.get("epochs"))
         return {**found, "guess_ms": guess}
+
+    def edits(self, values: Values) -> Values:
+        """The edits of a column of layers, each with its cost or why no net can have it."""
+        shape, classes = inputs_of(self._session.project)
+        column = values["column"] - 1
+        found = edits(values["layers"], column, values.get("knob"), Shape(*shape), classes)
+        return {"edits": [one._asdict() for one in found]}
 
     def teach(self, values: Values) -> Values:
         """Teach anew; with the stage thorough, as `piecewise train` does."""
@@ -81,11 +90,14 @@ class TeachingActions:
 
 
 _LAYERS = (RequestField("layers", TEXT, required=True), RequestField("recipe", OBJECT))
+_COLUMN = (RequestField("layers", TEXT, required=True),
+           RequestField("column", WHOLE, required=True), RequestField("knob", TEXT))  # fmt: skip
 _NUMBER = (RequestField("number", WHOLE),)
 _ATTEMPT = (*_NUMBER, RequestField("note", TextKind(MAX_NOTE)), RequestField("kept", FLAG))
 _PART = (RequestField("part", PART, "train"),)
 ROUTES = (
     AppRoute("POST", "/api/check", TeachingActions.check, _LAYERS),
+    AppRoute("POST", "/api/edits", TeachingActions.edits, _COLUMN),
     AppRoute("POST", "/api/teach", TeachingActions.teach, (_STAGE,)),
     AppRoute("POST", "/api/stop", TeachingActions.stop, (_STAGE,)),
     AppRoute("POST", "/api/mistakes", TeachingActions.mistakes, _PART),
