@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from piecewise.app.project_files import OWN, read_json
+
 from .app_page import AppPage, Program, answers, program
 from .programs import needs_chromium
-from .test_app_browser import CROSS, browser, check_axe, filled, walked
+from .test_app_browser import CROSS, LAYERS, browser, check_axe, filled, own, walked
 
 pytestmark = needs_chromium
-__all__ = ["browser"]
+__all__ = ["browser", "own"]
 
 
 @pytest.fixture(scope="module")
@@ -132,3 +134,33 @@ def test_map_is_chosen_muted_and_given_back(opened: AppPage) -> None:
     page.get_by_role("button", name="Give them back").click()
     opened.wait_for_net(lambda found: found == sha256)
     expect(page.locator(".change-row")).to_have_count(5)
+
+
+def test_knobs_of_a_column_teach_anew_and_are_undone(own: tuple[Program, AppPage]) -> None:
+    running, app = own
+    page = app.page
+    app.draw(CROSS)
+    expect(page.locator(".says-label")).to_have_text("X")
+    sha256 = page.evaluate("piecewise.walk.data.parameters_sha256")
+    page.get_by_role("button", name="features: 8").focus()
+    page.keyboard.press("Enter")
+    choices = page.locator(".choices")
+    expect(choices.locator("[aria-current]")).to_be_focused()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    app.wait_for_net(lambda found: found != sha256)
+    changed = page.get_by_role("button", name="features: 12")
+    expect(changed).to_be_focused()  # in the column that was made anew
+    page.locator("[data-key='3 menu']").click()
+    expect(choices.locator("[aria-disabled]", has_text="Remove")).to_contain_text("end it with full")
+    page.keyboard.press("Escape")
+    expect(choices).to_have_count(0)
+    page.locator("[data-key='2 menu']").focus()
+    page.keyboard.press("Alt+ArrowLeft")
+    expect(page.locator("[data-key='1 features']")).to_have_attribute("aria-label", "features: 12")
+    for _ in range(4):
+        page.keyboard.press("z")  # the two strokes, then the two changes of knobs
+    app.wait_for_net(lambda found: found == sha256)
+    settings = read_json(running.folder / OWN / "project.json")["settings"]
+    assert settings["layers"] == LAYERS
+    assert app.complaints == []

@@ -1,6 +1,8 @@
 /** The row below the net: a map, its kernel, what it looks for, and which maps never answer. */
 
 import { ask } from "app/ask.js";
+import { blocksOf } from "app/blocks.js";
+import { tryFeatures } from "app/column_knobs.js";
 import { chooseMap, chosenMap, isMuted, matchLayer, toggleMuted } from "app/chosen.js";
 import { showOnce } from "app/small_maps.js";
 import { state, watch } from "app/store.js";
@@ -252,6 +254,12 @@ function showActivity(head, silent, block, map, activity) {
   if (!never.length) return;
   silent.append(
     element("b", { text: words.neverAnswer(never.length, block[0].name) }),
-    ` ${words.toAny(kind(), never)}`,
+    ` ${words.toAny(kind(), never)} `,
   );
+  const column = state.walk ? blocksOf(state.walk).findIndex(([one]) => one === block[0]) : -1;
+  const left = (counts ?? []).length - never.length;
+  if (block[0].word !== "conv" || left < 1) return;
+  const press = () => tryFeatures(column, left);
+  const text = words.tryFewer(left);
+  silent.append(element("button", { type: "button", class: "link", text, onclick: press }));
 }

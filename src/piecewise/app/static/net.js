@@ -2,6 +2,7 @@
 
 import { blocksOf, structureOf } from "app/blocks.js";
 import { chosenMap, mutedMaps } from "app/chosen.js";
+import { columnKnobs, menuButton } from "app/column_knobs.js";
 import { Links } from "app/links.js";
 import { mapRow } from "app/map_row.js";
 import { Stack, SHOWN } from "app/stack.js";
@@ -82,22 +83,30 @@ export class Net {
     this.votes = null;
     this.pinned = null;
     const blocks = blocksOf(walk);
-    this.columns.replaceChildren(...blocks.map((block) => this.column(walk, block)));
+    const focused = this.columns.contains(document.activeElement) ? document.activeElement : null;
+    const key = focused instanceof HTMLElement ? focused.dataset.key : undefined;
+    this.columns.replaceChildren(...blocks.map((block, i) => this.column(walk, block, i)));
+    /** @type {HTMLElement | null} */
+    const again = key ? this.columns.querySelector(`[data-key="${key}"]`) : null;
+    again?.focus();
     this.fit();
   }
 
   /**
    * @param {Walk} walk
    * @param {Layer[]} block
+   * @param {number} number
    */
-  column(walk, block) {
+  column(walk, block, number) {
     const [head] = block;
+    const knobs = columnKnobs(walk, block, number);
+    const menu = menuButton(block, number);
     const last = block[block.length - 1];
     if (last.name === walk.last && head.word === "full") {
-      this.votes = new VoteColumn(walk, head, this.open, (map) => this.pointAtVote(map));
+      this.votes = new VoteColumn(walk, head, this.open, (map) => this.pointAtVote(map), menu);
       return this.votes.element;
     }
-    if (head.word === "input" && walk.readsWords) return this.wordColumn(walk, head);
+    if (head.word === "input" && walk.readsWords) return this.wordColumn(walk, head, menu);
     const shown = block.find(({ name }) => name === this.chosen.get(head.name)) ?? last;
     const place = element("div", { class: "place" });
     const scale = element("p", { class: "cost" });
@@ -105,7 +114,7 @@ export class Net {
     this.put(walk, shown.name, place, scale);
     const size = element("span", { class: "sub", text: head.shape.slice(1).join("\u00d7") });
     const name = head.word === "input" ? words.input : head.name;
-    const header = element("header", {}, element("h3", {}, name, size), notation(head), stages);
+    const header = element("header", {}, title(element("h3", {}, name, size), menu), knobs, stages);
     const body = element("div", {}, place, costs(walk, head), scale);
     const kind = head.word === "input" ? "column input-column" : "column";
     return element("div", { class: kind }, header, body);
@@ -114,11 +123,12 @@ export class Net {
   /**
    * @param {Walk} walk
    * @param {Layer} head
+   * @param {HTMLElement} menu
    */
-  wordColumn(walk, head) {
+  wordColumn(walk, head, menu) {
     const activation = walk.activation("input");
     const list = activation ? wordList(walk, activation, this.open) : [];
-    const header = element("header", {}, element("h3", { text: head.name }));
+    const header = element("header", {}, title(element("h3", { text: head.name }), menu));
     return element("div", { class: "column words-column" }, header, element("div", {}, ...list));
   }
 
@@ -252,17 +262,22 @@ export class Net {
  * @param {Stack} stack
  * @param {boolean} isNarrow
  */
-function sideBySide({ order, shape }, isNarrow) {
+function sideBySide({ order, shape, isOfNumbers }, isNarrow) {
   const count = order.length;
+  if (isNarrow && isOfNumbers) return 8;
   const isWide = shape[2] > 3 * shape[1];
   if (count === 1) return 1;
   if (isWide) return 1;
   return count <= 8 && !isNarrow ? 2 : 4;
 }
 
-/** @param {Layer} layer */
-function notation(layer) {
-  return layer.word === "input" ? null : element("code", { text: layer.notation });
+/**
+ * The name of a column, and what can be done with it.
+ * @param {HTMLElement} name
+ * @param {HTMLElement} menu
+ */
+function title(name, menu) {
+  return element("div", { class: "column-title" }, name, menu);
 }
 
 /**

@@ -15,8 +15,9 @@ export class VoteColumn {
    * @param {Layer} head the first layer of the block
    * @param {Open} open
    * @param {(map: number | null) => void} point
+   * @param {HTMLElement} menu
    */
-  constructor(walk, head, open, point) {
+  constructor(walk, head, open, point, menu) {
     this.walk = walk;
     this.point = point;
     this.open = open;
@@ -33,8 +34,12 @@ export class VoteColumn {
     const header = element(
       "header",
       {},
-      element("h3", {}, head.name, element("span", { class: "sub", text: words.votes })),
-      element("code", { text: head.word === "input" ? "" : head.notation }),
+      element(
+        "div",
+        { class: "column-title" },
+        element("h3", {}, head.name, element("span", { class: "sub", text: words.votes })),
+        menu,
+      ),
       this.choice,
     );
     const foot = element("p", { class: "cost", text: words.votesBy(layer) });

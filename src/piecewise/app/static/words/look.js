@@ -6,6 +6,7 @@ const decimal = new Intl.NumberFormat(locale, {
   minimumFractionDigits: 2,
   maximumFractionDigits: 2,
 });
+const short = new Intl.NumberFormat(locale, { notation: "compact", maximumSignificantDigits: 3 });
 const tenth = new Intl.NumberFormat(locale, { maximumFractionDigits: 1 });
 const plurals = new Intl.PluralRules(locale);
 
@@ -167,6 +168,55 @@ export const lookWords = {
     " Fewer features might do as well.",
   /** @param {number} features */
   tryFewer: (features) => `Try ${whole.format(features)}`,
+
+  // The knobs of a column.
+  /** @param {string} layer */
+  knobsOf: (layer) => `Knobs of ${layer}`,
+  /** @type {Record<string, string>} */
+  knobs: {
+    features: "features",
+    kernel: "kernel",
+    neurons: "neurons",
+    channels: "numbers of a word",
+    window: "window of the pooling",
+  },
+  /** @param {string} name */
+  less: (name) => `Less: ${name}`,
+  /** @param {string} name */
+  more: (name) => `More: ${name}`,
+  /** @param {string} value */
+  features: (value) => (value === "1" ? "feature" : "features"),
+  /** @param {string} value */
+  neurons: (value) => (value === "1" ? "neuron" : "neurons"),
+  /** @param {string} value */
+  channels: (value) => (value === "1" ? "number" : "numbers"),
+  pool: () => "pool",
+  /**
+   * @param {string} shape
+   * @param {number} weights
+   * @param {number} products
+   */
+  cost: (shape, weights, products) =>
+    `${shape} \u00b7 ${short.format(weights)} weights \u00b7 ${short.format(products)} products`,
+  /** @param {number} count */
+  weightCount: (count) => counted(count, "weight", "weights"),
+  /** @param {string} layer */
+  editColumn: (layer) =>
+    layer === "input" ? "Add layers after the input" : `Change the layers of ${layer}`,
+  columnKeys: "Alt and arrows move the column, D doubles it, Delete removes it",
+  /**
+   * @param {string} edit
+   * @param {boolean} has
+   */
+  edits: (edit, has) =>
+    ({
+      left: "Move to the left",
+      right: "Move to the right",
+      duplicate: "Duplicate",
+      remove: "Remove",
+      conv: "Add a convolution after it",
+      full: "Add a full layer after it",
+    })[edit] ?? `${has ? "Without" : "With"} ${edit}`,
 
   // The answer.
   /**
