@@ -152,7 +152,9 @@ def test_knobs_of_a_column_teach_anew_and_are_undone(own: tuple[Program, AppPage
     changed = page.get_by_role("button", name="features: 12")
     expect(changed).to_be_focused()  # in the column that was made anew
     page.locator("[data-key='3 menu']").click()
-    expect(choices.locator("[aria-disabled]", has_text="Remove")).to_contain_text("end it with full")
+    expect(choices.locator("[aria-disabled]", has_text="Remove")).to_contain_text(
+        "end it with full"
+    )
     page.keyboard.press("Escape")
     expect(choices).to_have_count(0)
     page.locator("[data-key='2 menu']").focus()
