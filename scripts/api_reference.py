@@ -50,6 +50,7 @@ TOPICS: dict[str, tuple[str, ...]] = {
         "plan_training",
         "choose_by_trial",
         "run_training",
+        "tune",
         "LiveTrainer",
         "Progress",
         "ProgressBar",

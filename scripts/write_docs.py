@@ -23,7 +23,7 @@ import exchange_tables
 import file_tables
 from piecewise.cli import main as command_line
 from piecewise.cli.json_keys import JSON_KEYS
-from piecewise.cli.options import DATA, NETWORK, OUTPUT, SERVER, TRAINING
+from piecewise.cli.options import DATA, NETWORK, OUTPUT, SEARCH, SERVER, TRAINING
 from piecewise.spec.augmentation import augmentation_fields
 from piecewise.spec.layer_base import Layer, layer_fields
 from piecewise.spec.layers import KINDS
@@ -177,7 +177,7 @@ def _command(name: str, command: click.Command) -> str:
     return "\n".join([*lines, ""])
 
 
-PANELS = (DATA, NETWORK, TRAINING, SERVER, OUTPUT)
+PANELS = (DATA, NETWORK, TRAINING, SEARCH, SERVER, OUTPUT)
 """The groups of options, in the order of the help."""
 
 

@@ -65,6 +65,7 @@ if TYPE_CHECKING:
     from .training.recipe import Recipe as Recipe
     from .training.shuffle_test import shuffle_test as shuffle_test
     from .training.train import train as train
+    from .tuning.tune import tune as tune
 
 _HOMES = {
     "Augmentation": "spec.augmentation",
@@ -116,6 +117,7 @@ _HOMES = {
     "run_training": "training.experiment",
     "train_with_augmentation": "insight.robustness.augmentation_training",
     "train": "training.train",
+    "tune": "tuning.tune",
     "attributions": "insight.attribution.saliency",
 }
 

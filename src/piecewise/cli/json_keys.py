@@ -77,6 +77,17 @@ JSON_KEYS: dict[str, dict[str, str]] = {
         "findings": "what may be wrong, in order of importance",
         "shuffle_test": "with --shuffle-test: its result",
     },
+    "tune": {
+        "folds": "scores of cross-validation of the saved net, with the keys of evaluate",
+        "validation": "the scores of the validation split, with the same keys",
+        "test": "the scores of the test split, with the same keys",
+        "best": "the trial that was best: number, values, layers, loss, accuracy, n",
+        "trials": "the same for every finished trial; loss is null if it was stopped early",
+        "importances": "by value: the part of the loss's variance that it explains",
+        "layers": _LAYERS,
+        "recipe": _RECIPE,
+        "parameters_sha256": "SHA-256 of the parameters and running statistics",
+    },
     "train": {
         "folds": "scores of cross-validation, with the keys of evaluate; left out without folds",
         "validation": "the scores of the validation split, with the same keys",

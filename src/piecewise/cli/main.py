@@ -50,6 +50,7 @@ COMMANDS = {
         "inspect", "Report what is in a data set and what may be wrong with it."
     ),
     "train": CommandEntry("train", "Train a net on your own images, sounds or texts, and save it."),
+    "tune": CommandEntry("tune", "Search layers and hyperparameters, and save the best net."),
     "predict": CommandEntry("predict", "Predict the classes of images, sounds or texts."),
     "evaluate": CommandEntry("evaluate", "Score a net on a data set."),
     "explain": CommandEntry(

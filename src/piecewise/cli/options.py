@@ -20,7 +20,8 @@ from ..data.text.preprocessor import POSITIONS
 from ..spec.frozen_layers import LayerName
 from ..training.recipe import knobs
 
-DATA, NETWORK, TRAINING, SERVER, OUTPUT = "Data", "Network", "Training", "Server", "Output"
+DATA, NETWORK, TRAINING, SEARCH = "Data", "Network", "Training", "Search"
+SERVER, OUTPUT = "Server", "Output"
 """The panels of the help."""
 FROM_DATA = "chosen from the data"
 """The default of an option that `training/defaults.py` fills in."""

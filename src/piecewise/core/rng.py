@@ -16,7 +16,7 @@ import numpy as np
 from .array_types import Float64, Int64, Uint32
 
 # The first element of every path: what the numbers are used for.
-WEIGHTS, DROPOUT, ORDER, XO_DRAWS, SPLIT, AUGMENTATION_DRAWS, NOISE, COLUMNS = range(1, 9)
+WEIGHTS, DROPOUT, ORDER, XO_DRAWS, SPLIT, AUGMENTATION_DRAWS, NOISE, COLUMNS, TUNING = range(1, 10)
 
 ROTATIONS = (13, 15, 26, 6, 17, 29, 16, 24)
 """Bits by which the steps of a round rotate a word."""

@@ -1,0 +1,267 @@
+"""`piecewise tune`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import rich_click as click
+from rich.console import Console
+
+from ..core.atomic_write import write_atomically
+from ..core.constraints import SEED
+from ..core.errors import DataError, LimitError, NotationError, PiecewiseError
+from ..data.dataset import read_data
+from ..spec.notation import parse
+from ..training.effort import EFFORT
+from ..tuning.tune import DEFAULT_STUDY, DEFAULT_TRIALS, SECONDS, TRIALS, TunedTrial, TuningResult
+from .dataset_options import DataOptions
+from .options import (
+    NETWORK,
+    OUTPUT,
+    SEARCH,
+    TRAINING,
+    choice_option,
+    constrained_option,
+    data_argument,
+    framing_option,
+    groups_option,
+    image_size_option,
+    json_option,
+    option,
+    output_option,
+    table_options,
+    text_length_option,
+    threads_option,
+    usage_error,
+)
+from .output import Meter, messages, print_json, print_message, print_skipped, results
+from .output_files import check_net_path, force_option
+from .score_text import score_lines
+
+SHOWN = 5
+"""Trials that are printed in the end."""
+
+
+@dataclass(frozen=True)
+class TuneOptions(DataOptions):
+    """The options of the command."""
+
+    image_size: tuple[int, int] | None
+    text_length: int | None
+    framing: str
+    groups: str | None
+    layers: str | None
+    effort: str
+    trials: int
+    seconds: float | None
+    storage: str | None
+    study: str
+    seed: int
+    threads: int | None
+    output: str
+    report: str | None
+    force: bool
+
+    @property
+    def storage_or_default(self) -> str:
+        """The storage: beside the net if none is given."""
+        return self.storage or str(Path(self.output).with_suffix(".tuning.db"))
+
+    def check(self) -> None:
+        """Check what can be checked before anything is read; UsageError."""
+        if self.report is not None and Path(self.report).suffix.lower() not in (".html", ".htm"):
+            raise click.UsageError("--report needs the name of an .html file")
+        try:
+            if self.layers is not None:
+                parse(self.layers)
+        except (LimitError, NotationError) as error:
+            raise usage_error(error) from None
+
+
+@click.command(name="tune")
+@data_argument
+@image_size_option
+@framing_option
+@text_length_option
+@table_options
+@groups_option("All examples of a group stay in the same split or fold.")
+@option(
+    "--layers",
+    metavar="TEXT",
+    panel=NETWORK,
+    unset="searched",
+    help="The layers; then only hyperparameters are searched.",
+)
+@choice_option(
+    "--effort",
+    words=EFFORT.words,
+    panel=TRAINING,
+    default="normal",
+    help="The work of a trial: that of a net which `piecewise train` trains with it.",
+)
+@constrained_option(
+    "--trials",
+    constraint=TRIALS,
+    default=DEFAULT_TRIALS,
+    panel=SEARCH,
+    help="Finished trials of the study after which the best net is trained ({range}).",
+)
+@constrained_option(
+    "--seconds",
+    constraint=SECONDS,
+    metavar="X",
+    unset="no limit",
+    panel=SEARCH,
+    help="No trial begins after this time ({range}).",
+)
+@option(
+    "--storage",
+    metavar="FILE|URL",
+    panel=SEARCH,
+    unset="NET with .tuning.db",
+    help="Where the trials are kept: an SQLite file, a journal (.log), or the URL of a "
+    "database. Several processes may use it at the same time.",
+)
+@option(
+    "--study",
+    metavar="NAME",
+    default=DEFAULT_STUDY,
+    panel=SEARCH,
+    help="The name of the study in the storage.",
+)
+@constrained_option(
+    "--seed",
+    constraint=SEED,
+    default=0,
+    panel=SEARCH,
+    help="Seeds the search and the nets ({range}).",
+)
+@threads_option
+@output_option("The model file to write.", metavar="NET", required=True)
+@option(
+    "--report",
+    metavar="FILE",
+    panel=OUTPUT,
+    help="Write a page (.html) with all trials, and which values matter.",
+)
+@force_option
+@json_option
+def command(**values: Any) -> None:
+    """Search layers and hyperparameters for DATA, and save the best net.
+
+    The first trials are the default nets of `piecewise train`. Each trial is measured on the
+    validation split, or in cross-validation of small data sets. Trials that are worse than most
+    others are stopped early. A test split is used only for the score of the final net. The trials
+    are kept: after Ctrl-C, the same command goes on.
+    """
+    if find_spec("optuna") is None:
+        raise DataError("the search needs one more package: pip install 'piecewise-convnet[tune]'")
+    options, console = TuneOptions(**values), messages()
+    options.check()
+    check_net_path(options.output, force=options.force, run_dir=None)
+    result = _search(options, console)
+    result.training.net.save(options.output)
+    if options.report is not None:
+        _write_report(options.report, result, Path(options.source).name)
+    if options.as_json:
+        print_json(_plain(result))
+        return
+    _print_best(result, console)
+    for name, score in result.training.scores.items():
+        lines = score_lines(score, results().width, result.training.linear.get(name))
+        results().print(f"{name}: {next(lines)}")
+        for line in lines:
+            results().print(line, markup=False)
+    print_message(console, f"saved {options.output}; the trials are in "
+                  f"{options.storage_or_default}")  # fmt: skip
+
+
+def _search(options: TuneOptions, console: Console) -> TuningResult:
+    from ..tuning.tune import tune  # noqa: PLC0415
+
+    with Meter(console) as meter:
+        data = read_data(
+            options.source,
+            size=options.image_size,
+            text_length=options.text_length,
+            framing=options.framing,
+            groups=options.groups,
+            on_progress=meter,
+            **options.table,
+        )
+        print_skipped(data.skipped, console)
+
+        def print_trial(trial: TunedTrial, _: int) -> None:
+            meter.clear()
+            print_message(console, f"trial {trial.number}: {_described(trial)}")
+
+        chosen = {"layers": options.layers} if options.layers else {}
+        try:
+            return tune(
+                data,
+                options.trials,
+                options.seconds,
+                storage=options.storage_or_default,
+                study=options.study,
+                seed=options.seed,
+                on_progress=meter,
+                on_trial=print_trial,
+                threads=options.threads,
+                effort=options.effort,
+                **chosen,
+            )
+        except KeyboardInterrupt:
+            meter.clear()
+            kept = options.storage_or_default
+            print_message(console, f"stopped; {kept} keeps the trials; the same command goes on")
+            raise
+
+
+def _described(trial: TunedTrial) -> str:
+    if trial.loss is None:
+        return f"stopped early, {trial.layers}"
+    accuracy = 100 * (trial.accuracy or 0)
+    return f"log loss {trial.loss:.4f}, {accuracy:.1f} % right, {trial.layers}"
+
+
+def _print_best(result: TuningResult, console: Console) -> None:
+    """The best trials, and which values matter."""
+    complete = [one for one in result.trials if one.loss is not None]
+    print_message(console, f"best of {len(result.trials)} trials:")
+    for one in sorted(complete, key=lambda one: (one.loss, one.number))[:SHOWN]:
+        print_message(console, f"  trial {one.number}: {_described(one)}")
+    values = ", ".join(f"{name} {_short(value)}" for name, value in result.best.values.items())
+    print_message(console, f"values of the best: {values}")
+    if result.importances:
+        shares = ", ".join(f"{name} {100 * share:.0f} %"
+                           for name, share in result.importances.items())  # fmt: skip
+        print_message(console, f"which values matter: {shares}")
+
+
+def _short(value: Any) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def _write_report(path: str, result: TuningResult, title: str) -> None:
+    from ..tuning.picture import tuning_html  # noqa: PLC0415
+
+    try:
+        write_atomically(Path(path), tuning_html(result, title).encode())
+    except OSError as error:
+        raise PiecewiseError(f"{path}: cannot be written: {error.strerror}") from None
+
+
+def _plain(result: TuningResult) -> dict[str, Any]:
+    net = result.training.net
+    return {
+        **{name: score.to_json() for name, score in result.training.scores.items()},
+        "best": result.best.to_json(),
+        "trials": [one.to_json() for one in result.trials],
+        "importances": result.importances,
+        "layers": net.notation,
+        "recipe": net.recipe,
+        "parameters_sha256": net.parameters_sha256,
+    }

@@ -1,0 +1,120 @@
+"""Studies of Optuna: where the trials are kept, and how the next one is chosen."""
+
+from __future__ import annotations
+
+import logging
+import time
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.pruners import MedianPruner
+from optuna.samplers import TPESampler
+from optuna.storages import BaseStorage, JournalStorage, RDBStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy.exc import IntegrityError, OperationalError
+
+from ..core.errors import DataError, shown
+from ..core.rng import TUNING, derive_key
+
+FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
+_DATA, _DEFAULT = "piecewise data", "piecewise default"
+_STARTUP = 10
+"""Trials that are drawn at random, before earlier ones guide the next."""
+_ATTEMPTS, _SECONDS_BETWEEN = 20, 0.2
+"""How often a study is opened before its error is one."""
+_BUSY_SECONDS = 60
+"""Seconds to wait for a database that another process writes."""
+
+
+def open_study(storage: str, name: str, data_sha256: str) -> optuna.Study:
+    """The study of this name, a new one if there is none.
+
+    Parameters
+    ----------
+    storage : str
+        The file of an SQLite database, a journal file (``.log``), or the URL of a database.
+    name : str
+        Its name in the storage.
+    data_sha256 : str
+        What the trials are about. DataError if an older study is about something else.
+    """
+    optuna.logging.set_verbosity(logging.ERROR)
+    try:
+        study = _created(storage, name)
+        known = study.user_attrs.get(_DATA)
+        if known is None:
+            study.set_user_attr(_DATA, data_sha256)
+    except Exception as error:  # each database has errors of its own
+        raise DataError(f"{storage}: cannot be used for a study: {_first_line(error)}") from None
+    if known not in (None, data_sha256):
+        raise DataError(
+            f"{storage}: the study {shown(name)} is about other data or options; choose another "
+            "name with --study, or another file"
+        )
+    return study
+
+
+def _created(storage: str, name: str) -> optuna.Study:
+    """The study. If several processes make the tables of a database at the same time, all but one
+    of them fail and try again."""
+    if "://" not in storage and not Path(storage).absolute().parent.is_dir():
+        raise DataError("there is no such folder")
+    for attempt in range(_ATTEMPTS):
+        try:
+            return optuna.create_study(
+                storage=_storage(storage), study_name=name, direction="minimize",
+                load_if_exists=True, pruner=MedianPruner(n_startup_trials=5),
+            )  # fmt: skip
+        except (IntegrityError, OperationalError):
+            if attempt + 1 == _ATTEMPTS:
+                raise
+            time.sleep(_SECONDS_BETWEEN)
+    raise AssertionError
+
+
+def next_trial(study: optuna.Study, seed: int, defaults: Sequence[dict[str, Any]]) -> optuna.Trial:
+    """The next trial to run; the trials of the defaults come first. One process that asks again and
+    again gets the same trials for the same seed."""
+    trials = study.get_trials(deepcopy=False)
+    known = {trial.user_attrs.get(_DEFAULT) for trial in trials
+             if trial.state in (*FINISHED, TrialState.WAITING)}  # fmt: skip
+    for number, values in enumerate(defaults):
+        if number not in known:
+            study.enqueue_trial(values, {_DEFAULT: number})
+    key = int(derive_key(seed, TUNING, len(trials)).low)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # experimental parts of Optuna
+        study.sampler = TPESampler(n_startup_trials=_STARTUP, group=True, multivariate=True,
+                                   warn_independent_sampling=False, seed=key)  # fmt: skip
+        return study.ask()
+
+
+def finished_trials(study: optuna.Study) -> list[FrozenTrial]:
+    """The trials that were trained to their end or pruned."""
+    return study.get_trials(deepcopy=False, states=FINISHED)
+
+
+def best_trial(study: optuna.Study) -> FrozenTrial:
+    """The trial with the smallest loss, the first of equal ones; DataError if none is complete."""
+    complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    if not complete:
+        raise DataError("no trial is complete yet; allow more of them, or more time")
+    return min(complete, key=lambda trial: (trial.value, trial.number))
+
+
+def _storage(storage: str) -> BaseStorage:
+    if "://" in storage:
+        return RDBStorage(storage)
+    path = Path(storage)
+    if path.suffix == ".log":
+        return JournalStorage(JournalFileBackend(str(path)))
+    arguments = {"connect_args": {"timeout": _BUSY_SECONDS}}
+    return RDBStorage(f"sqlite:///{path}", arguments)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:200]

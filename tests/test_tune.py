@@ -1,0 +1,217 @@
+"""The search of layers and hyperparameters: its space, its trials, and how they are kept."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("optuna", reason="the search is an extra")
+
+import optuna
+
+import piecewise as pw
+from piecewise.cli.main import status
+from piecewise.spec.architecture import Architecture
+from piecewise.training.experiment import TrainingResult
+from piecewise.tuning.picture import tuning_html
+from piecewise.tuning.search_space import block_layers, most_blocks
+from piecewise.tuning.study import FINISHED
+from piecewise.tuning.tune import TunedTrial, TuningResult, tune
+
+
+@pytest.fixture(scope="module")
+def data() -> pw.Dataset:
+    xo = pw.make_xo(90, 9, seed=0)
+    splits = np.array(["train"] * 60 + ["test"] * 30)
+    return pw.Dataset(xo.inputs, xo.labels, ("X", "O"), splits, xo.preprocessor)
+
+
+def search(data: pw.Dataset, folder: Path, trials: int = 3, **options: Any) -> TuningResult:
+    chosen = {"storage": str(folder / "trials.db"), "epochs": 2, "effort": "quick", **options}
+    return tune(data, trials, **chosen)
+
+
+@pytest.mark.parametrize("shape", [(1, 4, 4), (3, 9, 64), (1, 32, 32), (2, 65, 33)])
+def test_all_nets_of_blocks_fit_their_input(shape: tuple[int, int, int]) -> None:
+    for blocks in range(1, most_blocks(shape) + 1):
+        for head in ("full", "hidden layer", "mean of maps"):
+            for kernel, convolutions, norm, dropout in ((3, 1, True, 0.0), (5, 2, False, 0.5)):
+                layers = block_layers(shape, blocks, 8, convolutions, kernel=kernel, norm=norm,
+                                      head=head, dropout=dropout)  # fmt: skip
+                assert Architecture(layers, shape, 3).parameter_count
+
+
+def test_same_seed_gives_same_trials_and_net(data: pw.Dataset, tmp_path: Path) -> None:
+    results = []
+    for name, threads in (("a", 1), ("b", 2), ("c", 1)):
+        (tmp_path / name).mkdir()
+        seed = 5 if name == "c" else 0
+        results.append(search(data, tmp_path / name, 4, threads=threads, seed=seed))
+    first, same, other = results
+    assert first.trials == same.trials
+    assert first.training.net.parameters_sha256 == same.training.net.parameters_sha256
+    assert [one.values for one in first.trials] != [one.values for one in other.trials]
+    assert first.trials[0].values["net"] == "default"
+    assert first.trials[0].values["learning_rate_factor"] == 1.0
+    complete = [one.loss for one in first.trials if one.loss is not None]
+    assert first.best.loss == min(complete)
+    assert set(first.training.scores) == {"folds", "test"}
+
+
+def test_search_goes_on_where_it_was_stopped(data: pw.Dataset, tmp_path: Path) -> None:
+    straight = search(data, tmp_path, 4, storage=str(tmp_path / "straight.log"))
+
+    def stop(trial: TunedTrial, done: int) -> None:
+        if done == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        search(data, tmp_path, 4, on_trial=stop)
+    resumed = search(data, tmp_path, 4)
+    assert [one.number for one in resumed.trials] == [1, 2, 3, 4]
+    assert resumed.trials == straight.trials
+    again = search(data, tmp_path, 4)
+    assert again.trials == resumed.trials
+    assert again.training.net.parameters_sha256 == resumed.training.net.parameters_sha256
+
+
+def test_trial_that_was_interrupted_is_run_again(data: pw.Dataset, tmp_path: Path) -> None:
+    def stop(progress: pw.Progress) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        search(data, tmp_path, 2, on_progress=stop)
+    result = search(data, tmp_path, 2)
+    assert len(result.trials) == 2
+    assert result.trials[0].values["learning_rate_factor"] == 1.0
+
+
+def test_test_split_is_not_used_by_trials(data: pw.Dataset, tmp_path: Path) -> None:
+    shuffled = data.labels.copy()
+    shuffled[60:] = 1 - shuffled[60:]
+    other = pw.Dataset(data.inputs, shuffled, data.classes, data.splits, data.preprocessor)
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    results = [search(data, tmp_path / "a"), search(other, tmp_path / "b")]
+    assert results[0].trials == results[1].trials
+    accuracies = [one.training.scores["test"].accuracy for one in results]
+    assert accuracies[0] == pytest.approx(1 - accuracies[1])
+
+
+def test_what_is_set_is_not_searched(data: pw.Dataset, tmp_path: Path) -> None:
+    result = search(data, tmp_path, layers="conv 4 3, relu, full", learning_rate=0.02,
+                    batch_size=16, optimizer="sgd", weight_decay=0.0)  # fmt: skip
+    assert {one.layers for one in result.trials} == {"conv 4 3, relu, full"}
+    for one in result.trials:
+        assert not one.values.keys() & {"learning_rate_factor", "optimizer", "batch_size"}
+    net = result.training.net
+    assert (net.recipe["learning_rate"], net.recipe["batch_size"]) == (0.02, 16)
+
+
+def test_study_of_other_data_is_refused(data: pw.Dataset, tmp_path: Path) -> None:
+    search(data, tmp_path, 1)
+    other = pw.Dataset(255 - data.inputs, data.labels, data.classes, data.splits,
+                       data.preprocessor)  # fmt: skip
+    with pytest.raises(pw.DataError, match="other data or options"):
+        search(other, tmp_path, 1)
+    assert search(other, tmp_path, 1, study="another").trials
+
+
+@pytest.mark.parametrize("storage", ["none/trials.db", "none/trials.log", "wrong://x", "net.db"])
+def test_storage_that_cannot_be_used_is_an_error(
+    data: pw.Dataset, tmp_path: Path, storage: str
+) -> None:
+    (tmp_path / "net.db").write_bytes(b"no database at all" * 100)
+    given = storage if "://" in storage else str(tmp_path / storage)
+    with pytest.raises(pw.DataError, match="cannot be used for a study"):
+        search(data, tmp_path, 1, storage=given)
+
+
+def test_no_time_is_an_error_that_says_so(data: pw.Dataset, tmp_path: Path) -> None:
+    with pytest.raises(pw.DataError, match="no trial is complete yet"):
+        search(data, tmp_path, 3, seconds=0)
+
+
+def test_texts_are_searched(tmp_path: Path) -> None:
+    texts = [f"{word} film {number}" for number in range(12) for word in ("good", "bad")]
+    table = tmp_path / "texts.csv"
+    table.write_text("text,label\n" + "".join(
+        f"{text},{'yes' if text.startswith('good') else 'no'}\n" for text in texts))  # fmt: skip
+    result = tune(table, 3, storage=str(tmp_path / "t.db"), effort="quick")
+    assert result.best.accuracy is not None
+    assert result.training.net.predict(["good film 3"]) == ["yes"]
+
+
+def test_command_saves_net_and_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    xo = pw.make_xo(40, 9, seed=0)
+    np.savez(tmp_path / "xo.npz", images=xo.inputs[:, 0], labels=xo.labels)
+    net, report = tmp_path / "net.safetensors", tmp_path / "report.html"
+    arguments = ["tune", str(tmp_path / "xo.npz"), "-o", str(net), "--trials", "2", "--effort",
+                 "quick", "--layers", "full"]  # fmt: skip
+    assert status([*arguments, "--report", str(report), "--json"]) == 0
+    values = json.loads(capsys.readouterr().out)
+    assert values["parameters_sha256"] == pw.load(net).parameters_sha256
+    assert len(values["trials"]) == 2
+    assert pw.load(net).training_summary["tuning"]["best"] == values["best"]
+    assert (tmp_path / "net.tuning.db").is_file()
+    page = report.read_text()
+    assert "<svg" in page
+    assert "<script" not in page
+    assert status(arguments) == 2  # the net exists
+    assert status(["tune", "x", "-o", "y.safetensors", "--report", "page.pdf"]) == 2
+
+
+def test_page_shows_every_complete_trial_and_no_markup_of_names() -> None:
+    trials = [TunedTrial(number, {"net": "<b>", "rate": rate, **more}, "full", loss, 0.9, 20)
+              for number, rate, loss, more in ((1, 0.1, 0.5, {}), (2, 0.4, 0.2, {"blocks": 3}),
+                                               (3, 0.2, 0.4, {"blocks": 1}))]  # fmt: skip
+    trials.append(TunedTrial(4, {"net": "x", "rate": 0.3}, "full", None, None, 0))
+    net = pw.Network("full", (1, 2, 2), 2)
+    result = TuningResult(TrainingResult(net), trials[1], trials, {"rate": 0.75})
+    page = tuning_html(result, "<i>data</i>")
+    assert page.count("<polyline") == 3
+    assert page.count('class="trial best"') == 1
+    assert "75 %" in page
+    assert "<b>" not in page
+    assert "<i>data" not in page
+
+
+@pytest.mark.long
+def test_killed_search_loses_no_finished_trial(tmp_path: Path) -> None:
+    xo = pw.make_xo(200, 16, seed=0)
+    np.savez(tmp_path / "xo.npz", images=xo.inputs[:, 0], labels=xo.labels)
+    command = [sys.executable, "-m", "piecewise", "tune", "xo.npz", "-o", "net.safetensors",
+               "--trials", "200", "--effort", "quick"]  # fmt: skip
+    database = f"sqlite:///{tmp_path / 'net.tuning.db'}"
+
+    def finished() -> int:
+        try:
+            study = optuna.load_study(storage=database, study_name="piecewise")
+        except Exception:  # it is not there yet
+            return 0
+        return sum(one.state in FINISHED for one in study.get_trials(deepcopy=False))
+
+    for number in range(6):
+        before = finished()
+        runs = [subprocess.Popen(command, cwd=tmp_path)
+                for _ in range(1 + number % 2)]  # fmt: skip
+        while (now := finished()) <= before:
+            assert all(run.poll() is None for run in runs)
+            time.sleep(0.05 * number)
+        for run in runs:
+            os.kill(run.pid, signal.SIGKILL)
+            run.wait()
+        assert finished() >= now
+    done = subprocess.run([*command[:-4], "--trials", str(finished()), "--effort", "quick"],
+                          cwd=tmp_path, check=False)  # fmt: skip
+    assert done.returncode == 0
+    assert (tmp_path / "net.safetensors").is_file()
