@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from piecewise import Network
 from piecewise.cli.main import status
 from piecewise.exchange import registry
 
@@ -86,3 +87,15 @@ def test_samples_may_be_pictures_of_another_size_without_classes(tmp_path: Path)
     for source in ("flat", "flat/a.png"):
         assert run_export(tmp_path, "--to", "card", "--samples", str(tmp_path / source)) == 0
         assert json.loads((tmp_path / "out/passport.json").read_text())["samples"]["count"] == 1
+
+
+def test_net_of_tokens_without_vocabulary_takes_no_files_as_samples(
+    tmp_path: Path, capsys: Printed
+) -> None:
+    net = Network("embed 4, pool all, full", (1, 12, 7), 3)
+    net.save(tmp_path / "net.safetensors")
+    Image.new("L", (7, 12)).save(tmp_path / "a.png")
+    command = ["export", str(tmp_path / "net.safetensors"), "-o", str(tmp_path / "out")]
+    assert status([*command, "--to", "card"]) == 0
+    assert status([*command, "--to", "card", "--samples", str(tmp_path / "a.png")]) == 1
+    assert "this network reads tokens and has no vocabulary" in capsys.readouterr().err

@@ -37,7 +37,9 @@ def generated_samples(model: SavedModel, count: int = COUNT) -> Samples:
         texts = _texts(generator, preprocessor, count)
         made = samples_of(preprocessor, texts, reads_texts=reads_texts)
         return made._replace(names=[f"text {one[:20]!r}" for one in texts])
-    if isinstance(preprocessor, AudioPreprocessor) and not reads_texts:
+    if reads_texts:  # tokens without a vocabulary
+        return samples_of_inputs(preprocessor, _arrays(generator, model, count))
+    if isinstance(preprocessor, AudioPreprocessor):
         files = list(_sounds(generator, preprocessor, count))
     elif isinstance(preprocessor, ImagePreprocessor) and preprocessor.shape[0] in (1, 3):
         files = list(_pictures(generator, preprocessor, count))

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...core.array_types import Array, Float32
+from ...core.errors import DataError
 from ...data.audio.preprocessor import AudioPreprocessor
 from ...data.preprocessing import Preprocessor
 from ...data.text.preprocessor import TextPreprocessor
@@ -36,10 +37,16 @@ def samples_of_inputs(preprocessor: Preprocessor, inputs: Array) -> Samples:
 
 
 def logits_of(model: SavedModel, samples: Samples) -> Float32:
-    """The logits (N, classes) that piecewise computes for samples."""
+    """The logits (N, classes) that piecewise computes for samples; DataError if they are files for
+    a network of tokens, which has no vocabulary to read them."""
     from ...engine.runtime import program_registry  # noqa: PLC0415 - it loads the compiler
 
     architecture = model.architecture
+    if architecture.reads_texts and samples.layer_inputs.dtype != np.int64:
+        raise DataError(
+            "samples: this network reads tokens and has no vocabulary, so files cannot be samples; "
+            "in Python, `net.export(..., samples=tokens)` takes arrays"
+        )
     return program_registry.logits(
         architecture,
         flattened(architecture.parameters, model.tensors),
