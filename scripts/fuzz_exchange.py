@@ -92,7 +92,9 @@ def read_prototxt(path: Path) -> None:
 def prototxt_seeds() -> list[bytes]:
     """The layers of the first model, in several forms of the text."""
     text = exported("caffe", "deploy.prototxt")()[0].decode()
-    one_line = " ".join(text.partition("\n")[2].split()).replace("true", "true,").replace(" {", ": <")
+    one_line = (
+        " ".join(text.partition("\n")[2].split()).replace("true", "true,").replace(" {", ": <")
+    )
     start, _, rest = text.partition('layer {\n  name: "conv1"')
     scaled = (
         'layer { name: "data" type: "MemoryData" top: "data" '

@@ -14,6 +14,7 @@ from piecewise import Network
 from piecewise.core.array_types import Array, Float32
 from piecewise.core.errors import ModelFileError
 from piecewise.exchange.caffe import importer
+from piecewise.exchange.caffe.definition import MessageFields
 from piecewise.exchange.caffe.exporter import BINARY, TEXT, CaffeExporter
 from piecewise.exchange.input_scale import InputLevels
 from piecewise.exchange.registry import ImportOptions
@@ -310,6 +311,20 @@ def test_prototxt_alone_is_refused_with_a_remedy(tmp_path: Path) -> None:
     (tmp_path / "net.prototxt").write_text(LENET)
     with pytest.raises(ModelFileError, match=r"import the \.caffemodel"):
         read(tmp_path / "net.prototxt")
+
+
+def test_missing_prototxt_that_is_named_is_the_one_in_the_message(tmp_path: Path) -> None:
+    path = written(tmp_path, LENET, model_bytes(LENET))
+    with pytest.raises(ModelFileError, match=r"other\.prototxt: no such file"):
+        read(path, architecture=tmp_path / "other.prototxt")
+
+
+def test_packed_field_without_numbers_has_its_default() -> None:
+    fields = MessageFields({"bias_term": [], "eps": [], "axis": [], "pool": []}, "layer 'l0'")
+    assert fields.flag("bias_term", True) is True
+    assert (fields.real("eps", 0.5), fields.integer("axis", 1)) == (0.5, 1)
+    assert fields.text("pool", "MAX") == "MAX"
+    assert fields.message("pool").integers("dim") == []
 
 
 def test_first_version_of_the_format_is_refused_with_a_remedy(tmp_path: Path) -> None:

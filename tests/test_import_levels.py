@@ -10,6 +10,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import onnx
 import pytest
 from PIL import Image
 from safetensors.numpy import save_file
@@ -285,3 +286,19 @@ def test_what_is_no_path_is_refused_by_name(path: Any, tmp_path: Path) -> None:
     if path is not None:
         with pytest.raises(LimitError, match="architecture: got"):
             pw.import_net(tmp_path / "net.caffemodel", architecture=path)
+
+
+def test_positions_of_texts_are_given_without_the_vocabulary(tmp_path: Path) -> None:
+    nodes: list[Node] = [
+        ("Gather", ["table", "x"], ["e"]), ("Transpose", ["e"], ["t"], {"perm": [0, 2, 1]}),
+        ("ReduceMax", ["t"], ["f"], {"axes": [2], "keepdims": 0}), ("MatMul", ["f", "m"], ["y"]),
+    ]  # fmt: skip
+    constants = {"table": random(7, 5), "m": random(5, 2)}
+    file = graph(nodes, constants, ("n", "positions"), kind=onnx.TensorProto.INT64)
+    with pytest.raises(pw.ModelFileError, match="give the positions with `input`, as in 1x1x20"):
+        imported(file, tmp_path)
+    assert imported(file, tmp_path, input=(1, 1, 20)).input == (1, 8, 20)
+    with pytest.raises(LimitError, match="input: got 3x9x20, and the file says 1x8x20"):
+        imported(file, tmp_path, input=(3, 9, 20))
+    with pytest.raises(LimitError, match="range: the inputs are texts, no pictures"):
+        imported(file, tmp_path, input=(1, 1, 20), range=(0, 1))

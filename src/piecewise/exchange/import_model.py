@@ -73,10 +73,11 @@ def _check_layers(importer: Importer, options: ImportOptions) -> None:
 
 
 def _check_input(model: SavedModel, options: ImportOptions) -> None:
-    """Refuse what a file that piecewise wrote says otherwise."""
-    if options.input is not None and tuple(options.input) != tuple(model.architecture.input):
-        wanted = "x".join(map(str, options.input))
-        raise OptionError(f"input: got {wanted}, and the file says {model.architecture.input}")
+    """Refuse what the file says otherwise. The vocabulary of a text may be left out."""
+    own, given = model.architecture.input, options.input
+    allowed = [own, (1, 1, own.width)] if model.architecture.reads_texts else [own]
+    if given is not None and given not in allowed:
+        raise OptionError(f"input: got {'x'.join(map(str, given))}, and the file says {own}")
     if "imported" not in model.training_summary:
         refuse_levels(options.levels)
         if options.layers is not None:

@@ -43,7 +43,7 @@ class MessageFields:
 
     def flag(self, name: str, default: bool) -> bool:
         """True or false."""
-        value = self._message.get(name, [default])[-1]
+        value = (self._message.get(name) or [default])[-1]  # a packed field may be empty
         if not isinstance(value, bool):
             raise self._wrong(name, value, "true or false")
         return value

@@ -68,7 +68,7 @@ def read(path: Path, options: ImportOptions) -> SavedModel:
     if definition is None:
         is_own = MessageFields(own, "the net").text("name") == NET_NAME
         return _model(own, parameters, options, [_LOST] if is_own else [])
-    content = mapped(definition, "Caffe prototxt", prototxt.MAX_TEXT)
+    content = _mapped_text(definition)
     net = _text(content, definition.name)
     layers = with_blobs(layer_records(net, None, definition.name), parameters)
     metadata = _metadata(content)
@@ -84,6 +84,13 @@ def _definition(path: Path, options: ImportOptions) -> Path | None:
         return options.architecture
     beside = (path.with_suffix(".prototxt"), path.with_name("deploy.prototxt"))
     return next((one for one in beside if one.is_file()), None)
+
+
+def _mapped_text(path: Path) -> memoryview:
+    try:
+        return mapped(path, "Caffe prototxt", prototxt.MAX_TEXT)
+    except ModelFileError as error:
+        raise ModelFileError(f"{path}: {error}") from None
 
 
 def _text(content: memoryview, name: str) -> Message:
