@@ -19,9 +19,10 @@ export function prepareSound(sound, settings) {
   const totals = powers.map((bands) => bands.reduce((sum, power) => sum + power));
   const notes = sound.note ? [sound.note] : [];
   if (sound.rate !== settings.rate) {
+    const [own, wanted] = [sound.rate, settings.rate].map((rate) => rate.toLocaleString("en"));
     notes.push(
-      `The sound has ${sound.rate} samples a second and the net reads ${settings.rate}, so the ` +
-        "answer may differ a little from that of piecewise.",
+      `The sound has ${own} samples a second and the net reads ${wanted}, so the answer may ` +
+        "differ a little from that of piecewise.",
     );
   }
   const [start, end] = extentOf(totals, settings);
