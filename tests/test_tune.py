@@ -43,7 +43,7 @@ def search(data: pw.Dataset, folder: Path, trials: int = 3, **options: Any) -> T
 @pytest.mark.parametrize("shape", [(1, 4, 4), (3, 9, 64), (1, 32, 32), (2, 65, 33)])
 def test_all_nets_of_blocks_fit_their_input(shape: tuple[int, int, int]) -> None:
     for blocks in range(1, most_blocks(shape) + 1):
-        for head in ("full", "hidden layer", "mean of maps"):
+        for head in ("full", "hidden", "mean"):
             for kernel, convolutions, norm, dropout in ((3, 1, True, 0.0), (5, 2, False, 0.5)):
                 layers = block_layers(shape, blocks, 8, convolutions, kernel=kernel, norm=norm,
                                       head=head, dropout=dropout)  # fmt: skip

@@ -123,7 +123,7 @@ class SearchSpace:
             trial.suggest_int("convolutions", 1, 2),
             kernel=trial.suggest_categorical("kernel", (3, 5)),
             norm=trial.suggest_categorical("norm", (True, False)),
-            head=trial.suggest_categorical("head", ("full", "hidden layer", "mean of maps")),
+            head=trial.suggest_categorical("head", ("full", "hidden", "mean")),
             dropout=trial.suggest_float("dropout", 0.0, 0.6),
         )
         return Candidate.of(BLOCKS, self.task.config(layers=layers))
@@ -156,8 +156,8 @@ def block_layers(
         block = f"conv {features} {size} pad=same, {'norm, ' if norm else ''}relu"
         items += [block if convolutions == 1 else f"{convolutions} * ({block})", "pool 2"]
         side, features = -(-side // 2), min(_MOST_FEATURES, 2 * features)
-    if head == "mean of maps":
+    if head == "mean":
         items[-1] = "pool all kind=average"
     drop = [f"dropout {round(dropout, 2):g}"] if dropout >= 0.005 else []
-    hidden = ["full 64, relu"] if head == "hidden layer" else []
+    hidden = ["full 64, relu"] if head == "hidden" else []
     return ", ".join([*items, *drop, *hidden, "full"])
