@@ -106,6 +106,9 @@ RUNS = {
     ),
     "frozen": Run(DROPPED, knobs={"freeze_until": "norm1"}),
     "words": Run("embed 3, conv 4 1x2, relu, full", "words", {"optimizer": "adamw"}, True),
+    "votes": Run(
+        "embed 2, pool all kind=average", "words", {"token_scaling": "idf", "nesterov": True}
+    ),
     "short": Run(knobs={"epochs": 2, "batch_size": 64, "patience": 1}, validated=True),
     "weights, a step an epoch": Run(knobs={"batch_size": 128, "epochs": 5}, weighted=True),
 }

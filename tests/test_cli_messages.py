@@ -50,7 +50,7 @@ def test_wrong_usage_is_one_line(capsys: Any, arguments: list[str], message: str
         (["--text-column", "zz"], ": --text-column: got 'zz', wanted one of the columns"),
         (["--encoding", "utf-16"], "; name its encoding with --encoding, or save it as UTF-8"),
         (["--augment", "rotation 5"], ": --augment: got one for texts"),
-        (["--momentum", "0.5"], "or set --optimizer to sgd"),
+        (["--optimizer", "adamw", "--momentum", "0.5"], "or set --optimizer to sgd"),
     ],
 )  # fmt: skip
 def test_error_names_the_option(

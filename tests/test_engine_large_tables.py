@@ -80,12 +80,14 @@ class Case:
         self.running_stats = np.abs(self.running_stats) + 1
         self.weights = rng.choice([0, 1.7], TEXTS).astype(np.float32) if seed % 3 == 1 else None
         self.until = "embed1" if seed % 10 == 9 else None
+        self.scales = rng.uniform(0, 3, sizes[0]).astype(np.float32) if seed % 4 == 2 else None
 
     def program(self) -> TrainingProgram:
         frozen = frozen_part(self.architecture, self.until) if self.until else NOTHING
         spec = ProgramSpec(
             "train", False, "cross-entropy", self.optimizer,
             training=True, weighted=self.weights is not None, frozen=frozen,
+            scaled=self.scales is not None,
         )  # fmt: skip
         program = TrainingProgram(self.architecture, spec)
         program.load_parameters(self.parameters, self.running_stats)
@@ -94,6 +96,8 @@ class Case:
         program.context.write_float("decay", self.decay)
         if self.weights is not None:
             program.set_sample_weights(self.weights)
+        if self.scales is not None:
+            program.set_gradient_scales(self.scales)
         return program
 
     def steps(self, program: TrainingProgram, threads: int, rates: Any = None) -> list[bytes]:

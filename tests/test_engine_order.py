@@ -63,6 +63,7 @@ NETS = {
         "squared",
     ),
     "average": Net("embed 35, pool all kind=average, full", (1, 9, 45), "cross-entropy", "adamw"),
+    "scaled": Net("embed 5, pool all kind=average, full", (1, 9, 12), "squared", "nesterov"),
     "wide": Net("embed 16, relu, pool all, full", (1, 9, 12), "squared", "nesterov"),
     "long": Net("embed 2, conv 3 1x3, pool all, norm, full", (1, 6, 50), "absolute"),
     "large": Net(
@@ -103,6 +104,14 @@ def weights_for(name: str) -> Array | None:
     return np.where(drawn < 0, F(0), drawn)
 
 
+def scales_for(name: str) -> Array | None:
+    """The factors of the gradients of the one net that has any."""
+    if name != "scaled":
+        return None
+    count = made_for(name).architecture.parameter_count
+    return np.random.default_rng(7).uniform(0.1, 5, count).astype(F)
+
+
 class Oracle:
     """Training in plain Python: groups, shards and steps."""
 
@@ -116,6 +125,12 @@ class Oracle:
         self.velocity, self.second = (
             {row.name: np.zeros(row.shape, F) for row in rows} for _ in range(2)
         )
+        scales = scales_for(name)
+        if scales is None:
+            scales = np.ones(made.architecture.parameter_count, F)
+        self.scales = {
+            row.name: scales[row.offset : row.offset + row.size].reshape(row.shape) for row in rows
+        }
 
     def logits(self) -> Array:
         batches = []
@@ -160,7 +175,7 @@ class Oracle:
             if optimizer == "adamw":
                 self.arrays[name] = self._adamw(name, old, gradients[name], rates)
             else:
-                shard_gradients = fma(DECAY, old, gradients[name])
+                shard_gradients = fma(DECAY, old, self.scales[name] * gradients[name])
                 velocity = self.velocity[name] = fma(MOMENTUM, self.velocity[name], shard_gradients)
                 update = (
                     fma(MOMENTUM, velocity, shard_gradients)
@@ -221,18 +236,21 @@ def test_engine_equals_oracle_bit_by_bit(name: str, vectors: str) -> None:
     parameters, running_stats = flat(made)
     pictures = made.x if made.architecture.reads_texts else made.x.astype(F)
     inference = InferenceProgram(made.architecture, target=machine)
-    weights = weights_for(name)
+    weights, scales = weights_for(name), scales_for(name)
     purpose = ProgramSpec(
-        "train", False, loss, optimizer, training=True, weighted=weights is not None
-    )
+        "train", False, loss, optimizer,
+        training=True, weighted=weights is not None, scaled=scales is not None,
+    )  # fmt: skip
     gradient_program = TrainingProgram(
-        made.architecture, replace(purpose, optimizer="none"), target=machine
+        made.architecture, replace(purpose, optimizer="none", scaled=False), target=machine
     )
     for max_shards in (1, 2, 16):
         expected = expected_by_oracle(name, max_shards)
         learner = TrainingProgram(made.architecture, purpose, target=machine)
         learner.context.write_float("momentum", float(MOMENTUM))
         learner.context.write_float("decay", float(DECAY))
+        if scales is not None:
+            learner.set_gradient_scales(scales)
         for threads in (1, 2):
             description = f"{text}, {vectors}, {threads} threads, {max_shards} shards"
             logits = inference.logits(pictures, parameters, running_stats, LEVELS, threads)

@@ -76,11 +76,12 @@ def test_linear_model_does_not_change_the_net() -> None:
 def test_linear_model_of_texts_counts_tokens(tmp_path: Any) -> None:
     rows = [f"{'good' if n % 2 else 'bad'} day {n},{'yn'[n % 2]}" for n in range(60)]
     (tmp_path / "t.csv").write_text("\n".join(["text,label", *rows]))
-    result = pw.run_training(pw.plan_training(pw.read_data(tmp_path / "t.csv"), epochs=2))
+    data = pw.read_data(tmp_path / "t.csv")
+    result = pw.run_training(pw.plan_training(data, optimizer="adamw", epochs=2))
     assert result.linear["folds"].model == "logistic regression on n-grams"
     assert result.linear["folds"].accuracy > 0.9
     votes = "embed 2, pool all kind=average"
-    plan = pw.plan_training(pw.read_data(tmp_path / "t.csv"), layers=votes, epochs=2)
+    plan = pw.plan_training(data, layers=votes, epochs=2)
     assert not pw.run_training(plan).linear  # the net is this model
 
 

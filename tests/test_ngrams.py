@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -52,10 +53,10 @@ def test_parts_of_words(word: str, parts: list[str]) -> None:
     assert list(parts_of(word)) == parts
 
 
-def test_ngrams_are_words_then_sequences_then_parts_each_once() -> None:
+def test_ngrams_are_start_words_sequences_and_parts_each_once() -> None:
     sequences = ["[start] ok", "ok 00", "00 ok", "ok [end]"]
     triples = ["[start] ok 00", "ok 00 ok", "00 ok [end]"]
-    assert ngrams("OK 12 ok") == ["ok", "00", *sequences, *triples, "o-", "-k"]
+    assert ngrams("OK 12 ok") == ["[start]", "ok", "00", *sequences, *triples, "o-", "-k"]
     assert ngrams(" \n") == []
 
 
@@ -85,10 +86,10 @@ def test_rare_ngrams_are_forgotten_if_there_are_too_many(monkeypatch: pytest.Mon
 
 def test_vocabulary_has_all_of_a_least_count_or_none() -> None:
     counts = count_ngrams(["a b", "a c", "a b"])
-    assert most_common_ngrams(counts, 3) == ("[start] a", "a")
-    assert most_common_ngrams(counts, 1) == ("[start] a",)
+    assert most_common_ngrams(counts, 4) == ("[start]", "[start] a", "a")
+    assert most_common_ngrams(counts, 1) == ("[start]",)
     assert set(most_common_ngrams(counts, 1_000)) == set(counts)
-    assert most_common_ngrams(counts, 9)[:3] == ("[start] a", "a", "[start] a b")
+    assert most_common_ngrams(counts, 9)[:4] == ("[start]", "[start] a", "a", "[start] a b")
 
 
 @given(st.lists(st.text(max_size=30), max_size=5), st.text(max_size=60))
@@ -111,6 +112,10 @@ def test_warnings() -> None:
     assert SMALL.warning("win a prize") is None
     assert SMALL.warning(" ") == "there is no text in it"
     assert SMALL.warning("hello") == "none of its n-grams is one that the net has learned"
+    started = TextPreprocessor("n-grams", ("[start]", *SMALL.vocabulary), 8)
+    assert started.warning("win a prize") is None
+    assert started.warning("hello") == SMALL.warning("hello")
+    assert started.warning(" ") == "there is no text in it"
     short = TextPreprocessor("n-grams", SMALL.vocabulary, 2)
     assert short.warning("win a prize") == "only its first 2 n-grams are read"
     assert short.is_cut("win a prize")
@@ -132,7 +137,7 @@ def test_fit_is_the_same_for_any_hash_seed(seed: str) -> None:
     environment = {**os.environ, "PYTHONHASHSEED": seed}
     command = [sys.executable, "-c", code]
     output = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-    assert output.stdout.startswith("('-e', '-ize', ")
+    assert output.stdout.startswith("('-e', '[start]', '-ize', ")
     assert output.stdout == f"{fit_ngram_preprocessor(TEXTS, 20).vocabulary}\n"
 
 
@@ -166,13 +171,27 @@ def _spam(path: Path, count: int) -> Path:
 
 def test_few_texts_have_one_candidate_many_two(tmp_path: Path) -> None:
     few = plan_training(_spam(tmp_path / "few.csv", 60))
-    assert [one.name for one in few.candidates] == ["n-grams"]
-    assert few.config.layers == "embed 16, dropout 0.8, pool all kind=average, full"
+    assert [one.name for one in few.candidates] == ["votes of n-grams"]
+    assert few.config.layers == "embed 2, pool all kind=average"
+    assert few.config.recipe.token_scaling == "idf"
+    assert (few.splits["train"].inputs[:, 0] == few.splits["train"].inputs[0, 0]).all()  # [start]
     many = plan_training(_spam(tmp_path / "many.csv", 2 * MANY_TEXTS))
     assert [one.name for one in many.candidates] == ["votes of n-grams", "n-grams"]
     assert many.candidates[1].layers == "embed 16, pool all kind=average, dropout 0.5, full"
     chosen = plan_training(_spam(tmp_path / "few.csv", 60), layers="embed 4, pool all, full")
     assert [one.name for one in chosen.candidates] == ["default"]
+
+
+def test_votes_suit_few_classes_and_the_usual_options(tmp_path: Path) -> None:
+    path, averaged = _spam(tmp_path / "few.csv", 60), "embed 16, dropout 0.8, pool all kind=average"
+    options: list[dict[str, Any]] = [{"optimizer": "adamw"}, {"loss": "squared"}]
+    for one in options:
+        assert plan_training(path, **one).config.layers == f"{averaged}, full"
+    plain = plan_training(path, token_scaling="none").config.recipe
+    assert (plain.token_scaling, plain.learning_rate) == ("none", 900)
+    lines = [f"thing {number % 40} of {number},class {number % 40}" for number in range(120)]
+    path.write_text("\n".join(["text,label", *lines]))
+    assert plan_training(path).config.layers == f"{averaged.replace('16', '32')}, full"
 
 
 def test_misspelled_words_are_understood_and_empty_texts_are_doubtful(tmp_path: Path) -> None:

@@ -104,13 +104,18 @@ def xo(count: int, splits: tuple[str, ...] = ("train",)) -> pw.Dataset:
     return pw.Dataset(made.inputs, made.labels, made.classes, names, made.preprocessor)
 
 
-@pytest.mark.parametrize("name", ["momentum", "nesterov"])
-def test_momentum_for_adamw_raises(name: str) -> None:
-    value: Any = {"momentum": 0.5, "nesterov": False}[name]
-    with pytest.raises(LimitError, match=f"^{name}: got .* for the optimizer adamw, which has no"):
+@pytest.mark.parametrize("name", ["momentum", "nesterov", "token_scaling"])
+def test_options_of_sgd_for_adamw_raise(name: str) -> None:
+    value: Any = {"momentum": 0.5, "nesterov": False, "token_scaling": "none"}[name]
+    with pytest.raises(LimitError, match=f"^{name}: got .* for the optimizer adamw, which "):
         pw.plan_training(xo(40), optimizer="adamw", **{name: value}, **SMALL)
     plan = pw.plan_training(xo(40), optimizer="sgd", **{name: value}, **SMALL)
     assert getattr(plan.config.recipe, name) == value
+
+
+def test_token_scaling_of_images_raises() -> None:
+    with pytest.raises(LimitError, match=r"^token_scaling: got 'idf' for pictures; it scales"):
+        pw.plan_training(xo(40), token_scaling="idf", **SMALL)
 
 
 def test_validation_fraction_without_effect_raises() -> None:

@@ -27,14 +27,14 @@ KIND_HASHES = {
     "drawings": "7f572f0e1a71eaaf622ce3b9beaf8f71f889f0b7e065acb0a54ccad7fb62c1d8",
     "photos": "b708c9cf13aaa0aaba7568d878d2439ce56ece88f3134734a6d9f2c86a127cd4",
     "sounds": "b9fd39282754fa78861812906b65dd2bded68cf5789e537c7fbb98faa3af13bb",
-    "texts": "8fc49361be2a677581a2e1b55558709feef323085e35fdf9879af6219216e0ea",
+    "texts": "96f9338ecc4bd630bcf1c7be013a91d2d981564a38a6d5c3d5de2ce8894b2285",
     "classifier": "c8d2a74e49df8719b754be4f9786602401dac0122b77a456b4a1e861b4ab873c",
 }
 REAL_HASHES = {
     "xo-unipen.npz": "06355b79c1e10b2fe8b30f190a8d9441924cd5de30c5e06d8ba88499f72c1236",
     "hand-signs.zip": "23e386e1d2cab98cb30c77095e49a3494b2f285d12b61bc06cfa39e56128baab",
     "spoken-digits.zip": "256dcdc9537828c6eab11272da73fa7db62dd089c52073ad6c4a6acfa292d3be",
-    "sms-spam.csv": "59c0b458976f7f981893ddc581548ca7474ee51550efe7f37c0600f0e0cfe309",
+    "sms-spam.csv": "1f54baf59fac897ad6780c63f4e159f9d21ad389851e868057b275ebfed9d817",
 }
 
 

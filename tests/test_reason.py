@@ -200,6 +200,14 @@ def test_passages_of_ngrams_share_their_values() -> None:
     assert passage_sums(found, values) == [5, 1 + 4 + 8, 4, 1 + 8]
 
 
+def test_all_words_share_the_value_of_the_start() -> None:
+    preprocessor = words("[start]", "free", units="n-grams")
+    found = passages_of(preprocessor, preprocessor.transform("A free prize!"), "A free prize!")
+    assert found is not None
+    values = np.array([8, 1, 0, 0, 0, 0, 0, 0], np.float32)
+    assert passage_sums(found, values) == [2, 2 + 1, 2 + 2]  # the mark is a word of its own
+
+
 @pytest.mark.parametrize("text", ["", "one", "To be, or not to be", "a a a a", "x" * 120])
 def test_words_of_ngrams_cover_all_ngrams(text: str) -> None:
     assert set(words_of_ngrams(word_runs(text))) == set(ngrams(text))

@@ -19,12 +19,16 @@ def sgd(
     momentum: float,
     decay: float,
     nesterov: bool = False,
+    scales: Array | None = None,
 ) -> tuple[Array, Array]:
     """Gradient descent with momentum: the new weights and the new velocity.
 
     ``nesterov``: Nesterov momentum (Sutskever, Martens, Dahl, Hinton 2013), in the form whose
-    weights include the look-ahead. ``decay`` times each weight is added to its gradient.
+    weights include the look-ahead. ``decay`` times each weight is added to its gradient,
+    after the gradient is multiplied by ``scales``, one factor per weight, if there are any.
     """
+    if scales is not None:
+        gradient = scales * gradient
     gradient = gradient + decay * weights
     velocity = momentum * velocity + gradient
     update = gradient + momentum * velocity if nesterov else velocity

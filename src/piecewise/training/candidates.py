@@ -155,15 +155,16 @@ def sound_candidates(task: TrainingTask) -> list[Candidate]:
 
 
 def text_candidates(task: TrainingTask) -> list[Candidate]:
-    """Averaged embeddings of n-grams. With many texts also a linear model of n-grams.
+    """A linear model of n-grams. With many texts also averaged embeddings of n-grams; these alone
+    if a linear model does not suit the classes or the options.
 
     Only the default if the user chose the layers, or if the texts themselves are not known.
     """
     if "layers" in task.chosen or task.split.texts is None:
         return [Candidate.of("default", task.config())]
+    votes = [ngram_votes(task)] if _votes_suit(task) else []
     if len(task.split.labels) < MANY_TEXTS:
-        return [bag_of_few_ngrams(task)]
-    votes = [ngram_votes(task)] if task.classes <= MAX_VOTES else []
+        return votes or [bag_of_few_ngrams(task)]
     return [*votes, bag_of_ngrams(task)]
 
 
@@ -171,14 +172,15 @@ VOTES = "votes of n-grams"
 MAX_VOTES = 32
 """With more classes, a vote of every n-gram for every class is too large a table."""
 MANY_TEXTS = 1_000
-"""With fewer texts there is no trial: even by five folds, the choice was worse on average than
-`bag_of_few_ngrams` for all."""
+"""With fewer texts there is no trial: too few are held out to choose by."""
 FEW_TEXTS = 6_000
 MAX_NGRAMS, MAX_NGRAMS_OF_MANY = 50_000, 30_000
 """N-grams that are known at most; of more than `FEW_TEXTS`, fewer, as each of the many steps
 updates all of them."""
 NGRAM_STEPS, NGRAM_EPOCHS = 600, (4, 40)
 """The steps of a bag of n-grams, and its fewest and most epochs."""
+VOTE_EPOCHS = 4, 200
+"""The fewest and most epochs of votes."""
 
 
 def bag_of_ngrams(task: TrainingTask) -> Candidate:
@@ -186,7 +188,8 @@ def bag_of_ngrams(task: TrainingTask) -> Candidate:
     whose average is nearly zero, has no class that it resembles."""
     width, rate = _bag_size(task)
     layers = f"embed {width}, pool all kind=average, dropout 0.5, full"
-    return _of_ngrams(task, "n-grams", layers, learning_rate=rate, weight_decay=0.05)
+    knobs = {"learning_rate": rate, "weight_decay": 0.05}
+    return _of_ngrams(task, "n-grams", layers, **knobs, **_length_of_bag(task))
 
 
 def bag_of_few_ngrams(task: TrainingTask) -> Candidate:
@@ -194,7 +197,8 @@ def bag_of_few_ngrams(task: TrainingTask) -> Candidate:
     much weight. Dropout of single n-grams and a stronger weight decay favour the frequent ones."""
     width, rate = _bag_size(task)
     layers = f"embed {width}, dropout 0.8, pool all kind=average, full"
-    return _of_ngrams(task, "n-grams", layers, learning_rate=rate, weight_decay=0.5)
+    knobs = {"learning_rate": rate, "weight_decay": 0.5}
+    return _of_ngrams(task, "n-grams", layers, **knobs, **_length_of_bag(task))
 
 
 def _bag_size(task: TrainingTask) -> tuple[int, float]:
@@ -204,12 +208,25 @@ def _bag_size(task: TrainingTask) -> tuple[int, float]:
 
 def ngram_votes(task: TrainingTask) -> Candidate:
     """The average of the votes of n-grams: a linear model, with one weight for each n-gram and
-    class."""
-    return _of_ngrams(task, VOTES, _votes_layers(task), **VOTES_KNOBS)
+    class, trained as on TF-IDF features."""
+    batch = 64 if len(task.split.labels) < 20_000 else 128
+    scaling = task.chosen.get("token_scaling", "idf")
+    knobs = VOTES_KNOBS | {"token_scaling": scaling, "learning_rate": VOTE_RATES[scaling]}
+    length = _length_of_ngrams(task, batch, VOTE_EPOCHS)
+    return _of_ngrams(task, VOTES, _votes_layers(task), **knobs, **length)
 
 
-VOTES_KNOBS: dict[str, Any] = {"optimizer": "sgd", "learning_rate": 900.0, "weight_decay": 0.0}
-"""Plain gradient descent gives frequent n-grams more weight than AdamW does."""
+VOTES_KNOBS: dict[str, Any] = {"optimizer": "sgd", "weight_decay": 0.0}
+VOTE_RATES = {"idf": 8.0, "none": 900.0}
+"""The learning rate of votes by the token scaling."""
+
+
+def _votes_suit(task: TrainingTask) -> bool:
+    """Whether the classes are few enough for votes, and the options those of their learning
+    rates."""
+    usual = {"optimizer": "sgd", "loss": "cross-entropy"}
+    is_usual = all(task.chosen.get(name, value) == value for name, value in usual.items())
+    return is_usual and task.classes <= MAX_VOTES
 
 
 def _votes_layers(task: TrainingTask) -> str:
@@ -218,16 +235,20 @@ def _votes_layers(task: TrainingTask) -> str:
 
 def _of_ngrams(task: TrainingTask, name: str, layers: str, **knobs: Any) -> Candidate:
     preprocessor = task.ngram_preprocessor
-    config = task.config(preprocessor, layers=layers, **_length_of_ngrams(task), **knobs)
-    return Candidate.of(name, config, preprocessor)
+    return Candidate.of(name, task.config(preprocessor, layers=layers, **knobs), preprocessor)
 
 
-def _length_of_ngrams(task: TrainingTask) -> dict[str, int]:
-    """The epochs and the batch size of nets that average n-grams."""
+def _length_of_bag(task: TrainingTask) -> dict[str, int]:
+    """The epochs and the batch size of nets that average embeddings."""
     count = len(task.split.labels)
     batch = 32 if count < 4_000 else 64 if count < 20_000 else 128
-    fewest, most = NGRAM_EPOCHS
-    epochs = max(fewest, min(most, NGRAM_STEPS * batch // max(1, count)))
+    return _length_of_ngrams(task, batch, NGRAM_EPOCHS)
+
+
+def _length_of_ngrams(task: TrainingTask, batch: int, limits: tuple[int, int]) -> dict[str, int]:
+    """The batch size, and the epochs for `NGRAM_STEPS` steps within limits."""
+    fewest, most = limits
+    epochs = max(fewest, min(most, NGRAM_STEPS * batch // max(1, len(task.split.labels))))
     if task.effort == "quick":
         epochs = (epochs + 1) // 2
     return {"epochs": epochs, "batch_size": batch}
@@ -278,8 +299,8 @@ def token_regression(task: TrainingTask) -> Candidate | None:
     if task.classes > MAX_VOTES or not isinstance(task.preprocessor, TextPreprocessor):
         return None
     name = f"logistic regression on {task.preprocessor.units}"
-    knobs = {**_length_of_ngrams(task), **VOTES_KNOBS, "nesterov": True}
-    recipe = Recipe(**knobs, seed=task.chosen.get("seed", 0))
+    knobs = {**_length_of_bag(task), **VOTES_KNOBS, "learning_rate": VOTE_RATES["none"]}
+    recipe = Recipe(**knobs, nesterov=True, seed=task.chosen.get("seed", 0))
     return Candidate(name, _votes_layers(task), recipe)
 
 

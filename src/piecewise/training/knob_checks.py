@@ -9,7 +9,12 @@ from typing import Any
 from ..core.errors import LimitError, shown
 from .recipe import Recipe
 
-_OF_SGD = ("momentum", "nesterov")
+_OF_SGD = {
+    "momentum": "which has no momentum",
+    "nesterov": "which has no momentum",
+    "token_scaling": "which scales gradients itself",
+}
+"""What only has an effect with sgd, and why not with adamw."""
 
 
 def check_knobs_apply(
@@ -27,10 +32,15 @@ def check_knobs_apply(
         raise LimitError("augmentation: got one for texts, which are not augmented; wanted none")
     if all(field.name in knobs for field in fields(Recipe)):
         return
-    for name in _OF_SGD:
+    if modality != "texts" and knobs.get("token_scaling", "none") != "none":
+        raise LimitError(
+            f"token_scaling: got {shown(knobs['token_scaling'])} for {modality}; it scales the "
+            "tokens of texts, so leave it out"
+        )
+    for name, why in _OF_SGD.items():
         if name in knobs and all(recipe.optimizer == "adamw" for recipe in recipes):
             raise LimitError(
-                f"{name}: got {shown(knobs[name])} for the optimizer adamw, which has no momentum; "
+                f"{name}: got {shown(knobs[name])} for the optimizer adamw, {why}; "
                 "leave it out, or set `optimizer` to sgd"
             )
     if knobs.get("validation_fraction"):

@@ -29,6 +29,7 @@ def _knob(limit: Constraint, meaning: str, default: Any) -> Any:
 
 
 _NAMED = "recipe", "a hyperparameter"
+TOKEN_SCALINGS = ("none", "idf")
 ALIASES = {"lr": "learning_rate", "batchsize": "batch_size", "augment": "augmentation"}
 
 
@@ -67,6 +68,12 @@ class Recipe:
         FRACTION, "with sgd: fraction of the last update that is added to the next one", 0.9
     )
     nesterov: bool = _knob(Boolean(), "with sgd: whether to use Nesterov momentum", default=False)
+    token_scaling: str = _knob(
+        Choice(TOKEN_SCALINGS),
+        "with sgd, for texts: the factor of the gradients of a token's vector; idf: its squared "
+        "inverse document frequency, so that rare tokens learn faster",
+        "none",
+    )
     weight_decay: float = _knob(
         Real(0, 1),
         "factor of the weight decay; sgd adds factor x parameter to the gradient; adamw subtracts "

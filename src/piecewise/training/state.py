@@ -19,6 +19,7 @@ from ..spec.optimizer_constants import OPTIMIZER_STATE_ARRAYS
 from .early_stopping import EarlyStopping
 from .history import History
 from .recipe import Recipe
+from .token_scales import token_scales
 
 
 @dataclass
@@ -67,6 +68,8 @@ class TrainingState:
     early_stopping: EarlyStopping = field(init=False)
     frozen: FrozenPart = field(init=False)
     """The layers that are not trained; LimitError for an unknown one."""
+    gradient_scales: Float32 | None = field(init=False)
+    """The factor of each parameter's gradient; None: 1 for all."""
     consistent: bool = True
     """Whether all fields belong to the same step; False in the middle of a step."""
 
@@ -77,6 +80,17 @@ class TrainingState:
             np.zeros_like(flat) for _ in range(OPTIMIZER_STATE_ARRAYS[self.recipe.optimizer])
         ]
         self.early_stopping = EarlyStopping(self.recipe.patience)
+        self.gradient_scales = self._gradient_scales()
+
+    def _gradient_scales(self) -> Float32 | None:
+        scaling, flat = self.recipe.token_scaling, self.net.parameters.flat
+        if scaling == "none" or self.recipe.optimizer != "sgd":
+            return None
+        table = self.net.architecture.parameters[0]  # that of embed, which is the first layer
+        rows, channels = table.shape
+        scales = np.ones_like(flat)
+        scales[: table.size] = np.repeat(token_scales(self.inputs, rows), channels)
+        return scales
 
     @property
     def steps_per_epoch(self) -> int:

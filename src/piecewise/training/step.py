@@ -63,11 +63,14 @@ class BackpropagationSteps:
             noise=bool(augmentation.noise),
             band_masking=bool(augmentation.band_masking),
             frozen=state.frozen,
+            scaled=state.gradient_scales is not None,
         )
         self.program = program_registry.training_program(net.architecture, spec, recipe.seed)
         self.program.set_inputs(inputs, net.preprocessor.scaling)
         if state.sample_weight is not None:
             self.program.set_sample_weights(state.sample_weight)
+        if state.gradient_scales is not None:
+            self.program.set_gradient_scales(state.gradient_scales)
         self.program.context.write_float("momentum", recipe.momentum)
         self.program.context.write_float("decay", recipe.weight_decay)
         self.program.load_parameters(net.parameters.flat, net.running_stats.flat)
@@ -188,5 +191,8 @@ class FiniteDifferenceSteps:
         if recipe.optimizer == "adamw":
             first, second = moments
             return adamw(flat, first, second, gradient, rate, decay, state.step + 1)
-        (velocity,) = moments
-        return sgd(flat, velocity, gradient, rate, recipe.momentum, decay, recipe.nesterov)
+        (velocity,), scales = moments, state.gradient_scales
+        if scales is not None:
+            scales = scales[state.frozen.parameters :]
+        momentum, nesterov = recipe.momentum, recipe.nesterov
+        return sgd(flat, velocity, gradient, rate, momentum, decay, nesterov, scales)

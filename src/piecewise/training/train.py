@@ -121,6 +121,11 @@ def train(
     checked_inputs, checked_labels = check_examples(net, inputs, labels)
     if recipe.augmentation.changes_anything and net.architecture.reads_texts:
         raise LimitError("augmentation: got one for a network that reads texts; wanted none")
+    scaling = recipe.token_scaling
+    if scaling != "none" and not net.architecture.reads_texts:
+        raise LimitError(
+            f"token_scaling: got {scaling} for a network that does not read texts; wanted none"
+        )
     if len(net.classes) > 1 and len(np.unique(checked_labels)) == 1:
         name = net.classes[checked_labels[0]]
         message = f"train: all examples are of the class {shown(name)}; wanted two or more"

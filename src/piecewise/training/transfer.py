@@ -22,7 +22,7 @@ RATE = 0.5
 EPOCHS = 0.5
 """The default number of epochs, as a fraction of that of a new network."""
 MIN_EPOCHS = 2
-KEPT = ("optimizer", "momentum", "nesterov", "schedule", "weight_decay", "loss")
+KEPT = ("optimizer", "momentum", "nesterov", "token_scaling", "schedule", "weight_decay", "loss")
 """What the recipe of the network decides, unless the user does."""
 
 

@@ -1,10 +1,11 @@
 """N-grams of a text: its words, sequences of two and three words, and parts of words.
 
-A text becomes the set of its n-grams, each once: first the words, then the sequences, then the
-parts, each in the order of the text. Sequences are written with spaces, and "[start]" and "[end]"
-stand for the ends of the text: "[start] what is". Parts of words are written as in a dictionary:
-"un-" begins a word, "-ing" ends one, "-stan-" is inside. They relate misspelled words, endings and
-whole languages; the sequences relate words to their neighbours.
+A text becomes the set of its n-grams, each once: first "[start]", which every text has, then the
+words, the sequences and the parts, each in the order of the text. Sequences are written with
+spaces, and "[start]" and "[end]" stand for the ends of the text: "[start] what is". Parts of words
+are written as in a dictionary: "un-" begins a word, "-ing" ends one, "-stan-" is inside. They
+relate misspelled words, endings and whole languages; the sequences relate words to their
+neighbours.
 """
 
 from __future__ import annotations
@@ -35,14 +36,15 @@ def ngrams(text: str) -> list[str]:
     runs = word_runs(text)
     words = [run[:MAX_WORD_LENGTH] for run in runs]
     parts = chain.from_iterable(map(parts_of, runs))
-    return list(dict.fromkeys(chain(words, _sequences(words), parts)))
+    start = [START] if runs else []
+    return list(dict.fromkeys(chain(start, words, _sequences(words), parts)))
 
 
 def words_of_ngrams(runs: Sequence[str]) -> dict[str, list[int]]:
     """For each n-gram of a text of these words, the indices of the words that it is made of, at
-    every place where it occurs."""
+    every place where it occurs; for "[start]", of all words."""
     words = [run[:MAX_WORD_LENGTH] for run in runs]
-    found: dict[str, list[int]] = {}
+    found: dict[str, list[int]] = {START: [*range(len(words))]} if words else {}
     for index, (run, word) in enumerate(zip(runs, words, strict=True)):
         for entry in (word, *parts_of(run)):
             found.setdefault(entry, []).append(index)
@@ -87,7 +89,8 @@ def count_ngrams(texts: Iterable[str]) -> Counter[str]:
         runs = list(dict.fromkeys(runs_of_text := word_runs(text)))
         words.update(runs)
         cut = [run[:MAX_WORD_LENGTH] for run in runs_of_text]
-        sequences.update(list(dict.fromkeys(_sequences(cut))))
+        start = [START] if runs else []
+        sequences.update(list(dict.fromkeys(chain(start, _sequences(cut)))))
         for counts in (words, sequences):
             _forget_rare(counts)
     counts = Counter[str]()
@@ -138,7 +141,8 @@ class NgramLookup:
         parts = chain.from_iterable(part for _, part in remembered)
         cut = [run[:MAX_WORD_LENGTH] for run in runs]
         sequences = (known[one] for one in _sequences(cut) if one in known)
-        return list(dict.fromkeys(chain(words, sequences, parts)))
+        start = [known[START]] if runs and START in known else []
+        return list(dict.fromkeys(chain(start, words, sequences, parts)))
 
     def _of_word(self, run: str) -> tuple[list[int], list[int]]:
         found = self._words.get(run)

@@ -23,7 +23,7 @@ from ...spec.architecture import input_shape
 from ...spec.layer_base import PADDING
 from ..preprocessing import Preprocessor
 from .decoding import has_lone_surrogate, normalize_nfc, read_text
-from .ngrams import NgramLookup, count_ngrams, most_common_ngrams, ngrams
+from .ngrams import START, NgramLookup, count_ngrams, most_common_ngrams, ngrams
 from .vocabulary import MAX_WORD_LENGTH, choose_units, most_frequent, tokenize
 
 NGRAMS = "n-grams"
@@ -179,7 +179,7 @@ class TextPreprocessor(Preprocessor):
         indices = self._tokens(text)
         if not indices and not ngrams(text):
             return "there is no text in it"
-        if not any(index != UNKNOWN for index in indices[: self.positions]):
+        if not set(indices[: self.positions]) - {UNKNOWN, self._indices.get(START)}:
             return f"none of its {self.units} is one that the net has learned"
         if len(indices) > self.positions:
             return f"only its first {self.positions} {self.units} are read"

@@ -53,6 +53,8 @@ class ProgramSpec:
     """Whether bands of rows and columns are masked."""
     frozen: FrozenPart = NOTHING
     """The layers that training leaves as they are."""
+    scaled: bool = False
+    """Whether the optimizer multiplies each gradient by a factor of its own."""
 
     @property
     def intensity_kernels(self) -> tuple[str, ...]:
@@ -130,6 +132,7 @@ def generate_network_ir(
         spec.intensity_kernels,
         spec.frozen,
         large_table(architecture) if spec.optimizer != "none" else None,
+        spec.scaled,
     )
     _write_input(module, architecture, spec)
     _write_entry(module, architecture, target, spec, layout, masked=last.relu)

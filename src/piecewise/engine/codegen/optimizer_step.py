@@ -113,6 +113,8 @@ def _update_blocks(
             "new": f.load("%context", NEXT_WEIGHTS, "ptr"),
             "state": w.load_context("optimizer_state", "ptr"),
         }
+    if w.layout.scaled:
+        pointers["scale"] = w.load_context("gradient_scales", "ptr")
     if optimizer == "adamw":
         pointers["second"] = w.load_context("second_moments", "ptr")
     rates = f.at(w.load_context("rates", "ptr"), w.integer("mul", step, 16))
@@ -128,6 +130,8 @@ def _update_blocks(
     zero = [(f.vector, "zeroinitializer")]
     with f.loop("blocks", w.integer("sub", end, begin), moving, zero) as block:
         gradient = sum_shards(block)
+        if w.layout.scaled:
+            gradient = f.op("fmul", f.load(block["scale"]), gradient)
         if optimizer == "none":
             f.store(gradient, block["slot"])
             new = gradient

@@ -44,6 +44,8 @@ class ProgramLayout:
     """The parameters and running statistics that no step changes, the first of each."""
     table: MarkedTable | None = None
     """The embedding table, if it is so large that its gradient is summed where it is not zero."""
+    scaled: bool = False
+    """Whether each gradient is multiplied by a factor of its own."""
 
     @property
     def blocks(self) -> int:

@@ -39,6 +39,7 @@ FIELDS = (
     "chunk",  # finite differences: parameters that a thread claims at once
     "intensity",  # nine words: two keys and the strength of contrast, brightness, noise and bands
     "marks",  # sixteen bytes per block of a large embedding table: which shards have added to it
+    "gradient_scales",  # one float32 per parameter; read by scaled programs only
 )
 FIELD_OFFSETS = {name: 8 * index for index, name in enumerate(FIELDS)}
 

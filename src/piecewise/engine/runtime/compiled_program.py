@@ -199,7 +199,8 @@ class FeatureMapProgram(InferenceProgram):
 
 class TrainingProgram(CompiledProgram):
     """Training steps with an optimizer, or the gradient alone if the spec's optimizer is "none".
-    With a weighted spec, losses are multiplied by the sample weights."""
+    With a weighted spec, losses are multiplied by the sample weights; with a scaled one, gradients
+    by factors of the parameters."""
 
     def __init__(
         self,
@@ -269,6 +270,16 @@ class TrainingProgram(CompiledProgram):
         assert weights.ndim == 1, "one weight per example"
         self._sample_weight_count = len(weights)
         self.context.write("sample_weights", weights)
+
+    def set_gradient_scales(self, scales: Float32) -> None:
+        """Set the factor of each parameter's gradient. Required before the first step of a scaled
+        spec, and refused otherwise."""
+        assert self.spec.scaled, "the program reads no scales"
+        assert scales.dtype == np.float32, "scales are float32"
+        assert scales.size == self.ir.layout.parameter_count, "one scale per parameter"
+        padded = aligned(16 * self.ir.layout.blocks)
+        padded[: scales.size] = scales
+        self.context.write("gradient_scales", padded)
 
     def shuffled_order(self, key: Key, count: int) -> Array:
         """The numbers 0 to ``count`` - 1 in the order of a key: `rng.shuffled`, but faster."""

@@ -136,11 +136,11 @@ def parts(word):
 
 
 def units(text):
-    """Words, then sequences of two and three words, then parts of words."""
+    """The start, then words, then sequences of two and three words, then parts of words."""
     whole = list(words(text))
     cut = [word[:<<word_length>>] for word in whole]
     marked = [<<start>>, *cut, <<end>>] if cut else []
-    found = list(cut)
+    found = [*marked[:1], *cut]
     for length in (2, 3):
         for start in range(len(marked) - length + 1):
             found.append(" ".join(marked[start : start + length]))

@@ -43,7 +43,8 @@ export function createTextPreparation(settings, readsTokens) {
    */
   function warningOf(text, found) {
     if (!found.length && !tokenize(text).length) return "there is no text in it";
-    if (!found.slice(0, positions).some((number) => number !== UNKNOWN)) {
+    const start = numbers.get(settings.start);
+    if (found.slice(0, positions).every((number) => number === UNKNOWN || number === start)) {
       return `none of its ${units} is one that the net has learned`;
     }
     return found.length > positions ? `only its first ${positions} ${units} are read` : null;

@@ -74,11 +74,13 @@ export function createTokenizer(settings) {
     return found;
   }
 
-  /** Words, then sequences of two and three words, then parts of words. @param {string} text */
+  /** The start, then words, then sequences of two and three words, then parts of words.
+   * @param {string} text */
   function ngrams(text) {
     const runs = words(text);
-    const found = runs.map(cut);
-    const marked = found.length ? [settings.start, ...found, settings.end] : [];
+    const whole = runs.map(cut);
+    const marked = whole.length ? [settings.start, ...whole, settings.end] : [];
+    const found = [...marked.slice(0, 1), ...whole];
     for (const size of [2, 3]) {
       for (let start = 0; start + size <= marked.length; start++) {
         found.push(marked.slice(start, start + size).join(" "));
