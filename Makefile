@@ -9,7 +9,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo app tour test test-long test-toolkits test-arm coverage programs fuzz bench check lint types \
+.PHONY: help demo app tour test test-long test-toolkits test-arm coverage programs fuzz bench bench-app check lint types \
         check-page build format lock notebook picture clean
 
 help:  ## what there is to make
@@ -58,6 +58,9 @@ fuzz: $(VENV)/test  ## two million changed files, for readers to read or refuse 
 
 bench: $(VENV)/toolkits  ## how fast it is beside PyTorch and ONNX Runtime (installs them)
 	$(BIN)/python -m benchmarks --json dist/speed.json
+
+bench-app: $(VENV)/test  ## how fast the app answers, beside its budgets (needs Chromium)
+	$(BIN)/python -m benchmarks.app
 
 check: lint types check-page  ## formatting, lint and types
 
