@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import queue
 from collections.abc import Iterator
 from dataclasses import replace
@@ -261,3 +263,40 @@ def test_default_rate_that_diverges_is_lowered(
     assert recipe["learning_rate"] in (250, 62.5, 15.625)
     assert len(taught["losses"]) == recipe["epochs"]
     assert classroom.wait_for("score", done=5)["n"] == 16
+
+
+def test_net_that_cannot_be_saved_answers_from_memory(
+    classroom: Classroom, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(handle: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    classroom.teacher.changed()
+    taught = classroom.wait_for("taught")
+    assert "No space left" in taught["problem"]
+    assert classroom.wait_for("score", done=5)["attempt"] == 1
+    net = classroom.teacher.net
+    assert net is not None
+    assert classroom.teacher.attempts.net(1) is net
+    monkeypatch.undo()
+    classroom.project.set_settings(recipe={"epochs": 3})
+    classroom.teacher.changed()
+    assert classroom.wait_for("taught", attempt=2)["problem"] == ""
+    assert [one.number for one in Attempts(tmp_path).list()] == [1, 2]
+    assert Attempts(tmp_path).net(2).parameters_sha256 != net.parameters_sha256
+
+
+def test_fault_in_a_training_is_named_and_the_next_change_is_taught(
+    classroom: Classroom, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(*_: Any) -> TrainingConfig:
+        raise ZeroDivisionError("a fault")
+
+    monkeypatch.setattr(teaching, "sketch_config", broken)
+    classroom.teacher.changed()
+    assert "ZeroDivisionError: a fault" in classroom.wait_for("failed")["message"]
+    monkeypatch.undo()
+    classroom.teacher.changed()
+    assert classroom.wait_for("taught")["attempt"] == 1
+    assert "ZeroDivisionError: a fault" in capsys.readouterr().err

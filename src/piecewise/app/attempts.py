@@ -10,7 +10,7 @@ from pathlib import Path
 from threading import RLock
 from typing import Any
 
-from ..core.errors import PiecewiseError, shown
+from ..core.errors import DataError, PiecewiseError, reason, shown
 from ..network import Network
 from .failures import MissingError
 from .project_files import OWN, write_file
@@ -49,6 +49,9 @@ class Attempts:
         self._folder = root / OWN / "nets"
         self._file = root / OWN / "attempts.jsonl"
         self._lock = RLock()
+        self._unsaved: dict[int, Network] = {}
+        self.problem = ""
+        """Why the last attempt could not be saved; empty if it is."""
         self._attempts = {one.number: one for one in _read(self._file)}
 
     def list(self) -> list[Attempt]:
@@ -57,25 +60,38 @@ class Attempts:
             return [self._attempts[number] for number in sorted(self._attempts)]
 
     def add(self, attempt: Attempt, net: Network) -> Attempt:
-        """Keep a net; an equal one that is there already is returned instead."""
+        """Keep a net; an equal one that is there already is returned instead. If it cannot be
+        saved, it is kept in memory, and `problem` says why."""
         with self._lock:
             for old in self._attempts.values():
                 if old.key == attempt.key:
                     return old
             number = max(self._attempts, default=0) + 1
             attempt = replace(attempt, number=number)
-            self._folder.mkdir(parents=True, exist_ok=True)
-            net.save(self._path(number))
             self._attempts[number] = attempt
-            self._forget_old()
-            self._save()
+            try:
+                self.problem = ""
+                self._folder.mkdir(parents=True, exist_ok=True)
+                net.save(self._path(number))
+                self._forget_old()
+                self._save()
+            except (OSError, PiecewiseError) as error:
+                self.problem = f"the net is not saved: {reason(error)}"
+                self._unsaved = {number: net}  # of several, the last; memory is limited
             return attempt
 
-    def change(self, number: int, **values: Any) -> Attempt:
-        """Change the note, the score or the pin of an attempt."""
+    def change(self, number: int, *, must_save: bool = True, **values: Any) -> Attempt:
+        """Change the note, the score or the pin of an attempt. DataError if it cannot be saved;
+        unless it must be, it is changed in memory then."""
         with self._lock:
-            self._attempts[number] = replace(self.get(number), **values)
-            self._save()
+            old = self.get(number)
+            self._attempts[number] = replace(old, **values)
+            try:
+                self._save()
+            except DataError:
+                if must_save:
+                    self._attempts[number] = old
+                    raise
             return self._attempts[number]
 
     def get(self, number: int) -> Attempt:
@@ -87,7 +103,7 @@ class Attempts:
     def net(self, number: int) -> Network:
         """The net of an attempt."""
         self.get(number)
-        return Network.load(self._path(number))
+        return self._unsaved.get(number) or Network.load(self._path(number))
 
     def latest(self) -> tuple[Attempt, Network] | None:
         """The newest attempt whose net can be read."""

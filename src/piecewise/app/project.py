@@ -56,11 +56,11 @@ class Project:
         self._values = read_json(folder / OWN / "project.json")
         self._names = {str(key): str(name) for key, name in read_json(folder / NAMES).items()}
         shutil.rmtree(folder / OWN / "incoming", ignore_errors=True)
+        self.version = 0
+        """One more after every change of samples, classes or settings."""
         self._log = ChangeLog(folder, folder / OWN / "undo.jsonl", self._restore)
         self._bins = last_number(folder / OWN / "removed")
         self._listing = Listing(folder)
-        self.version = 0
-        """One more after every change of samples, classes or settings."""
 
     def close(self) -> None:
         """Let other processes open the folder."""
@@ -148,9 +148,12 @@ class Project:
 
     def pin(self, preprocessor: Preprocessor | None) -> None:
         """Keep a preprocessor, so that one more sample does not change the input's size."""
-        self._set("preprocessor", preprocessor and {
-            "shape": list(preprocessor.shape), "values": preprocessor.to_json()
-        })  # fmt: skip
+        value = preprocessor and {"shape": list(preprocessor.shape),
+                                  "values": preprocessor.to_json()}  # fmt: skip
+        try:
+            self._set("preprocessor", value)
+        except DataError:  # saved with the next setting
+            self._values = {**self._values, "preprocessor": value}
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -391,6 +394,7 @@ class Project:
 
     def _set(self, name: str, value: Any) -> None:
         with self._guard:
-            self._values = {**self._values, name: value}
-            write_json(self.root / OWN / "project.json", self._values)
+            values = {**self._values, name: value}
+            write_json(self.root / OWN / "project.json", values)
+            self._values = values
             self.version += 1

@@ -14,9 +14,8 @@ import time
 from collections import deque
 from pathlib import Path
 
-from ..core.atomic_write import write_atomically
 from ..serving.refused import RefusedError
-from .project_files import OWN
+from .project_files import OWN, write_file
 
 CODE_SECONDS = 600
 """How long the code of a link is valid."""
@@ -105,6 +104,6 @@ def _key(root: Path) -> bytes:
         key = b""
     if len(key) != _KEY_BYTES:
         key = secrets.token_bytes(_KEY_BYTES)
-        write_atomically(path, key)
+        write_file(path, key)
         path.chmod(0o600)
     return key

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from concurrent.futures import CancelledError
 from contextlib import suppress
@@ -146,7 +147,7 @@ class Teacher:
                 return
             if _is_whole(attempt.score):
                 score = {**attempt.score, "doubt": known.doubt(self._coverage)}
-                self._attempt = self.attempts.change(attempt.number, score=score)
+                self._attempt = self._scored(attempt, score)
                 self._tell({"type": "score", "attempt": attempt.number, **score})
 
     @property
@@ -216,7 +217,7 @@ class Teacher:
             self._tell_current({"type": "failed", "message": str(error)})
         except Exception as error:
             self._tell_current({"type": "failed", "message": f"{type(error).__name__}: {error}"})
-            raise
+            traceback.print_exc()  # the thread goes on: the next change is taught
 
     def _data(self) -> TeachingData | None:
         """The samples and the knobs; None, with news of what is missing, if there are too few."""
@@ -305,9 +306,13 @@ class Teacher:
             with self._wake:
                 self._check()
                 if not whole:
-                    self._attempt = self.attempts.change(attempt.number, score=score)
+                    self._attempt = self._scored(attempt, score)
                 self._held_out = held_out
                 self._tell({"type": "score", "attempt": attempt.number, **(whole or score)})
+
+    def _scored(self, attempt: Attempt, score: dict[str, Any]) -> Attempt:
+        """The attempt with its score, which is kept in memory if it cannot be saved."""
+        return self.attempts.change(attempt.number, must_save=False, score=score)
 
     def _fold(self, data: TeachingData, out: Array) -> tuple[Network, Array]:
         """A net that is trained without the samples of a fold, and its logits for them. The answers
@@ -349,7 +354,8 @@ class Teacher:
     def _taught(self, attempt: Attempt) -> dict[str, Any]:
         return {"type": "taught", "attempt": attempt.number, "samples": attempt.samples,
                 "seconds": attempt.seconds, "epochs": len(attempt.losses),
-                "losses": attempt.losses, "score": attempt.score}  # fmt: skip
+                "losses": attempt.losses, "score": attempt.score,
+                "problem": self.attempts.problem}  # fmt: skip
 
     def _tell(self, news: dict[str, Any]) -> None:
         self._news = news
