@@ -19,7 +19,14 @@ from piecewise.training.defaults import KINDS, default_config
 from piecewise.training.recipe import knobs
 
 Printed = pytest.CaptureFixture[str]
-PANELS = {options.DATA, options.NETWORK, options.TRAINING, options.OUTPUT}
+PANELS = {
+    options.DATA,
+    options.NETWORK,
+    options.TRAINING,
+    options.SEARCH,
+    options.SERVER,
+    options.OUTPUT,
+}
 SHAPES = {
     "drawings": (1, 28, 28),
     "photos": (3, 32, 32),

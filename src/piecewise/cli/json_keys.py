@@ -61,7 +61,6 @@ JSON_KEYS: dict[str, dict[str, str]] = {
         "descent": "for some numbers of steps: the error by backpropagation and by nudging",
     },
     "app": {},
-    "serve": {},
     "inspect": {
         "modality": "pictures, sounds or texts",
         "preprocessing": "a description of how files become inputs",
@@ -76,17 +75,6 @@ JSON_KEYS: dict[str, dict[str, str]] = {
         "baseline_accuracy": "the accuracy of always predicting the most frequent class",
         "findings": "what may be wrong, in order of importance",
         "shuffle_test": "with --shuffle-test: its result",
-    },
-    "tune": {
-        "folds": "scores of cross-validation of the saved net, with the keys of evaluate",
-        "validation": "the scores of the validation split, with the same keys",
-        "test": "the scores of the test split, with the same keys",
-        "best": "the trial that was best: number, values, layers, loss, accuracy, n",
-        "trials": "the same for every finished trial; loss is null if it was stopped early",
-        "importances": "by value: the part of the loss's variance that it explains",
-        "layers": _LAYERS,
-        "recipe": _RECIPE,
-        "parameters_sha256": "SHA-256 of the parameters and running statistics",
     },
     "train": {
         "folds": "scores of cross-validation, with the keys of evaluate; left out without folds",
@@ -109,6 +97,17 @@ JSON_KEYS: dict[str, dict[str, str]] = {
         "history": _HISTORY,
         "parameters_sha256": _SHA256,
         "skipped": _SKIPPED,
+    },
+    "tune": {
+        "folds": "scores of cross-validation of the saved net, with the keys of evaluate",
+        "validation": "the scores of the validation split, with the same keys",
+        "test": "the scores of the test split, with the same keys",
+        "best": "the trial that was best: number, values, layers, loss, accuracy, n",
+        "trials": "the same for every finished trial; loss is null if it was stopped early",
+        "importances": "by value: the part of the loss's variance that it explains",
+        "layers": _LAYERS,
+        "recipe": _RECIPE,
+        "parameters_sha256": "SHA-256 of the parameters and running statistics",
     },
     "predict": {"predictions": _EACH_PREDICTION, "skipped": _SKIPPED},
     "evaluate": {
@@ -180,6 +179,7 @@ JSON_KEYS: dict[str, dict[str, str]] = {
         "parameters_sha256": _SHA256,
         "imported": "format, and notes: how layers were rewritten",
     },
+    "serve": {},
     "show": {
         "layers": _LAYERS,
         "input": "the shape of an input",
