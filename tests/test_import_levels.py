@@ -249,6 +249,7 @@ def test_state_dict_gets_a_norm_layer_in_front(tmp_path: Path) -> None:
         ({"mean": (1, 2)}, "mean: got 2 numbers, wanted 1 or 3, one per channel"),
         ({"std": 0}, "std: got 0, wanted numbers above 0"),
         ({"std": [1, None, 2]}, "std: got [1, None, 2]"),
+        ({"channel_order": np.array(["r", "g"])}, "channel_order: got array("),
         ({"channel_order": "brg"}, "channel_order: got 'brg', wanted rgb or bgr"),
         ({"classes": ["a", "b"]}, "classes: got 2 names, and the net has 3 outputs"),
         ({"layers": "full"}, "layers: got it for a file of the format ONNX"),

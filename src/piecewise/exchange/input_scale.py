@@ -58,7 +58,7 @@ class InputLevels(NamedTuple):
         deviations = None if std is None else _numbers("std", std, wanted)
         if deviations is not None and min(deviations) <= 0:
             raise LimitError(f"std: got {shown(std)}, wanted numbers above 0")
-        if order is not None and order not in CHANNEL_ORDERS:
+        if order is not None and not (isinstance(order, str) and order in CHANNEL_ORDERS):
             raise LimitError(f"channel_order: got {shown(order)}, wanted rgb or bgr")
         return cls(None if levels is None else (levels[0], levels[1]), means, deviations,
                    None if order is None else str(order))  # fmt: skip

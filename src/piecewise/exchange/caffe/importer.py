@@ -29,7 +29,7 @@ from .schema import Decoder
 from .transform import read_transform
 
 TITLE = "Caffe"
-FILES_OF_LAYERS = ("architecture",)
+FILES_OF_LAYERS: tuple[str, ...] = ("architecture",)
 MAX_FILE_BYTES = (64 << 20) + 3 * 4 * MAX_PARAMETERS
 """Of a .caffemodel, which may hold the gradients, too."""
 _LOST = (

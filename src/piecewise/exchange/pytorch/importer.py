@@ -25,7 +25,7 @@ from ..registry import ImportOptions
 from .matching import StateModule, match, modules_of
 
 TITLE = "PyTorch state dict"
-FILES_OF_LAYERS = ("layers",)
+FILES_OF_LAYERS: tuple[str, ...] = ("layers",)
 KIND = "safetensors file"
 MAX_TENSORS = 8 * MAX_LAYERS
 DTYPES = {"F16": "<f2", "BF16": "<u2", "F32": "<f4", "F64": "<f8"}
