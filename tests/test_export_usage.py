@@ -29,7 +29,7 @@ from piecewise.exchange.runners.c_compiler import _compiler
 from piecewise.exchange.source_code.preparation import SCRIPT, preparation_files
 from piecewise.exchange.source_code.standalone import Standalone
 
-from .exchange_judging import net_of, usage_code, write
+from .exchange_judging import load_module, net_of, usage_code, write
 from .exchange_nets import randomized, saved
 from .test_exchange_c import needs_compiler
 
@@ -164,6 +164,33 @@ def test_usage_answers_as_predict_about_a_text(
         capsys.readouterr()
         expected = predicted(net, tmp_path, capsys, "--text", text)
         assert np.abs(got - expected).max() <= 1e-5, text
+
+
+@pytest.mark.parametrize(
+    "preprocessor",
+    [
+        pw.ImagePreprocessor((1, 12, 30), resize="crop", level_range=(10.5, 900.0)),
+        pw.ImagePreprocessor((3, 9, 7), resize="stretch", backdrop="grey"),
+        pw.ImagePreprocessor((3, 20, 20), "light", 0.05, framing="canvas", least_plain=0.4),
+        pw.AudioPreprocessor((1, 17, 33), 16_000, 100),
+    ],
+    ids=lambda one: str(one.shape),
+)
+def test_prepared_inputs_have_the_bytes_of_piecewise(preprocessor: Any, tmp_path: Path) -> None:
+    net = pw.Network("full", preprocessor.shape, 2, 0, preprocessor)
+    module = load_module(write(preparation_files(saved(net)), tmp_path), "prepare")
+    is_sound = preprocessor.modality == "sounds"
+    for kind, content in sounds() if is_sound else pictures():
+        (tmp_path / "file").write_bytes(content)
+        example = preprocessor.read(content, kind)
+        inputs = module.prepare(str(tmp_path / "file"))
+        assert np.array_equal(inputs[0], preprocessor.transform(example)), kind
+        if is_sound:
+            windows = module.windows(str(tmp_path / "file"))
+            assert np.array_equal(windows, preprocessor.windows(example))
+        else:
+            pixels = module.pixels(str(tmp_path / "file"))
+            assert np.array_equal(pixels, preprocessor.pixels(example))
 
 
 @needs_compiler
