@@ -86,7 +86,11 @@ class AppPage:
 
     def draw(self, strokes: Strokes) -> None:
         """Draw strokes, with coordinates from 0 to 1, with the mouse."""
-        box = self.page.locator(".pad canvas").bounding_box()
+        self.draw_on(self.page.locator(".pad canvas:visible"), strokes)
+
+    def draw_on(self, canvas: Locator, strokes: Strokes) -> None:
+        """Draw strokes on a pad."""
+        box = canvas.bounding_box()
         assert box is not None
         margin, side = box["width"] / 8, box["width"] * 3 / 4
         for stroke in strokes:

@@ -8,6 +8,7 @@ import sys
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import numpy as np
@@ -15,12 +16,13 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 import piecewise as pw
+from piecewise.app.project import Project
 from piecewise.app.strokes import checked_drawing, draw
 
 from .app_page import AppPage, Program, answers, program
 from .programs import needs_chromium
 from .steps import HANG
-from .test_app_browser import CROSS, browser, check_axe, filled
+from .test_app_browser import CROSS, browser, check_axe, filled, pixels
 
 pytestmark = needs_chromium
 __all__ = ["browser"]
@@ -117,6 +119,99 @@ def test_archive_brings_samples_in(browser: Browser, tmp_path: Path) -> None:
         page.close()
 
 
+def mislabelled(folder: Path) -> str:
+    """A project of crosses and rings, with a cross among the rings; its file."""
+    project = Project(filled(folder, each=8))
+    drawing = checked_drawing(pixels(CROSS, Random(99)), 6)
+    sample = project.add_drawing("O", "train", drawing)
+    project.close()
+    return sample.rpartition("/")[2]
+
+
+def test_worst_mistake_is_mended_by_keys(browser: Browser, tmp_path: Path) -> None:
+    folder = tmp_path / "project"
+    name = mislabelled(folder)
+    with program(folder) as running:
+        app = AppPage(browser, running.link)
+        page = app.page
+        app.wait_for_score()
+        page.keyboard.press("g")
+        page.keyboard.press("t")
+        first = page.locator(".try .card").first
+        expect(first).to_contain_text("true label O")
+        expect(first).to_contain_text(name)
+        expect(first.locator(".neighbors .tile")).to_have_count(5)
+        page.keyboard.press("j")
+        expect(first).to_have_attribute("aria-current", "true")
+        expect(page.locator(".subject-answer")).to_contain_text("Its label is O")
+        names = page.locator(".class-button bdi").all_text_contents()
+        page.keyboard.press(str(names.index("X") + 1))
+        expect(first.locator(".done-note")).to_have_text("Now X")
+        assert len(list((folder / "train" / "X").iterdir())) == 9
+        page.keyboard.press("z")
+        expect(first.locator(".done-note")).to_have_text("")
+        assert (folder / "train" / "O" / name).is_file()
+        page.keyboard.press("x")
+        expect(first.locator(".done-note")).to_have_text("Removed")
+        page.get_by_role("button", name="The net has learned from your changes").click()
+        expect(page.locator(".try .card", has_text=name)).to_have_count(0)
+        assert app.complaints == []
+        app.close()
+
+
+def test_cell_of_the_confusion_matrix_opens_its_samples(opened: AppPage) -> None:
+    page = opened.page
+    go(page, "try")
+    cell = page.locator(".confusion td.correct button").first
+    cell.click()
+    samples = page.locator(".opened-cell .tile")
+    expect(samples).to_have_count(int(cell.inner_text()))
+    samples.first.click()
+    expect(page.locator(".subject-answer")).to_contain_text("Its label is")
+
+
+def test_slider_answers_about_the_changed_input(opened: AppPage) -> None:
+    page = opened.page
+    go(page, "try")
+    asked = answers(page)
+    opened.draw_on(page.locator(".subject .pad canvas"), CROSS)
+    slider = page.get_by_role("slider", name="rotated (degrees)")
+    expect(slider).to_be_visible()
+    slider.focus()
+    page.keyboard.press("Home")
+    expect(page.locator(".subject .curve", has=slider).locator("output")).to_contain_text(
+        "\u221245 degrees"
+    )
+    page.wait_for_timeout(500)
+    assert asked[-1]["changes"] == {"rotation": 0}
+    shown = page.locator(".subject-answer .bar-row .value").all_inner_texts()
+    text = page.locator(".subject .curve", has=slider).locator("output").inner_text()
+    assert text.rpartition(" (")[2].rpartition(" %")[0].split()[-1] in " ".join(shown)
+    go(page, "look")
+    page.wait_for_timeout(300)
+    assert "changes" not in asked[-1]
+
+
+@pytest.mark.long
+def test_labels_and_causes_are_found(browser: Browser, tmp_path: Path) -> None:
+    folder = tmp_path / "project"
+    name = mislabelled(folder)
+    with program(folder) as running:
+        app = AppPage(browser, running.link)
+        page = app.page
+        app.wait_for_score()
+        go(page, "try")
+        page.get_by_role("button", name="Look for them").click()
+        expect(page.locator(f".try-issues .tile[title$='{name}']")).to_be_visible()
+        page.keyboard.press("j")
+        expect(page.locator(".subject-answer")).to_contain_text("Its label is O")
+        page.locator(".causes summary").click()
+        page.get_by_role("button", name="Find them").click()
+        expect(page.locator(".causes .tile").first).to_be_visible()
+        assert app.complaints == []
+        app.close()
+
+
 @pytest.mark.long
 def test_longer_teaching_makes_an_attempt_beside(browser: Browser, tmp_path: Path) -> None:
     with program(filled(tmp_path / "project", each=10)) as running:
@@ -151,8 +246,10 @@ def test_places_are_accessible(judged: AppPage, scheme: Any, width: int) -> None
     page = judged.page
     page.set_viewport_size({"width": width, "height": 1000})
     page.emulate_media(color_scheme=scheme)
-    for place in ("take",):
+    for place in ("try", "take"):
         go(page, place)
-        page.wait_for_timeout(200)
+        if place == "try":
+            page.keyboard.press("j")
+        page.wait_for_timeout(800)
         check_axe(judged)
         assert page.evaluate("document.documentElement.scrollWidth") <= width

@@ -48,7 +48,8 @@ class CheckActions:
         layer of the net sees them."""
         ids = values.get("ids")
         if ids is None:
-            inputs, own = self._answers.explanation(values.get("walk")).example[None], [""]
+            explanation = self._answers.explanation(values.get("walk"))
+            inputs, own = explanation.example[None], [explanation.name]
         elif 1 <= len(ids) <= MAX_ASKED:
             inputs, own = self._inputs(ids), ids
         else:

@@ -9,20 +9,21 @@ import { listen } from "app/news.js";
 import { gather } from "app/places/gather.js";
 import { look } from "app/places/look.js";
 import { take } from "app/places/take.js";
+import { tryPlace } from "app/places/try.js";
 import { sendPending } from "app/samples.js";
 import { state, update, watch } from "app/store.js";
 import { words } from "app/words/en.js";
 import { element } from "piecewise/text.js";
 
 /** @type {PlaceName[]} */
-const PLACES = ["gather", "look", "take"];
+const PLACES = ["gather", "look", "try", "take"];
 
 async function start() {
   if (!(await enter())) {
     locked();
     return;
   }
-  const places = { gather: gather(), look: look(), take: take() };
+  const places = { gather: gather(), look: look(), try: tryPlace(), take: take() };
   const { top, main, tabs, help } = frame(PLACES, places);
   document.body.append(...top, main, tabs, help);
   listenToKeys(places, help);

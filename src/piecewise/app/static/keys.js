@@ -19,7 +19,7 @@ export function setSingleKeys(isOn) {
 }
 
 /** The key that opens a place after G. @type {Record<string, PlaceName>} */
-const PLACE_KEYS = { g: "gather", l: "look", a: "take" };
+const PLACE_KEYS = { g: "gather", l: "look", t: "try", a: "take" };
 
 /**
  * @param {Record<PlaceName, Place>} places

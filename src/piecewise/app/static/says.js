@@ -55,7 +55,7 @@ function doubt() {
 }
 
 /** @param {Walk} walk */
-function verdict(walk) {
+export function verdict(walk) {
   const { data } = walk;
   const [label, sure] = answerOf(walk);
   const order = [...data.order].slice(0, CLASSES_SHOWN).sort((a, b) => a - b);

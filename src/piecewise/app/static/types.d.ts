@@ -82,6 +82,8 @@ interface News {
   /** Of a score: the folds that are measured, and all. */
   done?: number;
   of?: number;
+  /** Of a score: the samples that are judged. */
+  n?: number;
   message?: string;
   messages?: string[];
   attempt?: number | null;
@@ -98,6 +100,10 @@ interface Question {
   width?: number;
   sample?: string;
   text?: string;
+  /** A file that was sent. */
+  upload?: number;
+  /** The index of a size by the name of a perturbation. */
+  changes?: Record<string, number>;
 }
 
 /** The head of an answer: the data of a report, and which net and walk it is. */
@@ -115,7 +121,7 @@ interface Pending {
 
 type Part = "train" | "test";
 type Connection = "opening" | "open" | "gone" | "locked";
-type PlaceName = "gather" | "look" | "take";
+type PlaceName = "gather" | "look" | "try" | "take";
 
 /** A place of the page, and what keys do while it is open. */
 interface Place {

@@ -7,7 +7,7 @@ const MOST_CLASSES = 40;
 
 /**
  * The classes that the matrix shows: if there are many, those with the most mistakes.
- * @param {EvaluateData} data
+ * @param {ConfusionData} data
  */
 function shownClasses({ classes, cells }) {
   const wrong = new Map(Object.keys(classes).map((index) => [Number(index), 0]));
@@ -21,7 +21,7 @@ function shownClasses({ classes, cells }) {
   return order.slice(0, MOST_CLASSES).sort((a, b) => a - b);
 }
 
-/** @param {EvaluateData} data */
+/** @param {ConfusionData} data */
 export function confusionSection(data) {
   const { classes, cells } = data;
   const shown = shownClasses(data);
@@ -83,7 +83,7 @@ export function confusionSection(data) {
 }
 
 /**
- * @param {EvaluateData} data
+ * @param {ConfusionData} data
  * @param {ConfusionCell | undefined} cell
  * @param {boolean} isCorrect
  * @param {number} total
@@ -105,7 +105,7 @@ function cellOf({ classes }, cell, isCorrect, total, open) {
 }
 
 /**
- * @param {EvaluateData} data
+ * @param {ConfusionData} data
  * @param {ConfusionCell} cell
  */
 function examplesOf(data, cell) {

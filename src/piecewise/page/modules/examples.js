@@ -18,13 +18,14 @@ export async function loadSheet(data) {
 
 /**
  * An example by its number: its image, its text, or only its name.
- * @param {EvaluateData} data
- * @param {number} index
+ * @param {ExampleData} data
+ * @param {ExampleKey} index
  * @param {number} [side]
  */
 export function exampleOf(data, index, side = 56) {
+  if (data.show) return data.show(index, side);
   const name = data.names[index] ?? `example ${index}`;
-  const cell = data.sheet?.cells[index];
+  const cell = data.sheet?.cells[Number(index)];
   if (!data.sheet || !sheet || !cell)
     return element("span", { class: "excerpt", text: data.texts?.[index] ?? name, title: name });
   const [height, width] = data.sheet.size;

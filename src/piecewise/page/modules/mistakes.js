@@ -24,15 +24,17 @@ export function mistakesSection(data) {
       }),
     );
   }
-  section.append(element("ol", { class: "cards" }, ...data.mistakes.map((one) => card(data, one))));
+  section.append(
+    element("ol", { class: "cards" }, ...data.mistakes.map((one) => mistakeCard(data, one))),
+  );
   return section;
 }
 
 /**
- * @param {EvaluateData} data
+ * @param {ExampleData} data
  * @param {Mistake} one
  */
-function card(data, one) {
+export function mistakeCard(data, one) {
   return element(
     "li",
     { class: "card" },
@@ -61,7 +63,7 @@ function card(data, one) {
 }
 
 /**
- * @param {EvaluateData} data
+ * @param {ExampleData} data
  * @param {Neighbor} near
  */
 function neighbor(data, near) {

@@ -1,12 +1,17 @@
-/** Robustness: the probability of the class while the input is shifted, scaled, rotated and redrawn. */
+/**
+ * Robustness: the probability of the class while the input is shifted, scaled, rotated and redrawn.
+ * A slider below each curve reads it, size by size.
+ */
 
 import { svgElement, element, number, percent } from "piecewise/text.js";
 
 const [WIDE, HIGH, LEFT, BOTTOM] = [320, 170, 34, 24];
 
-/** @param {ExplainData} data */
-export function robustnessSection(data) {
-  const { robustness: curves, classes } = data;
+/**
+ * @param {Pick<ExplainData, "robustness" | "classes">} data
+ * @param {(curve: RobustnessCurve, index: number) => void} [moved] called when a slider moves
+ */
+export function robustnessSection({ robustness: curves, classes }, moved = () => {}) {
   if (!curves.length) return null;
   return element(
     "section",
@@ -18,28 +23,80 @@ export function robustnessSection(data) {
         `The line shows the probability of ${classes[curves[0].label]}. The dots show literal ` +
         "comparison: the fraction of pixels that are equal to those of the unchanged input.",
     }),
-    element("div", { class: "figures" }, ...curves.map((curve) => figure(curve, classes))),
+    element("div", { class: "figures" }, ...curves.map((curve) => figure(curve, classes, moved))),
   );
 }
 
 /**
  * @param {RobustnessCurve} curve
  * @param {Record<number, string>} classes
+ * @param {(curve: RobustnessCurve, index: number) => void} moved
  */
-function figure(curve, classes) {
+function figure(curve, classes, moved) {
   const changes = [curve.below, curve.above].map((end) => end && changeText(curve, end, classes));
   const description = changes.some(Boolean)
     ? changes.filter(Boolean).join(" ")
     : "The prediction does not change in this range.";
+  const picture = chart(curve, description);
   return element(
     "figure",
     { class: "curve" },
     element("h3", { text: `${name(curve)} (${curve.unit})` }),
     legend(curve, classes),
-    chart(curve, description),
+    picture,
+    slider(curve, classes, picture, moved),
     element("p", { class: "change", text: description }),
     element("details", {}, element("summary", { text: "as a table" }), table(curve, classes)),
   );
+}
+
+/**
+ * A slider over the sizes, and what the curve says at its size.
+ * @param {RobustnessCurve} curve
+ * @param {Record<number, string>} classes
+ * @param {SVGElement} picture
+ * @param {(curve: RobustnessCurve, index: number) => void} moved
+ */
+function slider(curve, classes, picture, moved) {
+  const { sizes, probabilities, predicted, unchanged_index: middle, unit } = curve;
+  const range = element("input", {
+    type: "range",
+    max: sizes.length - 1,
+    value: middle,
+    "aria-label": `${name(curve)} (${unit})`,
+  });
+  const reading = element("output");
+  const [top, bottom] = [8, HIGH - BOTTOM];
+  const mark = svgElement("line", { class: "reading-mark", y1: top, y2: bottom });
+  picture.append(mark);
+  const read = () => {
+    const index = Number(range.value);
+    const x = scaleOf(sizes)(sizes[index]);
+    mark.setAttribute("x1", String(x));
+    mark.setAttribute("x2", String(x));
+    const answer = classes[predicted[index]] ?? `class ${predicted[index]}`;
+    const size = `${number(sizes[index], 3)} ${unit}`;
+    const own = predicted[index] === curve.label ? "" : `${classes[curve.label]} `;
+    const text = `${size}: ${answer} (${own}${percent(probabilities[index])})`;
+    reading.textContent = text;
+    range.setAttribute("aria-valuetext", text);
+  };
+  read();
+  range.addEventListener("input", () => {
+    read();
+    moved(curve, Number(range.value));
+  });
+  return element("div", { class: "reading" }, range, reading);
+}
+
+/**
+ * Where a size is drawn.
+ * @param {number[]} sizes
+ * @returns {(size: number) => number}
+ */
+function scaleOf(sizes) {
+  const span = sizes[sizes.length - 1] - sizes[0];
+  return (size) => LEFT + ((WIDE - LEFT - 8) * (size - sizes[0])) / span;
 }
 
 /**
@@ -90,9 +147,7 @@ function changeText(curve, end, classes) {
  */
 function chart(curve, description) {
   const { sizes, probabilities, equal_pixels: equal } = curve;
-  const span = sizes[sizes.length - 1] - sizes[0];
-  /** @param {number} size */
-  const x = (size) => LEFT + ((WIDE - LEFT - 8) * (size - sizes[0])) / span;
+  const x = scaleOf(sizes);
   /** @param {number} fraction */
   const y = (fraction) => 8 + (HIGH - BOTTOM - 8) * (1 - fraction);
   const points = sizes.map((size, i) => `${x(size).toFixed(1)},${y(probabilities[i]).toFixed(1)}`);

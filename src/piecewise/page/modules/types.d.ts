@@ -211,17 +211,20 @@ interface ExplainData {
   arrays: PackedArrays;
 }
 
+/** The number of an example, or in the app the id of a sample. */
+type ExampleKey = number | string;
+
 interface ConfusionCell {
   label: number;
   predicted: number;
   count: number;
-  examples: number[];
+  examples: ExampleKey[];
 }
 
 interface Neighbor {
   label: string;
   distance: number;
-  example: number;
+  example: ExampleKey;
 }
 
 interface Mistake {
@@ -230,7 +233,7 @@ interface Mistake {
   predicted: string;
   probability: number;
   label_probability: number;
-  example: number;
+  example: ExampleKey;
   neighbors: Neighbor[];
 }
 
@@ -259,6 +262,11 @@ interface Trial {
   note: string;
 }
 
+/** What shows examples. */
+type ExampleData = Pick<EvaluateData, "names" | "texts" | "sheet" | "show">;
+/** What a confusion matrix shows. */
+type ConfusionData = ExampleData & Pick<EvaluateData, "classes" | "cells">;
+
 /** The data of the page about the predictions for a data set. */
 interface EvaluateData {
   name: string;
@@ -278,8 +286,10 @@ interface EvaluateData {
   compared_examples: number;
   cells: ConfusionCell[];
   classes: Record<number, string>;
-  names: Record<number, string>;
-  texts?: Record<number, string>;
+  names: Record<ExampleKey, string>;
+  texts?: Record<ExampleKey, string>;
+  /** In the app: shows an example. */
+  show?: (example: ExampleKey, side: number) => HTMLElement;
   sheet?: ImageSheet;
 }
 
