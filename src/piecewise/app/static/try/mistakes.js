@@ -36,6 +36,7 @@ export class Mistakes {
     this.turn = 0;
     this.list = element("ol", { class: "cards" });
     this.status = element("p", { class: "note", role: "status" });
+    this.help = element("p", { class: "note keys-note", text: words.keys, hidden: true });
     this.again = element("button", { type: "button", class: "act", text: words.again });
     this.again.addEventListener("click", () => this.load());
     this.measure = element("button", { type: "button", class: "act", text: words.measure });
@@ -57,7 +58,7 @@ export class Mistakes {
         this.measure,
       ),
       this.status,
-      element("p", { class: "note keys-note", text: words.keys }),
+      this.help,
       this.list,
       this.more,
     );
@@ -115,6 +116,7 @@ export class Mistakes {
     this.cards = [];
     this.current = -1;
     this.list.replaceChildren();
+    this.help.hidden = !this.found?.count;
     if (!this.found) {
       this.status.textContent = why;
       this.confusion.replaceChildren();

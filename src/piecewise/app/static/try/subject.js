@@ -41,6 +41,7 @@ export class Subject {
     this.near = element("div", { class: "neighbors" });
     this.tricks = element("div");
     this.causes = causesBox((id) => this.sample(id));
+    this.causes.element.hidden = true; // until there is an answer
     this.hint = element("p", { class: "note" });
     this.element = element(
       "section",
@@ -202,6 +203,7 @@ export class Subject {
     const label = this.label ? element("p", { text: words.labelled(this.label) }) : null;
     this.answer.replaceChildren(head, element("div", {}, ...verdict(walk), label ?? ""));
     if (Object.keys(this.changes).length) return;
+    this.causes.element.hidden = false;
     this.causes.about(walk, this.label);
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.more(walk), WAIT);

@@ -31,9 +31,8 @@ export const tryWords = {
    */
   wrong: (count, n, part) =>
     `${count ? whole.format(count) : "None"} of ${counted(n, "sample", "samples")} ${count === 1 ? "is" : "are"} answered wrongly, ` +
-    (part === "train"
-      ? "each by a net that never saw it. The most confident mistakes come first."
-      : "by the net that answers now. The most confident mistakes come first."),
+    (part === "train" ? "each by a net that never saw it." : "by the net that answers now.") +
+    (count > 1 ? " The most confident mistakes come first." : ""),
   noNet: "When a net is taught, its mistakes are listed here.",
   noTest: "No sample is kept for the test. Move some to it in Gather.",
   notMeasured: "Not measured yet.",
