@@ -129,3 +129,13 @@ def test_doubt_is_measured_on_samples_that_a_net_never_saw() -> None:
     assert doubt["right"] == pytest.approx(98 / 99)
     few = HeldOut(1, ("a", "b"), held_out.ids[:20], labels[:20], probabilities[:20])
     assert few.doubt() is None
+
+
+def test_answer_says_which_part_of_the_picture_the_input_shows(room: Room) -> None:
+    head = asked(room)
+    left, top, right, bottom = head["source"]["box"]
+    assert head["source"]["size"] == [112, 112]
+    # The ink of the line, from (18, 90) to (83, 20) with a width of 6, with its margin around it.
+    assert left < 15 < 86 < right
+    assert top < 17 < 93 < bottom
+    assert right - left == pytest.approx(bottom - top, rel=0.05)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -166,3 +167,40 @@ def test_knobs_of_a_column_teach_anew_and_are_undone(own: tuple[Program, AppPage
     settings = read_json(running.folder / OWN / "project.json")["settings"]
     assert settings["layers"] == LAYERS
     assert app.complaints == []
+
+
+def test_address_holds_the_view(browser: Browser, opened: AppPage) -> None:
+    page = opened.page
+    open_number(page, "pool2", 1, 1, 1)
+    assert "cell=pool2.1.1.1" in page.url
+    page.locator(".arithmetic .opens").first.click()
+    expect(page.locator("#open-number")).to_contain_text("relu2, map 1")
+    page.go_back()
+    expect(page.locator("#open-number")).to_contain_text("pool2, map 1, row 1, column 1")
+    page.go_back()
+    expect(page.locator("aside.panel")).to_be_hidden()
+    opened.samples("O").first.click()
+    expect(page.locator(".says-label")).to_have_text("O")
+    address = page.url
+    assert "on=train/O/" in address
+    other = AppPage(browser, f"{address}&cell=conv1.0.2.2&hide=knobs,net", like=opened)
+    expect(other.page.locator(".says-label")).to_have_text("O")
+    expect(other.page.locator("#open-number")).to_contain_text("conv1, map 0, row 2, column 2")
+    expect(other.page.locator(".knobs")).to_be_hidden()
+    other.close()
+    opened.draw(CROSS)
+    expect(page.locator(".says-label")).to_have_text("X")
+    assert "on=" not in page.url
+    page.reload()
+    expect(page.locator(".says-label")).to_have_text("X")  # the strokes are on the pad
+    assert len(json.loads(page.evaluate("sessionStorage.getItem('piecewise pad')"))["strokes"]) == 2
+
+
+def test_pad_shows_what_a_number_is_made_of(opened: AppPage) -> None:
+    page = opened.page
+    page.locator(".stack").nth(1).hover(position={"x": 30, "y": 30})
+    expect(page.locator(".pad .field")).to_be_visible()
+    box, pad = page.locator(".pad .field").bounding_box(), page.locator(".pad").bounding_box()
+    assert box
+    assert pad
+    assert 0 < box["width"] < pad["width"] / 2

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..core.array_types import Array, Float32
 from ..core.errors import DataError, LimitError, shown
+from ..data.images.preprocessor import ImagePreprocessor
 from ..data.modalities import MODALITIES
 from ..inputs import layer_inputs
 from ..insight.explanation import Explanation, explain
@@ -95,7 +96,10 @@ class Answers:
         if known == digest and not net.architecture.reads_texts:
             names = set(net.parameters)
             arrays = {name: one for name, one in arrays.items() if name not in names}
-        return packed({**head, "walk": number, "parameters_sha256": digest}, arrays)
+        source = _source(net, original)
+        return packed(
+            {**head, "source": source, "walk": number, "parameters_sha256": digest}, arrays
+        )
 
     def add_upload(self, name: str, content: bytes) -> int:
         """Keep a file that is no sample, for questions about it; its number. DataError if it cannot
@@ -193,3 +197,13 @@ def _changed(net: Network, example: Array, changes: object) -> Array:
     inputs = layer_inputs(net, example[None])
     changed: Array = apply_together(chosen, inputs, net.preprocessor.background)[0]
     return changed
+
+
+def _source(net: Network, original: Any) -> dict[str, Any] | None:
+    """The part of a picture that the input shows: left, top, right, bottom, in its pixels, and the
+    picture's width and height; None for sounds and texts."""
+    preprocessor = net.preprocessor
+    if not isinstance(preprocessor, ImagePreprocessor):
+        return None
+    height, width = original.shape[:2]
+    return {"box": list(preprocessor.source_box(original)), "size": [width, height]}

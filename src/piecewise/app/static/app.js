@@ -1,5 +1,6 @@
 /** The app: the frame of the page, its places and keys, and the news of the server. */
 
+import { listenToAddress, setView } from "app/address.js";
 import { ask, enter } from "app/ask.js";
 import { frame } from "app/frame.js";
 import { heardJob } from "app/jobs.js";
@@ -27,8 +28,7 @@ async function start() {
   const { top, main, tabs, help } = frame(PLACES, places);
   document.body.append(...top, main, tabs, help);
   listenToKeys(places, help);
-  addEventListener("hashchange", readAddress);
-  readAddress();
+  listenToAddress(PLACES);
   watch(["project"], () => {
     if (state.project) document.title = words.title(state.project.name);
   });
@@ -41,12 +41,6 @@ async function start() {
     if (connection === "locked") locked();
     update({ connection });
   });
-}
-
-/** The address holds the view: #/look. */
-function readAddress() {
-  const name = location.hash.slice(2);
-  update({ place: PLACES.find((one) => one === name) ?? "look" });
 }
 
 /** The page has no token, or the program does not know it. */
@@ -105,6 +99,7 @@ async function heard(news) {
 async function taught(news) {
   const { project } = state;
   if (project?.attempt !== news.attempt) update({ muted: [] }); // its maps are others
+  if (Number(state.view.attempt) !== news.attempt) setView({ attempt: null }, false);
   if (project) update({ project: { ...project, attempt: news.attempt ?? null } });
   await readAttempts();
   update({ teaching: news });

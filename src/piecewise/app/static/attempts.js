@@ -1,6 +1,6 @@
 /** The attempts: a dot with its interval for every net that was taught; a click answers with it. */
 
-import { change } from "app/samples.js";
+import { setView } from "app/address.js";
 import { currentAttempt, state, watch } from "app/store.js";
 import { words } from "app/words/en.js";
 import { element } from "piecewise/text.js";
@@ -46,7 +46,7 @@ function dot(one, now) {
     "aria-label": label,
     title: label,
     "aria-current": one === now ? "true" : null,
-    onclick: () => change("POST", `/api/attempts/${one.number}/use`, {}),
+    onclick: () => setView({ attempt: String(one.number) }),
   };
   return element("button", set, element("span", { class: "whiskers" }, whisker, point));
 }

@@ -120,16 +120,7 @@ export class Links {
     const input = stacks.find((stack) => stack.name === "input");
     const box = name === "input" ? null : input?.boxOf(0, span);
     if (box) this.mark(box, "patch");
-    const { rows, columns } = walk.data.axes;
-    if (rows.unit !== "pixels" || walk.readsWords) return;
-    const part = (
-      /** @type {Axis} */ axis,
-      /** @type {number} */ first,
-      /** @type {number} */ count,
-    ) => [axis.spans[first]?.[0] ?? 0, axis.spans[first + count - 1]?.[1] ?? 0];
-    const [top, bottom] = part(rows, span.top, span.height);
-    const [left, right] = part(columns, span.left, span.width);
-    this.markPad({ top, left, bottom, right });
+    this.markPad(partOfPicture(walk, span));
   }
 
   /** @param {Element | null | undefined} target */
@@ -171,6 +162,29 @@ export class Links {
     const set = { d, class: isBelow ? "below" : "above", "stroke-width": width };
     this.picture.append(svgElement("path", set));
   }
+}
+
+/**
+ * The part of the square that shows a picture which some cells of the input come from, as
+ * fractions of its side; null if the input is no picture.
+ * @param {Walk} walk
+ * @param {CellSpan} span
+ */
+function partOfPicture(walk, { top, left, height, width }) {
+  const { source } = /** @type {AnswerData} */ (walk.data);
+  if (!source) return null;
+  const [, rows, columns] = walk.layer("input").shape;
+  const [x, y, right, bottom] = source.box;
+  const side = Math.max(...source.size);
+  const [padX, padY] = source.size.map((one) => (side - one) / 2);
+  const across = (/** @type {number} */ cell) => (padX + x + ((right - x) * cell) / columns) / side;
+  const down = (/** @type {number} */ cell) => (padY + y + ((bottom - y) * cell) / rows) / side;
+  return {
+    top: down(top),
+    left: across(left),
+    bottom: down(top + height),
+    right: across(left + width),
+  };
 }
 
 /**

@@ -75,7 +75,7 @@ export class Pad {
     dot.style.setProperty("--size", `${width}px`);
     const press = () => {
       this.width = width;
-      this.nibs.forEach((one, i) => one.setAttribute("aria-pressed", String(WIDTHS[i] === width)));
+      this.showNib();
       this.paint();
       this.changed(false);
     };
@@ -87,6 +87,12 @@ export class Pad {
       onclick: press,
     };
     return element("button", set, dot);
+  }
+
+  showNib() {
+    this.nibs.forEach((one, i) =>
+      one.setAttribute("aria-pressed", String(WIDTHS[i] === this.width)),
+    );
   }
 
   listen() {
@@ -206,6 +212,17 @@ export class Pad {
     this.changed(false);
   }
 
+  /** Draw what was kept. @param {{ strokes: Stroke[], width: number } | null} kept */
+  restore(kept) {
+    if (!kept?.strokes.length) return;
+    this.strokes = kept.strokes;
+    this.history = kept.strokes.map((_, i) => kept.strokes.slice(0, i));
+    this.width = kept.width;
+    this.showNib();
+    this.paint();
+    this.changed(false);
+  }
+
   /** The strokes, which are taken from the pad. */
   take() {
     const { strokes } = this;
@@ -227,19 +244,18 @@ export class Pad {
   }
 
   /**
-   * Mark what a number is made of: the part of the picture, in its pixels; null for nothing.
+   * Mark what a number is made of: the part of the picture, in fractions; null for nothing.
    * @param {{ top: number, left: number, bottom: number, right: number } | null} part
    */
   mark(part) {
     this.field.hidden = !part;
     if (!part) return;
-    const percent = (/** @type {number} */ value) =>
-      `${Math.max(0, Math.min(100, (100 * value) / SIDE))}%`;
+    const percent = (/** @type {number} */ value) => `${Math.max(0, Math.min(100, 100 * value))}%`;
     Object.assign(this.field.style, {
       top: percent(part.top),
       left: percent(part.left),
-      bottom: percent(SIDE - part.bottom),
-      right: percent(SIDE - part.right),
+      bottom: percent(1 - part.bottom),
+      right: percent(1 - part.right),
     });
   }
 

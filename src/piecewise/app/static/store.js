@@ -14,6 +14,7 @@ export const state = {
   muted: [],
   pending: [],
   place: "look",
+  view: {},
   problem: "",
 };
 

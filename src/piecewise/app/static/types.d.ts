@@ -110,6 +110,8 @@ interface Question {
 interface AnswerData extends ExplainData {
   walk: number;
   parameters_sha256: string;
+  /** The part of a picture that the input shows, and the picture's width and height. */
+  source: { box: [number, number, number, number]; size: [number, number] } | null;
 }
 
 /** A drawing that is on its way to the server. */
@@ -117,6 +119,18 @@ interface Pending {
   folder: string;
   strokes: Stroke[];
   width: number;
+}
+
+/** What the address says about the view. */
+interface ViewAddress {
+  /** The sample that is looked at. */
+  on?: string;
+  /** The number that is open, as layer.map.row.column. */
+  cell?: string;
+  /** The number of the attempt that answers. */
+  attempt?: string;
+  /** What is hidden. */
+  hide?: string;
 }
 
 type Part = "train" | "test";
@@ -158,6 +172,7 @@ interface State {
   muted: [layer: string, map: number][];
   pending: Pending[];
   place: PlaceName;
+  view: ViewAddress;
   /** What failed, where a person sees it. */
   problem: string;
 }

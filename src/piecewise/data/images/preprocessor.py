@@ -24,7 +24,7 @@ from .background import (
     is_drawing,
 )
 from .decoding import decode_picture
-from .framing import RESIZED, framed, stretch_contrast
+from .framing import RESIZED, Box, framed, source_box, stretch_contrast
 from .levels import BACKDROPS, to_pixels
 
 _BACKGROUNDS = Choice(("dark", "light", "any"))
@@ -191,6 +191,22 @@ class ImagePreprocessor(Preprocessor):
     def pixels(self, picture: Array) -> Uint8:
         """A decoded image as uint8 (rows, columns, 1 or 3) by this range and backdrop."""
         return to_pixels(picture, self.level_range, self.backdrop)
+
+    def source_box(self, picture: Array) -> Box:
+        """The part of a decoded image that the input shows, in its pixels: left, top, right,
+        bottom. It may reach beyond the image."""
+        _, height, width = self.shape
+        image = _image(self.pixels(picture))
+        grey = np.asarray(image.convert("L"))
+        if image.size == (width, height):
+            return 0, 0, width, height
+        if self.crops_to_ink and self._is_drawing(grey):
+            light = bool(has_light_background(grey[None])[0])
+            ink = ink_box(255 - grey if light else grey) or (0, 0, *image.size)
+            size = ink[2] - ink[0], ink[3] - ink[1]
+            left, top, right, bottom = source_box("pad", size, (width, height), self.margin)
+            return ink[0] + left, ink[1] + top, ink[0] + right, ink[1] + bottom
+        return source_box(self.resize, image.size, (width, height))
 
     def warning(self, picture: Array) -> str | None:
         """Why a prediction for a decoded image is doubtful; None if it is not."""

@@ -125,5 +125,17 @@ export function panel(walk, onOpen, show = showTerms) {
     trail.length = 0;
     open(position);
   }
-  return { aside, openNumber, refresh, close: () => trail.length && closePanel() };
+
+  /**
+   * Show a number: go back to it if it is on the path, else start a new path; null closes.
+   * @param {Position | null} position
+   */
+  function visit(position) {
+    const index = trail.findIndex((one) => String(one) === String(position));
+    if (!position) {
+      if (trail.length) closePanel();
+    } else if (index < 0) openNumber(position);
+    else if (index < trail.length - 1) goTo(index);
+  }
+  return { aside, visit, openNumber, refresh, close: () => trail.length && closePanel() };
 }

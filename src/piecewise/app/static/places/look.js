@@ -1,7 +1,8 @@
 /** Look inside: the pad and the classes, the net of the current answer, and the answer. */
 
+import { cellOf, cellText, setView } from "app/address.js";
 import { arithmetic } from "app/arithmetic.js";
-import { isDrawn, showPicture } from "app/atlas.js";
+import { showPicture } from "app/atlas.js";
 import { chooseMap } from "app/chosen.js";
 import { classList, teachButtons } from "app/classes.js";
 import { askAbout } from "app/live.js";
@@ -16,12 +17,19 @@ import { panel } from "piecewise/panel.js";
 import { element } from "piecewise/text.js";
 import { termsOf } from "piecewise/views/index.js";
 
+const KEPT = "piecewise pad";
+
 export function look() {
   const { section: answer, speak } = says();
   const text = textField();
   const pad = new Pad((isDrawing) => {
-    if (pad.strokes.length) askAbout({ strokes: pad.strokes, width: pad.width });
-    if (!isDrawing) speakLater();
+    if (pad.strokes.length) {
+      setView({ on: null }, false);
+      askAbout({ strokes: pad.strokes, width: pad.width });
+    }
+    if (isDrawing) return;
+    keepStrokes(pad);
+    speakLater();
   });
   /** After the answer to the last stroke is there. */
   const speakLater = () => setTimeout(speak, 300);
@@ -30,7 +38,7 @@ export function look() {
   let opened = null;
   const net = new Net(
     (position) => opened?.openNumber(position),
-    (span) => pad.mark(hasPad() ? span : null),
+    (span) => pad.mark(span),
   );
   /** Show the row of a map. @param {string} layer @param {number} map */
   const showMap = (layer, map) => {
@@ -44,6 +52,7 @@ export function look() {
     if (!walk) return undefined;
     if (opened) return opened.refresh();
     const onOpen = (/** @type {Position | null} */ position) => {
+      setView({ cell: position && cellText(position) });
       bench.classList.toggle("opened-number", position !== null);
       if (position && position[0] !== "input") chooseMap(position[0], position[1]);
       net.pin(position);
@@ -51,17 +60,36 @@ export function look() {
     opened = panel(walk, onOpen, arithmetic(showMap));
     bench.append(opened.aside);
     window.piecewise = { walk, termsOf, openNumber: opened.openNumber }; // for the console
+    readView();
     return undefined;
   });
+  /** Show what the address names. */
+  function readView() {
+    const { walk, view, question, place } = state;
+    if (place !== "look") return;
+    if (view.on && view.on !== question?.sample) lookAt(view.on, false);
+    const cell = cellOf(view.cell);
+    if (walk && opened && (!cell || walk.has(cell))) opened.visit(cell);
+    const attempt = Number(view.attempt);
+    const isOther = attempt && attempt !== state.project?.attempt;
+    if (isOther && state.attempts.some(({ number }) => number === attempt))
+      change("POST", `/api/attempts/${attempt}/use`, {});
+  }
 
-  /** Show a sample, and what the net says to it. @param {string} id */
-  const lookAt = (id) => {
-    pad.show((target) => showPicture(target, id));
+  /**
+   * Show a sample, and what the net says to it.
+   * @param {string} id
+   * @param {boolean} [isStep]
+   */
+  const lookAt = (id, isStep = true) => {
+    setView({ on: id }, isStep);
+    pad.show((target) => showPicture(target, id).catch(() => {})); // what is wrong, the answer says
     askAbout({ sample: id });
   };
 
   /** Save what is on the pad, or the text, in a class. @param {ProjectClass} one */
   async function choose(one) {
+    sessionStorage.removeItem(KEPT);
     const typed = text.take();
     const strokes = pad.take();
     if (!typed && !strokes.length) return update({ problem: words.nothingToSave });
@@ -70,11 +98,14 @@ export function look() {
     if (typed) await change("POST", `/api/samples/${part(folder)}`, { texts: [typed] });
     else {
       const id = await saveDrawing({ folder, strokes, width: pad.width });
-      if (id && !pad.strokes.length) lookAt(id);
+      if (id && !pad.strokes.length) lookAt(id, false);
     }
     return undefined;
   }
 
+  const isPictures = () => state.project?.kind === "pictures";
+  watch(["view", "attempts"], readView);
+  whenOpened(() => isPictures() && !state.view.on && pad.restore(keptStrokes()));
   const hint = element("p", { class: "note", text: words.first });
   const draw = element("div", { class: "draw-tools" }, pad.surface, pad.tools);
   watch(["project"], () => {
@@ -101,10 +132,24 @@ export function look() {
   return { element: bench, choose, undo: () => pad.undo(), keys: { c: () => pad.clear() } };
 }
 
-/** Whether what is on the pad is the input of the answer. */
-function hasPad() {
-  const { question } = state;
-  return question?.strokes !== undefined || isDrawn(question?.sample ?? "");
+/** Keep what is on the pad in case that the page is loaded anew. @param {Pad} pad */
+function keepStrokes({ strokes, width }) {
+  sessionStorage.setItem(KEPT, JSON.stringify({ strokes, width }));
+}
+
+/** @returns {{ strokes: Stroke[], width: number } | null} */
+function keptStrokes() {
+  return JSON.parse(sessionStorage.getItem(KEPT) ?? "null");
+}
+
+/** Do something as soon as the project is known. @param {() => void} act */
+function whenOpened(act) {
+  let isDone = false;
+  watch(["project"], () => {
+    if (isDone || !state.project) return;
+    isDone = true;
+    act();
+  });
 }
 
 /** A field for texts; of a project without samples, behind a button. */

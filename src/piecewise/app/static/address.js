@@ -1,0 +1,71 @@
+/**
+ * The address holds the view, never data or the token:
+ * #/look?on=train/O/0007.png&cell=conv2.8.8.2&attempt=4&hide=knobs,attempts
+ */
+
+import { state, update } from "app/store.js";
+
+/** What a teacher can hide. */
+const HIDEABLE = ["knobs", "attempts", "votes", "curve", "net", "answer"];
+
+/**
+ * The place and the view of the address.
+ * @returns {{ place: string, view: ViewAddress }}
+ */
+function read() {
+  const [place, query = ""] = location.hash.slice(2).split("?");
+  const values = new URLSearchParams(query);
+  return { place, view: Object.fromEntries(values) };
+}
+
+/**
+ * Take in the address; now and whenever it changes.
+ * @param {PlaceName[]} places
+ */
+export function listenToAddress(places) {
+  const take = () => {
+    const { place, view } = read();
+    if (!location.hash.includes("?") && state.view.hide) view.hide = state.view.hide;
+    const hidden = (view.hide ?? "").split(",");
+    for (const one of HIDEABLE)
+      document.documentElement.classList.toggle(`hide-${one}`, hidden.includes(one));
+    const found = places.find((one) => one === place) ?? "look";
+    update(found === state.place ? { view } : { place: found, view });
+  };
+  addEventListener("hashchange", take);
+  take();
+}
+
+/**
+ * Change the view in the address; null takes a part of it away.
+ * @param {Partial<Record<keyof ViewAddress, string | null>>} changes
+ * @param {boolean} [isStep] whether the browser's Back leads to the view before
+ */
+export function setView(changes, isStep = true) {
+  const values = { ...state.view, ...changes };
+  const kept = Object.entries(values).filter(([, value]) => value);
+  const query = new URLSearchParams(/** @type {[string, string][]} */ (kept)).toString();
+  const readable = query.replaceAll("%2F", "/").replaceAll("%2C", ",");
+  const hash = `#/${state.place}${readable && `?${readable}`}`;
+  if (hash === location.hash || (hash === "#/look" && !location.hash)) return;
+  state.view = /** @type {ViewAddress} */ (Object.fromEntries(kept));
+  if (isStep) location.hash = hash;
+  else history.replaceState(null, "", hash);
+}
+
+/** A number of the net as it is in the address. @param {Position} position */
+export function cellText(position) {
+  return position.join(".");
+}
+
+/**
+ * The position that the address names; null if it names none.
+ * @param {string | undefined} text
+ * @returns {Position | null}
+ */
+export function cellOf(text) {
+  const parts = (text ?? "").split(".");
+  const numbers = parts.slice(1).map(Number);
+  if (parts.length !== 4 || !numbers.every((one) => Number.isInteger(one) && one >= 0)) return null;
+  return [parts[0], numbers[0], numbers[1], numbers[2]];
+}
