@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, FilePayload, Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from piecewise import Network
 from piecewise.app.project import Project
@@ -317,49 +317,6 @@ def test_two_windows_show_the_same(own: tuple[Program, AppPage]) -> None:
     other.bring_to_front()
     expect(app.samples("O", other)).to_have_count(7)
     assert app.complaints == []
-
-
-def test_samples_are_moved_removed_and_brought_back(own: tuple[Program, AppPage]) -> None:
-    _, app = own
-    page = app.page
-    page.keyboard.press("g")
-    page.keyboard.press("g")
-    ring = page.locator(".gather-class[aria-label=O]")
-    cross = page.locator(".gather-class[aria-label=X]")
-    thumbs = ".sample-grid .thumb"
-    expect(ring.locator(thumbs)).to_have_count(6)
-    ring.locator(thumbs).first.click()
-    page.keyboard.press("x")
-    expect(ring.locator(thumbs)).to_have_count(5)
-    page.keyboard.press("z")
-    expect(ring.locator(thumbs)).to_have_count(6)
-    names = page.locator(".class-button bdi").all_text_contents()
-    ring.locator(thumbs).first.click()
-    page.keyboard.press(str(names.index("X") + 1))
-    expect(cross.locator(thumbs)).to_have_count(7)
-    cross.locator(thumbs).first.click()
-    page.keyboard.press("t")
-    expect(cross).to_contain_text("6 pictures, 1 for the test")
-    assert app.complaints == []
-
-
-def test_files_are_taken_and_others_are_said(own: tuple[Program, AppPage]) -> None:
-    running, app = own
-    page = app.page
-    picture = next((running.folder / "train" / "X").iterdir()).read_bytes()
-    page.evaluate("location.hash = '#/gather'")
-    section = page.locator(".gather-class[aria-label=X]")
-    section.locator("input[type=file]").set_input_files(
-        [
-            FilePayload(name="holiday.png", mimeType="image/png", buffer=picture),
-            FilePayload(name="notes.exe", mimeType="text/plain", buffer=b"no picture"),
-        ]
-    )
-    expect(section.locator(".sample-grid .thumb")).to_have_count(7)
-    expect(section.locator(".refused li")).to_have_count(1)
-    expect(section.locator(".refused")).to_contain_text("notes.exe")
-    kept = [one for one in (running.folder / "train" / "X").iterdir() if "holiday" in one.name]
-    assert [one.read_bytes() for one in kept] == [picture]
 
 
 def test_page_without_the_code_is_locked(browser: Browser, shared: Program) -> None:

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from PIL.Image import Resampling
 
 from ..core.errors import DataError
 from ..data.audio.decoding import read_sound
 from ..data.text.decoding import read_text
+from .failures import MissingError
 from .project import Project
 
 MAX_ATLAS = 200
@@ -36,8 +38,11 @@ def atlas(project: Project, ids: Sequence[str], side: int) -> bytes:
 
 
 def _thumbnail(project: Project, sample: str, side: int) -> Image.Image:
-    """A square picture of a sample; grey if it cannot be read."""
-    path = project.path(sample)
+    """A square picture of a sample; grey if it cannot be read, or was moved meanwhile."""
+    try:
+        path = project.path(sample)
+    except MissingError:
+        return Image.new("RGB", (side, side), "grey")
     if project.kind == "sounds":
         return _waveform(path, side)
     if project.kind != "pictures":
@@ -47,6 +52,9 @@ def _thumbnail(project: Project, sample: str, side: int) -> Image.Image:
             image.draft("RGB", (side, side))
             small = image.convert("RGB")
             small.thumbnail((side, side))
+            if (times := side // max(small.size)) > 1:  # few pixels are shown as squares
+                large = times * small.width, times * small.height
+                small = small.resize(large, Resampling.NEAREST)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return Image.new("RGB", (side, side), "grey")
     square = Image.new("RGB", (side, side), "white")
@@ -70,9 +78,10 @@ def _waveform(path: Path, side: int) -> Image.Image:
     return Image.fromarray(picture).convert("RGB")
 
 
-def beginning(path: Path) -> str:
-    """The first characters of a text, without line breaks; empty if it cannot be read."""
+def beginning(project: Project, sample: str) -> str:
+    """The first characters of a text, without line breaks; empty if it cannot be read, or was moved
+    meanwhile."""
     try:
-        return " ".join(read_text(path)[:_MOST_SHOWN].split())
+        return " ".join(read_text(project.path(sample))[:_MOST_SHOWN].split())
     except (DataError, OSError):
         return ""

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
+from zlib import crc32
 
 from ..core.errors import DataError, shown
 from ..data.modalities import MODALITY_OF_SUFFIX
@@ -20,12 +21,14 @@ _NUMBER = re.compile(r"(\d{1,9})")
 
 
 class ProjectClass(NamedTuple):
-    """A class: its folder, its name, and its samples for learning and for the test."""
+    """A class: its folder, its name, its samples for learning and for the test, and a number that
+    changes with their names."""
 
     folder: str
     name: str
     train: int
     test: int
+    revision: int
 
 
 class SamplePage(NamedTuple):
@@ -86,6 +89,11 @@ class Listing:
     def count(self, part: str, folder: str) -> int:
         """The number of files of a class in a part."""
         return len(self._names(part, folder))
+
+    def revision(self, folder: str) -> int:
+        """A number that changes with the files of a class."""
+        return crc32("\n".join(f"{part}/{file}" for part in PARTS
+                               for file in self._names(part, folder)).encode())  # fmt: skip
 
     @property
     def total(self) -> int:

@@ -93,8 +93,9 @@ class Project:
         folders = self._listing.folders
         known = [folder for folder in self._order if folder in folders]
         known += [folder for folder in folders if folder not in known]
-        return [ProjectClass(folder, self._names.get(folder, folder),
-                             *(self._listing.count(part, folder) for part in PARTS))
+        count = self._listing.count
+        return [ProjectClass(folder, self._names.get(folder, folder), count("train", folder),
+                             count("test", folder), self._listing.revision(folder))
                 for folder in known]  # fmt: skip
 
     def samples(self, folder: str, part: str, start: int = 0, count: int = 200) -> SamplePage:
@@ -296,9 +297,8 @@ class Project:
         """Remove samples; they wait among the removed files."""
         with self._guard:
             bin_ = self._bin()
-            paths = [
-                self._listing.path_of(*self._listing.lookup(one)) for one in dict.fromkeys(ids)
-            ]
+            found = map(self._listing.lookup, dict.fromkeys(ids))
+            paths = [self._listing.path_of(*one) for one in found]
             moves = tuple(Move(path, f"{bin_}/{path}") for path in paths)
             self._apply(Change(counted("removed", len(moves)), moves))
 

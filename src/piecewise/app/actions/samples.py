@@ -68,7 +68,7 @@ class SampleActions:
         ids = values["ids"]
         if not 1 <= len(ids) <= MAX_ATLAS:
             raise LimitError(f"ids: got {len(ids):,}, wanted 1 to {MAX_ATLAS}")
-        return {"texts": [beginning(self._project.path(one)) for one in ids]}
+        return {"texts": [beginning(self._project, one) for one in ids]}
 
     def content(self, values: Values) -> bytes:
         """The file of a sample, byte for byte."""

@@ -62,7 +62,12 @@ async function heard(news) {
     case "beat":
       return;
     case "hello":
-      update({ project: news, teaching: news.teaching, thorough: news.thorough });
+      update({
+        project: news,
+        teaching: news.teaching,
+        thorough: news.thorough,
+        importing: news.importing,
+      });
       news.jobs.forEach(heardJob);
       await readAttempts();
       document.documentElement.dataset.ready = "";
@@ -71,6 +76,9 @@ async function heard(news) {
       return;
     case "project":
       update({ project: news });
+      return;
+    case "import":
+      update({ importing: news });
       return;
     case "taught":
       return taught(news);
@@ -84,8 +92,6 @@ async function heard(news) {
       return;
     case "job":
       heardJob(news);
-      return;
-    case "import":
       return;
     default:
       update({ teaching: news });

@@ -1,12 +1,20 @@
-/** Thumbnails of samples: many in one picture of the server. */
+/**
+ * Thumbnails of samples: many in one sheet, a picture of the server. Few sheets are kept; of those
+ * that no element shows, the oldest are released.
+ */
 
 import { request } from "app/ask.js";
 
 const MOST = 200; // in one sheet, as the server
 const SIDE = 64;
 const ACROSS = 20;
+const KEPT = 20; // sheets
 /** @type {Map<string, Thumbnail>} */
 const thumbnails = new Map();
+/** The sheets, the one that was used last at the end. @type {Set<Sheet>} */
+const sheets = new Set();
+/** The sheet that an element shows. @type {WeakMap<HTMLElement, Sheet>} */
+const sheetOf = new WeakMap();
 
 /**
  * Get the thumbnails of samples that are not known yet.
@@ -17,14 +25,51 @@ export async function loadThumbnails(ids) {
   for (let start = 0; start < missing.length; start += MOST) {
     const some = missing.slice(start, start + MOST);
     const response = await request("POST", "/api/atlas", { ids: some, side: SIDE });
-    const sheet = URL.createObjectURL(
+    const url = URL.createObjectURL(
       new Blob([await response.arrayBuffer()], { type: "image/png" }),
     );
     const across = Math.min(ACROSS, some.length);
-    const down = Math.ceil(some.length / across);
+    /** @type {Sheet} */
+    const sheet = {
+      url,
+      ids: some,
+      across,
+      down: Math.ceil(some.length / across),
+      users: new Set(),
+    };
     some.forEach((id, i) =>
-      thumbnails.set(id, { sheet, column: i % across, row: Math.floor(i / across), across, down }),
+      thumbnails.set(id, { sheet, column: i % across, row: Math.floor(i / across) }),
     );
+    sheets.add(sheet);
+    release();
+  }
+}
+
+/** @param {string} id */
+export function hasThumbnail(id) {
+  return thumbnails.has(id);
+}
+
+/** Forget all thumbnails, because ids may mean other samples now. */
+export function forgetThumbnails() {
+  thumbnails.clear();
+}
+
+/** How many sheets are kept. */
+export function sheetCount() {
+  return sheets.size;
+}
+
+/** Release the oldest sheets that nobody shows. */
+function release() {
+  for (const sheet of [...sheets].slice(0, -1)) {
+    if (sheets.size <= KEPT) return;
+    for (const user of sheet.users)
+      if (!user.isConnected || sheetOf.get(user) !== sheet) sheet.users.delete(user);
+    if (sheet.users.size) continue;
+    URL.revokeObjectURL(sheet.url);
+    sheets.delete(sheet);
+    for (const id of sheet.ids) if (thumbnails.get(id)?.sheet === sheet) thumbnails.delete(id);
   }
 }
 
@@ -44,16 +89,26 @@ export function isDrawn(id) {
 export function showThumbnail(target, id) {
   const found = thumbnails.get(id);
   if (!found) return;
-  const { sheet, column, row, across, down } = found;
-  target.classList.toggle("drawn", isDrawn(id));
+  const { sheet, column, row } = found;
+  sheets.delete(sheet);
+  sheets.add(sheet);
+  sheet.users.add(target);
+  sheetOf.set(target, sheet);
+  target.classList.toggle(
+    "drawn",
+    isDrawn(id) || /\.(wav|flac|og[ga]|opus|mp3|aif[fc]?)$/.test(id),
+  );
   const at = (/** @type {number} */ index, /** @type {number} */ count) =>
     count > 1 ? `${(100 * index) / (count - 1)}%` : "0";
   Object.assign(target.style, {
-    backgroundImage: `url("${sheet}")`,
-    backgroundSize: `${100 * across}% ${100 * down}%`,
-    backgroundPosition: `${at(column, across)} ${at(row, down)}`,
+    backgroundImage: `url("${sheet.url}")`,
+    backgroundSize: `${100 * sheet.across}% ${100 * sheet.down}%`,
+    backgroundPosition: `${at(column, sheet.across)} ${at(row, sheet.down)}`,
   });
 }
+
+/** @type {WeakMap<HTMLElement, string>} */
+const pictures = new WeakMap();
 
 /**
  * Show a picture of a sample, larger than its thumbnail.
@@ -62,7 +117,10 @@ export function showThumbnail(target, id) {
  */
 export async function showPicture(target, id) {
   const response = await request("POST", "/api/atlas", { ids: [id], side: 224 });
-  const blob = new Blob([await response.arrayBuffer()], { type: "image/png" });
+  const url = URL.createObjectURL(new Blob([await response.arrayBuffer()], { type: "image/png" }));
   target.classList.toggle("drawn", isDrawn(id));
-  target.style.backgroundImage = `url("${URL.createObjectURL(blob)}")`;
+  target.style.backgroundImage = `url("${url}")`;
+  const before = pictures.get(target);
+  if (before) URL.revokeObjectURL(before);
+  pictures.set(target, url);
 }

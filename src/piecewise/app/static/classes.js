@@ -20,7 +20,10 @@ export function shownClasses() {
     0,
     Math.max(0, 2 - names.length),
   );
-  return [...classes, ...offered.map((name) => ({ folder: "", name, train: 0, test: 0 }))];
+  return [
+    ...classes,
+    ...offered.map((name) => ({ folder: "", name, train: 0, test: 0, revision: 0 })),
+  ];
 }
 
 /**
@@ -125,7 +128,9 @@ function classRow(folder, look) {
     const key = `${one.train} ${state.project?.version}`;
     if (key === shown) return;
     shown = key;
-    const { ids } = one.train ? await samplesOf(folder, "train", SHOWN) : { ids: [] };
+    const { ids } = one.train
+      ? await samplesOf(folder, "train", SHOWN).catch(() => ({ ids: [] })) // it is gone already
+      : { ids: [] };
     await loadThumbnails(ids);
     thumbs.replaceChildren(...ids.map((id) => thumbButton(id, look)));
     const buttons = /** @type {HTMLButtonElement[]} */ ([...thumbs.children]);

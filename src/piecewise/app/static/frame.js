@@ -1,5 +1,6 @@
 /** The frame of the page: the top bar, the strip, the place that is open, and the help. */
 
+import { importBar } from "app/gather/import_bar.js";
 import { change } from "app/samples.js";
 import { nameField } from "app/classes.js";
 import { state, watch } from "app/store.js";
@@ -41,7 +42,7 @@ export function frame(names, places) {
   );
   const tabs = links(names, `${words.places} `);
   tabs.className = "tabs";
-  return { top: [top, strip(), problem()], main, tabs, help };
+  return { top: [top, strip(), problem(), ...importBar()], main, tabs, help };
 }
 
 function theme() {

@@ -62,33 +62,15 @@ export async function addClass(name) {
 }
 
 /**
- * Save files in a class, one after another.
- * @param {string} folder
- * @param {Part} where
- * @param {File[]} files
- * @returns {Promise<string[]>} why files were not taken
- */
-export async function saveFiles(folder, where, files) {
-  const refused = [];
-  for (const file of files) {
-    const query = `part=${where}&name=${part(file.name)}`;
-    try {
-      await ask("POST", `/api/files/${part(folder)}?${query}`, file);
-    } catch (error) {
-      refused.push(error instanceof Refused ? error.message : file.name);
-    }
-  }
-  return refused;
-}
-
-/**
  * Ids of samples of a class, the newest first.
  * @param {string} folder
  * @param {Part} where
  * @param {number} count
+ * @param {number} [from]
  * @returns {Promise<{ total: number, ids: string[] }>}
  */
-export function samplesOf(folder, where, count) {
-  const query = new URLSearchParams({ folder, part: where, count: String(count) });
+export function samplesOf(folder, where, count, from = 0) {
+  const numbers = { count: String(count), from: String(from) };
+  const query = new URLSearchParams({ folder, part: where, ...numbers });
   return ask("GET", `/api/samples?${query}`);
 }

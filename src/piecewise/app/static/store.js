@@ -15,6 +15,9 @@ export const state = {
   pending: [],
   place: "look",
   view: {},
+  importing: null,
+  imported: null,
+  asked: null,
   problem: "",
 };
 

@@ -6,6 +6,8 @@ interface ProjectClass {
   name: string;
   train: number;
   test: number;
+  /** Another number after every change of its samples. */
+  revision: number;
 }
 
 interface Settings {
@@ -18,6 +20,9 @@ type Kind = "pictures" | "sounds" | "texts";
 interface Project {
   name: string;
   kind: Kind;
+  /** Whether there is no sample yet; a sample of any kind decides the kind. */
+  is_empty: boolean;
+  importing: Importing;
   classes: ProjectClass[];
   settings: Settings;
   /** The number of the attempt whose net answers. */
@@ -147,13 +152,52 @@ interface Place {
   undo?: () => boolean;
 }
 
-/** A thumbnail in a sheet of thumbnails. */
-interface Thumbnail {
-  sheet: string;
-  column: number;
-  row: number;
+/** Thumbnails of samples in one picture, and the elements that show some of them. */
+interface Sheet {
+  url: string;
+  ids: string[];
   across: number;
   down: number;
+  users: Set<HTMLElement>;
+}
+
+/** A thumbnail in a sheet of thumbnails. */
+interface Thumbnail {
+  sheet: Sheet;
+  column: number;
+  row: number;
+}
+
+/** A file with its path in the folders in which it was dropped. */
+interface DroppedFile {
+  path: string;
+  file: File;
+}
+
+/** How far an import is; `left` in seconds. */
+interface Importing {
+  state: "idle" | "running";
+  done?: number;
+  total?: number;
+  left?: number | null;
+}
+
+interface ImportReport {
+  classes: Record<string, number>;
+  skipped: string[];
+  skipped_count: number;
+}
+
+interface AlikePairs {
+  count: number;
+  pairs: [string, string][];
+}
+
+interface AlikeResult {
+  compared: number;
+  same: AlikePairs;
+  near: AlikePairs;
+  findings: string[];
 }
 
 interface State {
@@ -173,6 +217,11 @@ interface State {
   pending: Pending[];
   place: PlaceName;
   view: ViewAddress;
+  importing: Importing | null;
+  /** What the last import did, until a person closes it. */
+  imported: ImportReport | null;
+  /** Files that wait for the name of their class. */
+  asked: DroppedFile[] | null;
   /** What failed, where a person sees it. */
   problem: string;
 }

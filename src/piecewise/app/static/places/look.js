@@ -129,7 +129,8 @@ export function look() {
     net.section,
     answer,
   );
-  return { element: bench, choose, undo: () => pad.undo(), keys: { c: () => pad.clear() } };
+  const keys = { c: () => pad.clear() };
+  return { element: bench, choose, undo: () => pad.undo(), keys };
 }
 
 /** Keep what is on the pad in case that the page is loaded anew. @param {Pad} pad */

@@ -265,27 +265,6 @@ export const words = {
     `${counted(count, "map", "maps")} of ${layer} ${count === 1 ? "is" : "are"} silent on this one.`,
   beforeChange: "before this change",
 
-  // Gather.
-  drop: "Drop files on a class, or a folder of files.",
-  forLearning: "for learning",
-  forTest: "for the test",
-  remove: "Remove",
-  removeClass: "Remove the class",
-  toTest: "Keep for the test",
-  toLearning: "Use for learning",
-  /** @param {string} name */
-  moveTo: (name) => `Move to ${name}`,
-  /** @param {number} count */
-  chosen: (count) => `${whole.format(count)} chosen`,
-  /** @param {number} count */
-  showMore: (count) => `show more (${whole.format(count)} left)`,
-  empty: "No samples yet.",
-  addFiles: "Add files",
-  /** @param {string} name */
-  addFilesTo: (name) => `Add files to ${name}`,
-  /** @param {number} count */
-  refused: (count) => counted(count, "file was not taken", "files were not taken"),
-
   // Keys.
   keys: "Keys",
   singleKeys: "Single letters and digits are keys",
@@ -299,6 +278,8 @@ export const words = {
     ["arrows, Page Down, Enter", "on maps: move, go to the next map, open the number"],
     ["Escape, Backspace", "close the open number, go back to the one before"],
     ["X, T", "in Gather: remove the chosen samples, keep them for the test"],
+    ["Shift arrows, Ctrl A", "in Gather: choose several samples, all of a line"],
+    ["R, hold Space", "in Gather: record with the camera or the microphone that is open"],
     ["J, K", "in Try: go to the next mistake, and back"],
     [
       "1 to 9, X, T",

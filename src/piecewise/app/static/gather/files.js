@@ -1,0 +1,99 @@
+/**
+ * Files that come into the project: dropped, or chosen. Archives and tables are imported, folders of
+ * folders make classes, and loose files go to the class that a person names.
+ */
+
+import { change } from "app/samples.js";
+import { state, update } from "app/store.js";
+
+const ARCHIVE = /\.zip$/i;
+const TABLE = /\.(csv|tsv|jsonl)$/i;
+
+/**
+ * All files of a drop, with their paths in the folders that were dropped.
+ * @param {DataTransfer} transfer
+ * @returns {Promise<DroppedFile[]>}
+ */
+export async function filesOf(transfer) {
+  const entries = [...transfer.items].map((item) => item.webkitGetAsEntry?.() ?? null);
+  if (entries.every((one) => one === null))
+    return [...transfer.files].map((file) => ({ path: file.name, file }));
+  /** @type {DroppedFile[]} */
+  const found = [];
+  for (const entry of entries) if (entry) await collect(entry, found);
+  return found;
+}
+
+/**
+ * @param {FileSystemEntry} entry
+ * @param {DroppedFile[]} found
+ */
+async function collect(entry, found) {
+  if (entry.name.startsWith(".")) return;
+  if (entry.isFile) {
+    const one = /** @type {FileSystemFileEntry} */ (entry);
+    /** @type {File} */
+    const file = await new Promise((resolve, reject) => one.file(resolve, reject));
+    found.push({ path: entry.fullPath.replace(/^\//, ""), file });
+    return;
+  }
+  const reader = /** @type {FileSystemDirectoryEntry} */ (entry).createReader();
+  for (;;) {
+    /** @type {FileSystemEntry[]} */
+    const some = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
+    if (!some.length) return;
+    for (const inner of some) await collect(inner, found);
+  }
+}
+
+/**
+ * Import files.
+ * @param {DroppedFile[]} files
+ * @param {string | null} folder the class on which they were dropped
+ */
+export async function takeFiles(files, folder = null) {
+  const others = [];
+  for (const one of files) {
+    if (ARCHIVE.test(one.path)) await importBody({ kind: "archive" }, one.file);
+    else if (TABLE.test(one.path))
+      await importBody({ kind: "table", name: one.file.name }, one.file);
+    else others.push(one);
+  }
+  const isFlat = new Set(others.map(({ path }) => path.split("/").slice(0, -1).join("/"))).size < 2;
+  if (!others.length) return;
+  if (folder !== null && isFlat) return importFiles(others, folder);
+  const nested = others.filter(({ path }) => path.includes("/"));
+  const loose = others.filter(({ path }) => !path.includes("/"));
+  if (nested.length) await importFiles(nested);
+  if (loose.length && folder !== null) return importFiles(loose, folder);
+  if (loose.length) update({ asked: loose });
+}
+
+/**
+ * Import files into a class, or class folders, as one change.
+ * @param {DroppedFile[]} files
+ * @param {string} [folder]
+ */
+export function importFiles(files, folder) {
+  const list = JSON.stringify(files.map(({ path, file }) => [path, file.size]));
+  const head = new TextEncoder().encode(list);
+  const length = new Uint32Array([head.length]);
+  const body = new Blob([length, head, ...files.map(({ file }) => file)]);
+  return importBody({ kind: "files", ...(folder === undefined ? {} : { folder }) }, body);
+}
+
+/**
+ * @param {Record<string, string>} fields
+ * @param {Blob} body
+ */
+async function importBody(fields, body) {
+  update({ imported: null, importing: { state: "running", done: 0, total: 0, left: null } });
+  const query = new URLSearchParams(fields);
+  const report = await change("POST", `/api/import?${query}`, body);
+  update({ imported: report ?? null, importing: { state: "idle" } });
+}
+
+/** Whether files can be dropped now. */
+export function isFree() {
+  return state.importing?.state !== "running";
+}
