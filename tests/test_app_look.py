@@ -199,8 +199,11 @@ def test_address_holds_the_view(browser: Browser, opened: AppPage) -> None:
 def test_pad_shows_what_a_number_is_made_of(opened: AppPage) -> None:
     page = opened.page
     page.locator(".stack").nth(1).hover(position={"x": 30, "y": 30})
-    expect(page.locator(".pad .field")).to_be_visible()
-    box, pad = page.locator(".pad .field").bounding_box(), page.locator(".pad").bounding_box()
+    expect(page.locator(".draw .field")).to_be_visible()
+    box, pad = (
+        page.locator(".draw .field").bounding_box(),
+        page.locator(".draw .pad").bounding_box(),
+    )
     assert box
     assert pad
     assert 0 < box["width"] < pad["width"] / 2

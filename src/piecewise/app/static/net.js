@@ -35,6 +35,8 @@ export class Net {
     this.chosen = new Map();
     /** @type {Position | null} */
     this.pinned = null;
+    /** The number that is pointed at. @type {Position | null} */
+    this.reached = null;
     this.columns = element("div", { class: "columns" });
     this.line = element("p", { class: "readout-line", role: "status" });
     this.silent = element("p", { class: "silent-maps" });
@@ -59,7 +61,7 @@ export class Net {
     for (const stack of this.stacks) stack.repaint();
     this.votes?.show();
     this.sayScales();
-    this.point(this.pinned);
+    this.point(this.reached ?? this.pinned);
     return undefined;
   }
 
@@ -81,7 +83,7 @@ export class Net {
     for (const stack of this.stacks) stack.release();
     this.stacks = [];
     this.votes = null;
-    this.pinned = null;
+    this.pinned = this.reached = null;
     const blocks = blocksOf(walk);
     const focused = this.columns.contains(document.activeElement) ? document.activeElement : null;
     const key = focused instanceof HTMLElement ? focused.dataset.key : undefined;
@@ -175,7 +177,10 @@ export class Net {
     const stack = new Stack(
       walk,
       name,
-      (cell) => this.point(cell ? position(cell) : this.pinned),
+      (cell) => {
+        this.reached = cell && position(cell);
+        this.point(this.reached ?? this.pinned);
+      },
       (cell) => this.open(position(cell)),
     );
     const old = this.stacks.findIndex(({ button }) => place.contains(button));
@@ -225,7 +230,7 @@ export class Net {
     this.stacks.forEach((stack, i) => {
       stack.fit(isNarrow ? width : Math.floor(widths[i] * factor), counts[i]);
     });
-    this.point(this.pinned);
+    this.point(this.reached ?? this.pinned);
   }
 
   /**
