@@ -170,7 +170,7 @@ def settle(page: Page) -> None:
 
 
 def draw(page: Page, strokes: Sequence[Sequence[Sequence[float]]]) -> None:
-    box = page.locator(".pad canvas").bounding_box()
+    box = page.get_by_role("region", name="Drawing").locator("canvas").bounding_box()
     assert box is not None
     left, top, side = box["x"] + box["width"] / 8, box["y"] + box["width"] / 8, box["width"] * 0.75
     for (x, y), *others in strokes:
