@@ -8,7 +8,7 @@ import { classList, teachButtons } from "app/classes.js";
 import { askAbout } from "app/live.js";
 import { Net } from "app/net.js";
 import { Pad } from "app/pad.js";
-import { addClass, change, saveDrawing } from "app/samples.js";
+import { addClass, change, samplesOf, saveDrawing } from "app/samples.js";
 import { says } from "app/says.js";
 import { state, update, watch } from "app/store.js";
 import { words } from "app/words/en.js";
@@ -105,7 +105,16 @@ export function look() {
 
   const isPictures = () => state.project?.kind === "pictures";
   watch(["view", "attempts"], readView);
-  whenOpened(() => isPictures() && !state.view.on && pad.restore(keptStrokes()));
+  /** What the pad held before; or the newest sample of a class, so that maps are there. */
+  async function showFirst() {
+    if (state.view.on) return;
+    if (isPictures()) pad.restore(keptStrokes());
+    const own = state.project?.classes.find(({ train }) => train > 0);
+    if (!own || pad.strokes.length) return;
+    const { ids } = await samplesOf(own.folder, "train", 1);
+    if (ids.length && !state.question) lookAt(ids[0], false);
+  }
+  whenOpened(showFirst);
   const hint = element("p", { class: "note", text: words.first });
   const draw = element("div", { class: "draw-tools" }, pad.surface, pad.tools);
   watch(["project"], () => {
