@@ -259,7 +259,7 @@ def test_pad_draws_by_keys_and_undoes(opened: AppPage) -> None:
     page = opened.page
     page.keyboard.press("c")
     asked = answers(page)
-    page.locator(".pad").focus()
+    page.locator(".draw .pad").focus()
     for key in (" ", "ArrowDown", "ArrowDown", "ArrowRight", " "):
         page.keyboard.press(key)
     page.wait_for_timeout(500)
