@@ -204,7 +204,7 @@ def test_folder_of_folders_makes_classes(empty: tuple[Program, AppPage], tmp_pat
     expect(thumbs(page, "cat")).to_have_count(3)
     expect(thumbs(page, "dog")).to_have_count(3)
     page.keyboard.press("z")
-    expect(page.locator(".welcome")).to_be_visible()
+    expect(page.locator(".gather .welcome")).to_be_visible()
 
 
 def test_texts_are_pasted_and_tables_are_dropped(empty: tuple[Program, AppPage]) -> None:
@@ -292,9 +292,9 @@ def test_device_that_is_denied_or_absent_is_said(
 
 def test_example_begins_an_empty_project(empty: tuple[Program, AppPage]) -> None:
     page = empty[1].page
-    page.locator(".example", has_text="Rising").click()
+    page.locator(".example:visible", has_text="Rising").click()
     expect(row(page, "rising")).to_contain_text("40 sounds")
-    expect(page.locator(".welcome")).to_be_hidden()
+    expect(page.locator(".welcome:visible")).to_have_count(0)
     expect(thumbs(page, "rising").first).to_have_attribute("data-shown", "1")
 
 
@@ -329,11 +329,16 @@ def test_gather_is_accessible(opened: tuple[Program, AppPage], width: int, schem
 def test_start_is_accessible(empty: tuple[Program, AppPage]) -> None:
     app = empty[1]
     app.page.get_by_role("button", name="Type", exact=True).click()
-    for width in (390, 1600):
-        app.page.set_viewport_size({"width": width, "height": 900})
-        found = Axe().run(app.page)
-        assert found.violations_count == 0, found.generate_report()
-        assert app.page.evaluate("document.documentElement.scrollWidth") <= width
+    for place in ("gather", "look"):
+        app.page.evaluate("place => { location.hash = `#/${place}` }", place)
+        expect(app.page.locator(".welcome:visible")).to_have_count(1)
+        for width in (390, 1600):
+            app.page.set_viewport_size({"width": width, "height": 900})
+            found = Axe().run(app.page)
+            assert found.violations_count == 0, found.generate_report()
+            assert app.page.evaluate("document.documentElement.scrollWidth") <= width
+    app.page.locator(".welcome:visible .example").first.click()
+    expect(app.samples("X")).to_have_count(16)
     app.complaints.clear()
 
 
@@ -348,7 +353,7 @@ def test_five_thousand_pictures_come_in_and_scroll(
     page.locator(".gather-bar input[type=file]").first.set_input_files(tmp_path / "many.zip")
     page.get_by_role("button", name="Stop").first.click()
     expect(page.locator(".problem-bar")).to_contain_text("stopped; nothing was changed")
-    expect(page.locator(".welcome")).to_be_visible()
+    expect(page.locator(".gather .welcome")).to_be_visible()
     empty[1].complaints.clear()
     page.locator(".gather-bar input[type=file]").first.set_input_files(tmp_path / "many.zip")
     expect(page.locator(".import-bar")).to_contain_text("5,000 samples of 2 classes imported.")
@@ -362,4 +367,4 @@ def test_five_thousand_pictures_come_in_and_scroll(
     kept = page.evaluate("import('/app/atlas.js').then(module => module.sheetCount())")
     assert kept <= 40
     page.keyboard.press("z")
-    expect(page.locator(".welcome")).to_be_visible()
+    expect(page.locator(".gather .welcome")).to_be_visible()

@@ -57,7 +57,8 @@ function sentences() {
     case "waiting":
       if (teaching.message) return [words.notYet, teaching.message];
   }
-  return attempt ? [words.taught, taught] : [words.notYet, words.first];
+  if (attempt) return [words.taught, taught];
+  return [words.notYet, state.project?.is_empty === false ? words.reading : words.first];
 }
 
 /** The loss after every epoch of the net that answers, or of the one that is taught. */

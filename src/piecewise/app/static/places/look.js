@@ -6,6 +6,7 @@ import { showPicture } from "app/atlas.js";
 import { chooseMap } from "app/chosen.js";
 import { classList, teachButtons } from "app/classes.js";
 import { askAbout } from "app/live.js";
+import { welcome } from "app/gather/welcome.js";
 import { Net } from "app/net.js";
 import { Pad } from "app/pad.js";
 import { addClass, change, samplesOf, saveDrawing } from "app/samples.js";
@@ -136,6 +137,7 @@ export function look() {
       classList(lookAt),
     ),
     net.section,
+    welcome(),
     answer,
   );
   const keys = { c: () => pad.clear() };

@@ -93,6 +93,7 @@ export const words = {
     (waiting ? ` ${counted(waiting, "drawing waits", "drawings wait")} here.` : ""),
   taught: "Taught",
   notYet: "Not taught yet",
+  reading: "Reading the samples.",
   failed: "Teaching failed",
   teachingNow: "Teaching",
   /** @param {number} count */
