@@ -10,7 +10,7 @@ from pathlib import Path
 
 from piecewise.core.array_types import Floating
 from piecewise.data.xo import CLASSES, DECK_X, FEATURES
-from piecewise.tour.facts import Facts
+from piecewise.lessons.deck_facts import Facts
 
 WIDTH, HEIGHT = 716, 330
 ROWS = (60, 150, 240)  # the vertical center of the planes of each feature, below the title

@@ -11,8 +11,9 @@ SOURCE = ROOT / "src" / "piecewise"
 PAGE = ROOT / "ARCHITECTURE.md"
 START = "## Files\n"
 FOLDERS = (
-    "cli", "app", "serving", "tour", "sklearn_api", "page", "insight", "tuning", "training",
-    "exchange", "storage", "data", "trace", "engine", "reference", "display", "spec", "core",
+    "cli", "app", "serving", "tour", "lessons", "sklearn_api", "page", "insight", "tuning",
+    "training", "exchange", "storage", "data", "trace", "engine", "reference", "display", "spec",
+    "core",
 )  # fmt: skip
 """Folders in the order of the tables: as in the picture, from high to low."""
 

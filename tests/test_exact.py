@@ -11,7 +11,7 @@ import pytest
 import piecewise as pw
 from piecewise.core.errors import LimitError
 from piecewise.data.xo import DECK_X, FEATURES
-from piecewise.tour.facts import DECK_NET
+from piecewise.lessons.deck_facts import DECK_NET
 
 Plane = list[list[Fraction]]
 

@@ -24,8 +24,8 @@ LONGEST_FILE, LONGEST_FUNCTION = 400, 60
 
 ORDER = (
     "core", "spec", "display", "reference", "engine", "trace", "data", "storage", "exchange",
-    "network", "training", "tuning", "insight", "page", "plotting", "sklearn_api", "tour",
-    "serving", "app", "cli", "top",
+    "network", "training", "tuning", "insight", "page", "plotting", "sklearn_api", "lessons",
+    "tour", "serving", "app", "cli", "top",
 )  # fmt: skip
 """Folders from low to high: a file imports its own folder and lower ones only."""
 ROOT_FILES = {

@@ -60,6 +60,11 @@ JSON_KEYS: dict[str, dict[str, str]] = {
         "gradient_check": "the largest difference of the gradients by backpropagation and nudging",
         "descent": "for some numbers of steps: the error by backpropagation and by nudging",
     },
+    "lessons": {
+        "lessons": "the number of lessons",
+        "minutes": "the minutes of all lessons",
+        "faults": "for each fault: file, line and sentence",
+    },
     "app": {},
     "inspect": {
         "modality": "pictures, sounds or texts",

@@ -6,8 +6,8 @@ import sys
 
 import rich_click as click
 
+from ..lessons.deck_facts import Facts
 from ..tour.chapters import CHAPTERS, Chapter
-from ..tour.facts import Facts
 from .options import OUTPUT, choice_option, json_option
 from .output import activation_hint, messages, print_json, print_message, results, show
 

@@ -9,11 +9,11 @@ from rich.console import RenderableType
 
 from ..core.array_types import Floating
 from ..data.xo import CLASSES, DECK_TRICKY_X, DECK_X, FEATURES
+from ..lessons.deck_facts import DECK_ANSWERS, SLIDE_ERRORS, Facts
 from ..spec.layer_base import layer_fields
 from ..spec.layers import KINDS
 from ..spec.summary import summary
 from .drawing import beside, lines, ninths, numbers, picture, prose, table, titled, truncated
-from .facts import DECK_ANSWERS, SLIDE_ERRORS, Facts
 
 Blocks = Iterator[RenderableType]
 

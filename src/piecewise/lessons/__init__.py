@@ -1,0 +1,1 @@
+"""The lessons: pages whose numbers are computed from the learner's own drawings and nets."""

@@ -1,0 +1,148 @@
+"""The learner of a lesson: own drawings, and the nets that are trained on them.
+
+The small net is one that can be calculated by hand: 9x9 pixels, three 3x3 kernels and twelve votes
+for a class. It is trained in a hundredth of a second. `first` is the same net before training.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from ..core.array_types import Array, Labels
+from ..core.errors import DataError, shown
+from ..data.dataset import Dataset, read_data
+from ..data.xo import make_xo
+from ..network import Network
+from ..training.recipe import Recipe
+from ..training.train import train
+from .references import LessonError
+
+SMALL_NET = "conv 3 3, relu, pool 2, pool 2, full"
+SMALL_SIDE, DRAWINGS = 9, 10
+LARGE_NET = "conv 8 5, relu, pool 2, conv 8 3, relu, pool 2, full"
+LARGE_SIDE = 28
+_RECIPE = Recipe(epochs=60, batch_size=10, learning_rate=0.1)
+
+
+@dataclass(frozen=True)
+class LearnerDrawing:
+    """One of the learner's drawings, as the small net gets it."""
+
+    pixels: Array
+    label: int
+
+
+@dataclass(frozen=True)
+class Learner:
+    """The drawings of two classes, and the nets of the lessons.
+
+    Parameters
+    ----------
+    name : str
+        What the drawings are, in words.
+    data : Dataset
+        The drawings (N, C, 9, 9), with the labels 0 and 1.
+    own_net : Network, optional
+        The learner's net. If left out, a net is trained on generated drawings.
+    """
+
+    name: str
+    data: Dataset
+    own_net: Network | None = None
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return self.data.classes
+
+    def drawing(self, label: int, number: int) -> LearnerDrawing:
+        """The drawing ``number`` of class ``label``, both counted from 1; LessonError."""
+        if not 1 <= label <= len(self.classes):
+            raise LessonError(f"class: got {label}, wanted 1 or 2")
+        found = np.flatnonzero(self.data.labels == label - 1)
+        if not 1 <= number <= len(found):
+            raise LessonError(
+                f"drawing: got {number} of class {label}, wanted a number from 1 to {len(found)}"
+            )
+        return LearnerDrawing(self.data.inputs[found[number - 1]], label - 1)
+
+    @cached_property
+    def drawings(self) -> tuple[LearnerDrawing, ...]:
+        """All drawings."""
+        pairs = zip(self.data.inputs, self.data.labels.tolist(), strict=True)
+        return tuple(LearnerDrawing(pixels, label) for pixels, label in pairs)
+
+    @cached_property
+    def first(self) -> Network:
+        """The small net before training."""
+        return _untrained(SMALL_NET, self.data)
+
+    @cached_property
+    def small(self) -> Network:
+        """The small net, trained on all drawings."""
+        return _trained(SMALL_NET, self.data)
+
+    @cached_property
+    def net(self) -> Network:
+        """The learner's net."""
+        return self.own_net or _trained(LARGE_NET, _generated(LARGE_SIDE, 0))
+
+
+def generated_learner(seed: int = 0, own_net: Network | None = None) -> Learner:
+    """A learner whose ten drawings are generated."""
+    return Learner(f"generated drawings, seed {seed}", _generated(SMALL_SIDE, seed), own_net)
+
+
+def project_learner(folder: Path, own_net: Network | None = None) -> Learner:
+    """A learner with the pictures of a data set: a folder of the app, or any other.
+
+    Of more than two classes, the first two are taken. Sounds and texts have no drawings: lessons
+    then show generated ones.
+    """
+    data = read_data(folder)
+    if data.preprocessor.modality != "pictures":
+        kind = data.preprocessor.modality
+        return replace(generated_learner(0, own_net), name=f"generated drawings in place of {kind}")
+    data = read_data(folder, size=(SMALL_SIDE, SMALL_SIDE))
+    counts = np.bincount(data.labels, minlength=len(data.classes))
+    chosen = np.flatnonzero(counts)[:2]
+    if len(chosen) < 2:
+        raise DataError(f"{folder}: got examples of {len(chosen)} class, wanted two classes")
+    rows = np.isin(data.labels, chosen)
+    labels = (data.labels[rows] == chosen[1]).astype(np.int64)
+    names = tuple(data.classes[at] for at in chosen.tolist())
+    return Learner(str(folder), _dataset(data.inputs[rows], labels, names, data), own_net)
+
+
+def load_own_net(path: Path) -> Network:
+    """The learner's net in a model file; DataError unless it reads pictures."""
+    net = Network.load(path)
+    if net.preprocessor.modality != "pictures":
+        raise DataError(
+            f"{path}: got a net that reads {shown(net.preprocessor.modality)}, wanted one that "
+            "reads pictures"
+        )
+    return net
+
+
+def _generated(side: int, seed: int) -> Dataset:
+    xo = make_xo(DRAWINGS, side, seed)
+    return Dataset(xo.inputs, xo.labels, xo.classes, np.full(len(xo), "train"), xo.preprocessor)
+
+
+def _dataset(inputs: Array, labels: Labels, classes: tuple[str, ...], data: Dataset) -> Dataset:
+    return Dataset(inputs, labels, classes, np.full(len(labels), "train"), data.preprocessor)
+
+
+def _untrained(layers: str, data: Dataset) -> Network:
+    shape = data.inputs.shape[1:]
+    return Network(layers, shape, data.classes, seed=0, preprocessor=data.preprocessor)
+
+
+def _trained(layers: str, data: Dataset) -> Network:
+    net = _untrained(layers, data)
+    train(net, data.inputs, data.labels, _RECIPE)
+    return net

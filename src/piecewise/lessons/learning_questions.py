@@ -1,0 +1,203 @@
+"""Questions about votes, errors, learning, knobs and other kinds of data."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from fractions import Fraction
+from itertools import pairwise, permutations, product
+
+from ..spec.architecture import Architecture
+from . import net_quantities as nets
+from .learner import Learner
+from .question_parts import CELLS_ASKED, EXACT, HALF_DIGIT, Pool, shown_value, walks
+from .questions import CheckQuestion
+
+# Votes.
+
+
+def one_vote(learner: Learner) -> Pool:
+    """A vote: weight times value."""
+    for _, walk in walks(learner)[:4]:
+        for label in range(2):
+            for vote in walk.ledger(label).sorted()[:CELLS_ASKED]:
+                value, weight = shown_value(vote.value), shown_value(vote.weight)
+                yield CheckQuestion(
+                    f"A value is {value} and its weight for {learner.classes[label]} is {weight}. "
+                    "What is its vote?",
+                    float(value * weight),
+                    float(Fraction(value) * Fraction(weight)),
+                    {float(value): "the weight is missing",
+                     float(value + weight): "multiply, do not add",
+                     float(-value * weight): "look at the signs"},
+                    HALF_DIGIT,
+                )  # fmt: skip
+
+
+def muted_score(learner: Learner) -> Pool:
+    """The score without one map."""
+    for (_, walk), label in product(walks(learner)[:5], range(2)):
+        ledger = walk.ledger(label)
+        sums = [shown_value(one) for one in ledger.by_map().tolist()]
+        bias = shown_value(ledger.bias)
+        for muted, votes in enumerate(sums):
+            total = sum(sums, bias)
+            rest = [one for at, one in enumerate(sums) if at != muted]
+            yield CheckQuestion(
+                f"The votes for {learner.classes[label]} by map are {', '.join(map(str, sums))}, "
+                f"the bias is {bias}. What is the score without map {muted + 1}?",
+                float(sum(rest, bias)),
+                float(total - votes),
+                {float(total): "that map still votes", float(sum(rest)): "the bias is missing"},
+                HALF_DIGIT,
+            )
+
+
+# Errors.
+
+
+def error_sum(_: Learner) -> Pool:
+    """The errors of two answers, added up."""
+    for x, o in product(range(50, 100, 7), range(5, 60, 9)):
+        right, other = Decimal(x) / 100, Decimal(o) / 100
+        yield CheckQuestion(
+            f"An X gets the answers {right} for X and {other} for O. What is the total error?",
+            float(abs(1 - right) + abs(0 - other)),
+            (100 - x + o) / 100,
+            {float(1 - right - other): "errors have no sign",
+             float(2 - right - other): "the right answer for O is 0"},
+            HALF_DIGIT,
+        )  # fmt: skip
+
+
+def voting_gradient(learner: Learner) -> Pool:
+    """The gradient of one voting weight of the untrained net."""
+    for drawing in learner.drawings[:4]:
+        walk = nets.walk(learner.first, drawing)
+        back = walk.backprop(drawing.label)
+        values = walk["pool2"].ravel().tolist()
+        for neuron, at in product(range(2), range(len(values))):
+            target, p = int(neuron == drawing.label), shown_value(walk.probabilities[neuron].item())
+            value = shown_value(values[at])
+            gradient = (p - target) * value
+            again = back.gradients["full1.weight"][neuron, at].item()
+            yield CheckQuestion(
+                f"The probability of {learner.classes[neuron]} is {p}, the right answer is "
+                f"{target}, the value is {value}. What is the gradient of its weight?",
+                float(gradient),
+                again,
+                {float(-gradient): "probability minus right answer, in this order",
+                 float(p - target): "the value is missing"},
+                HALF_DIGIT * float(abs(value) + abs(p - target)) + HALF_DIGIT / 10,
+            )  # fmt: skip
+
+
+# Learning.
+
+_NUDGE, _RATE = 0.1, Decimal("0.1")
+
+
+def nudged_gradient(learner: Learner) -> Pool:
+    """A gradient from two losses."""
+    net, drawing = learner.first, learner.drawings[0]
+    for neuron, at in product((1, 2), range(1, 13, 2)):
+        place = "full1.weight", neuron, at
+        low, high = (Decimal(f"{nets.loss_at(net, drawing, *place, change):.4f}")
+                     for change in (-_NUDGE, _NUDGE))  # fmt: skip
+        gradient = (high - low) / Decimal("0.2")
+        yield CheckQuestion(
+            f"The loss is {low} if a weight is smaller by 0.1, and {high} if it is larger by 0.1. "
+            "What is the gradient?",
+            float(gradient),
+            nets.gradient(net, drawing, *place),
+            {float(high - low): "divide by the whole change, 0.2",
+             float(-gradient): "the loss after, minus the loss before"},
+            HALF_DIGIT,
+        )  # fmt: skip
+
+
+def next_weight(learner: Learner) -> Pool:
+    """A weight after one step."""
+    net = learner.first
+    for drawing, neuron, at in product(learner.drawings[:3], (1, 2), range(1, 13)):
+        place = "full1.weight", neuron, at
+        weight = shown_value(nets.voting_weight(net, *place))
+        gradient = shown_value(nets.gradient(net, drawing, *place))
+        step = _RATE * gradient
+        yield CheckQuestion(
+            f"A weight is {weight}, its gradient is {gradient}, the learning rate is 0.1. What is "
+            "the weight after one step?",
+            float(weight - step),
+            float(Fraction(weight) - Fraction(1, 10) * Fraction(gradient)),
+            {float(weight + step): "a step goes against the gradient",
+             float(weight - gradient): "the learning rate is missing"},
+            HALF_DIGIT,
+        )  # fmt: skip
+
+
+# Knobs.
+
+
+def full_weights(_: Learner) -> Pool:
+    """The parameters of a fully connected layer."""
+    for maps, side, neurons in product((3, 4, 8), (2, 3, 4), (2, 10)):
+        net = Architecture("full", (maps, side, side), neurons)
+        values = maps * side * side
+        yield CheckQuestion(
+            f"{maps} maps of {side}x{side} go to {neurons} neurons, each with a bias. How many "
+            "parameters is that?",
+            neurons * (values + 1),
+            net.parameter_count,
+            {neurons * values: "the biases are missing", neurons * (maps + 1): "every value votes"},
+            EXACT,
+        )
+
+
+def changed_net(_: Learner) -> Pool:
+    """The parameters of a whole net after a turned knob."""
+    for kernels, size in product((2, 3, 4, 6), (3, 5)):
+        net = Architecture(f"conv {kernels} {size}, relu, pool 2, pool 2, full", (1, 9, 9), 2)
+        pooled = nets.pooled_rows(nets.pooled_rows(9 - size + 1, 2, 2), 2, 2)
+        convolution = kernels * (size * size + 1)
+        votes = 2 * (kernels * pooled * pooled + 1)
+        yield CheckQuestion(
+            f"{net.notation} on 9x9 pixels with two classes: how many parameters?",
+            convolution + votes,
+            net.parameter_count,
+            {convolution: "the voting weights are missing",
+             votes: "the kernels are missing"},
+            EXACT,
+        )  # fmt: skip
+
+
+# Not only pictures.
+
+
+def neighbors_kept(_: Learner) -> Pool:
+    """Neighbouring columns after a shuffle."""
+    for order in list(permutations(range(1, 6)))[::5]:
+        pairs = sum(abs(a - b) == 1 for a, b in pairwise(order))
+        place = {column: at for at, column in enumerate(order)}
+        again = sum(abs(place[column] - place[column + 1]) == 1 for column in range(1, 5))
+        still = sum(column == at for at, column in enumerate(order, 1))
+        yield CheckQuestion(
+            f"The columns 1 2 3 4 5 now stand in the order {' '.join(map(str, order))}. How many "
+            "pairs of neighbors are still neighbors?",
+            pairs,
+            again,
+            {still: "not the columns that stayed: the pairs", 5: "five columns have four pairs"},
+            EXACT,
+        )
+
+
+def word_positions(_: Learner) -> Pool:
+    """The positions of a kernel over words."""
+    for words, width in product((6, 8, 12, 20), (2, 3, 4)):
+        net = Architecture(f"conv 1 1x{width}, full", (1, 1, words), 2)
+        yield CheckQuestion(
+            f"A kernel spans {width} words and slides over a message of {words} words. At how many "
+            "positions can it stand?",
+            nets.window_rows(words, width, 1),
+            net.stages[0].output[2],
+            {words: "the kernel needs space", words - width: "count the first position, too"},
+            EXACT,
+        )

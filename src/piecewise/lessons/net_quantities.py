@@ -1,0 +1,289 @@
+"""The quantities of nets, drawings and walks that a lesson can name.
+
+Maps, rows, columns and classes are counted from 1 in lessons.
+"""
+
+from __future__ import annotations
+
+import copy
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from ..core.array_types import Array
+from ..core.errors import did_you_mean, shown
+from ..insight.attribution.receptive_field import receptive_field
+from ..network import Network
+from ..spec.architecture import Architecture, Stage
+from ..trace.arithmetic import Position, Why
+from ..trace.vote_ledger import Ledger, Vote
+from ..trace.walk import Walk
+from .learner import Learner, LearnerDrawing
+from .references import LessonError
+
+INK = 128
+"""Grey levels from here on are ink."""
+
+
+# Numbers that need no net.
+
+
+def class_name(learner: Learner, number: int) -> str:
+    """The name of a class, counted from 1."""
+    return learner.classes[_counted("class", number, len(learner.classes))]
+
+
+def error(right: float, actual: float) -> float:
+    """The deck's error: the difference of two answers without a sign."""
+    return abs(right - actual)
+
+
+def match(agreeing: int, pixels: int) -> float:
+    """The match of a patch of which so many pixels agree with the feature."""
+    return (2 * agreeing - pixels) / pixels
+
+
+def window_rows(rows: int, window: int, stride: int) -> int:
+    """The number of positions of a window that stays inside."""
+    return len(range(0, rows - window + 1, stride))
+
+
+def pooled_rows(rows: int, window: int, stride: int) -> int:
+    """The number of positions of a window of pooling, partial ones included."""
+    return len(range(0, max(rows - window, 0) + stride, stride))
+
+
+def count_parameters(layers: str, side: int, classes: int) -> int:
+    """The number of parameters of a net for images of one channel."""
+    return Architecture(layers, (1, side, side), classes).parameter_count
+
+
+# Drawings.
+
+
+def ink_pixels(drawing: LearnerDrawing) -> Array:
+    """Which pixels are ink, (rows, columns)."""
+    return np.asarray(drawing.pixels.max(axis=0) >= INK)
+
+
+def ink(drawing: LearnerDrawing) -> int:
+    """The number of ink pixels."""
+    return int(ink_pixels(drawing).sum())
+
+
+def shared_ink(drawing: LearnerDrawing, down: int, right: int) -> int:
+    """The ink pixels that lie on ink of the same drawing after a shift."""
+    pixels = ink_pixels(drawing)
+    return int((pixels & _shifted(pixels, down, right)).sum())
+
+
+def _shifted(plane: Array, down: int, right: int) -> Array:
+    """A plane, or planes, moved down and to the right; what leaves the edge is lost."""
+    moved = np.zeros_like(plane)
+    rows, columns = plane.shape[-2:]
+    moved[..., max(down, 0) : rows + min(down, 0), max(right, 0) : columns + min(right, 0)] = plane[
+        ..., max(-down, 0) : rows - max(down, 0), max(-right, 0) : columns - max(right, 0)
+    ]
+    return moved
+
+
+def shifted_drawing(drawing: LearnerDrawing, down: int, right: int) -> LearnerDrawing:
+    """A drawing that is moved."""
+    return LearnerDrawing(_shifted(drawing.pixels, down, right), drawing.label)
+
+
+# Nets.
+
+
+def stage(net: Network, layer: str) -> Stage:
+    """A layer of a net by its name; LessonError."""
+    stages = {one.name: one for one in net.architecture.stages}
+    if layer not in stages:
+        raise LessonError(f"layer: got {shown(layer)}{did_you_mean(layer, stages)}")
+    return stages[layer]
+
+
+def output(net: Network, layer: str) -> tuple[int, ...]:
+    """The maps, rows and columns that a layer gives."""
+    return tuple(net.input) if layer == "input" else tuple(stage(net, layer).output)
+
+
+def value_count(net: Network, layer: str) -> int:
+    """The number of values that a layer gives."""
+    return prod(output(net, layer))
+
+
+def weight_count(net: Network, layer: str) -> int:
+    """The number of parameters of a layer."""
+    return sum(row.size for row in stage(net, layer).parameters)
+
+
+def field_rows(net: Network, layer: str) -> int:
+    """The rows of the input that a value in the middle of a layer can depend on."""
+    _, rows, columns = output(net, layer)
+    return receptive_field(net.architecture, layer, rows // 2, columns // 2).shape[0]
+
+
+def walk(net: Network, drawing: LearnerDrawing) -> Walk:
+    """The walk of a drawing; LessonError if the net reads other images."""
+    if drawing.pixels.shape != net.input:
+        got, wanted = ("x".join(map(str, shape)) for shape in (drawing.pixels.shape, net.input))
+        raise LessonError(f"drawing: got {got}, wanted {wanted}; use small or first")
+    return net.walk(drawing.pixels)
+
+
+def answer(net: Network, drawing: LearnerDrawing) -> str:
+    """The class that a net names."""
+    return net.classes[int(walk(net, drawing).logits.argmax())]
+
+
+def probability(net: Network, drawing: LearnerDrawing) -> float:
+    """The probability of the drawing's own class."""
+    return float(walk(net, drawing).probabilities[drawing.label])
+
+
+def loss(net: Network, drawing: LearnerDrawing) -> float:
+    """The loss of a net on one drawing."""
+    return net.gradients(drawing.pixels[None], [drawing.label])[0]
+
+
+def voting_weight(net: Network, name: str, row: int, column: int) -> float:
+    """A weight of a fully connected layer."""
+    return float(_array(net, name)[_index(net, name, row, column)])
+
+
+def gradient(net: Network, drawing: LearnerDrawing, name: str, row: int, column: int) -> float:
+    """The gradient of the loss on one drawing by a voting weight, by backpropagation."""
+    _, gradients = net.gradients(drawing.pixels[None], [drawing.label])
+    return float(gradients[name][_index(net, name, row, column)])
+
+
+def nudged_gradient(
+    net: Network, drawing: LearnerDrawing, name: str, row: int, column: int
+) -> float:
+    """The same gradient by nudging."""
+    _, gradients = net.numerical_gradients(drawing.pixels[None], [drawing.label])
+    return float(gradients[name][_index(net, name, row, column)])
+
+
+def loss_at(
+    net: Network, drawing: LearnerDrawing, name: str, row: int, column: int, change: float
+) -> float:
+    """The loss on one drawing after a change of a voting weight; the net stays as it is."""
+    changed, index = copy.deepcopy(net), _index(net, name, row, column)
+    array = changed.parameters[name].copy()
+    array[index] += np.float32(change)
+    changed.parameters[name] = array
+    return loss(changed, drawing)
+
+
+def stepped(
+    net: Network, drawing: LearnerDrawing, name: str, row: int, column: int, rate: float
+) -> float:
+    """A voting weight after one step of gradient descent."""
+    step = rate * gradient(net, drawing, name, row, column)
+    return voting_weight(net, name, row, column) - step
+
+
+def _array(net: Network, name: str) -> Array:
+    arrays = dict(net.parameters.items())
+    if name not in arrays or arrays[name].ndim != 2:
+        known = [one for one, array in arrays.items() if array.ndim == 2]
+        raise LessonError(f"weight: got {shown(name)}{did_you_mean(name, known)}")
+    return arrays[name]
+
+
+def _index(net: Network, name: str, row: int, column: int) -> tuple[int, int]:
+    rows, columns = _array(net, name).shape
+    return _counted("neuron", row, rows), _counted("value", column, columns)
+
+
+# Walks.
+
+
+def activation(walk: Walk, layer: str) -> Array:
+    """The values of a layer; LessonError."""
+    if layer not in walk:
+        raise LessonError(f"layer: got {shown(layer)}{did_you_mean(layer, walk)}")
+    return walk[layer]
+
+
+def cell(walk: Walk, layer: str, feature: int, row: int, column: int) -> Position:
+    """A position, counted from 1."""
+    sides = activation(walk, layer).shape
+    indices = (
+        _counted(what, index, side)
+        for what, index, side in zip(
+            ("map", "row", "column"), (feature, row, column), sides, strict=True
+        )
+    )
+    return Position(layer, *indices)
+
+
+def extreme(walk: Walk, layer: str, sign: int) -> Position:
+    """The position of the largest value of a layer, or of the smallest."""
+    values = sign * activation(walk, layer)
+    return Position(layer, *(int(at) for at in np.unravel_index(values.argmax(), values.shape)))
+
+
+def zeros(walk: Walk, layer: str) -> int:
+    """The number of values that are 0."""
+    return int((activation(walk, layer) == 0).sum())
+
+
+def negatives(walk: Walk, layer: str) -> int:
+    """The number of values below 0."""
+    return int((activation(walk, layer) < 0).sum())
+
+
+def changed(walk: Walk, other: Walk, layer: str) -> int:
+    """The number of values of a layer that differ in two walks."""
+    return int((activation(walk, layer) != activation(other, layer)).sum())
+
+
+# Arithmetic.
+
+
+def product_count(why: Why) -> int:
+    """The number of products, without the bias."""
+    return sum(term.position is not None for term in why.terms)
+
+
+def product(why: Why, number: int) -> float:
+    """A product, counted from 1."""
+    products = [term.product for term in why.terms if term.position]
+    return products[_counted("product", number, len(products))]
+
+
+def bias(why: Why) -> float:
+    """The bias; 0 if there is none."""
+    return next((term.weight for term in why.terms if term.position is None), 0.0)
+
+
+def sum_without_bias(why: Why) -> float:
+    """The sum of the products."""
+    return float(sum(term.product for term in why.terms if term.position))
+
+
+def vote(ledger: Ledger, number: int) -> Vote:
+    """A vote, counted from 1."""
+    return ledger.votes[_counted("vote", number, len(ledger.votes))]
+
+
+def map_votes(ledger: Ledger, number: int) -> float:
+    """The sum of the votes of one map."""
+    sums = ledger.by_map().tolist()
+    return float(sums[_counted("map", number, len(sums))])
+
+
+def without_map(ledger: Ledger, number: int) -> float:
+    """The logit if one map does not vote."""
+    return ledger.logit - map_votes(ledger, number)
+
+
+def _counted(what: str, number: Any, count: int) -> int:
+    """The index of a number that is counted from 1; LessonError."""
+    if not 1 <= number <= count:
+        raise LessonError(f"{what}: got {number}, wanted a number from 1 to {count}")
+    return int(number) - 1

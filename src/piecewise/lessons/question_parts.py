@@ -1,0 +1,33 @@
+"""What questions share: printed values, and the walks of all drawings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+from ..trace.walk import Walk
+from . import net_quantities as nets
+from .learner import Learner, LearnerDrawing
+from .questions import CheckQuestion
+
+Pool = Iterator[CheckQuestion]
+EXACT, HALF_DIGIT = 1e-6, 0.005
+"""The tolerances of whole numbers, and of numbers with two decimals."""
+CELLS_ASKED = 12
+"""Cells of a map that are asked about, those with the largest values."""
+
+
+def shown_value(value: float) -> Decimal:
+    """A value as it is printed, with two decimals; questions are about what is printed."""
+    text = f"{value:.2f}"
+    return Decimal(text.lstrip("-") if not text.strip("-0.") else text)
+
+
+def walks(learner: Learner) -> list[tuple[LearnerDrawing, Walk]]:
+    """All drawings with their walks through the small net."""
+    return [(one, nets.walk(learner.small, one)) for one in learner.drawings]
+
+
+def class_of(learner: Learner, drawing: LearnerDrawing) -> str:
+    """The name of a drawing's class."""
+    return learner.classes[drawing.label]
