@@ -2,9 +2,9 @@
 
 import { cellOf, cellText, setView } from "app/address.js";
 import { arithmetic } from "app/arithmetic.js";
-import { showPicture } from "app/atlas.js";
 import { chooseMap } from "app/chosen.js";
 import { classList, teachButtons } from "app/classes.js";
+import { Inputs } from "app/inputs.js";
 import { askAbout } from "app/live.js";
 import { welcome } from "app/gather/welcome.js";
 import { Net } from "app/net.js";
@@ -22,7 +22,6 @@ const KEPT = "piecewise pad";
 
 export function look() {
   const { section: answer, speak } = says();
-  const text = textField();
   const pad = new Pad((isDrawing) => {
     if (pad.strokes.length) {
       setView({ on: null }, false);
@@ -32,6 +31,7 @@ export function look() {
     keepStrokes(pad);
     speakLater();
   });
+  const inputs = new Inputs(pad);
   /** After the answer to the last stroke is there. */
   const speakLater = () => setTimeout(speak, 300);
   const bench = element("div", { class: "bench" });
@@ -84,19 +84,19 @@ export function look() {
    */
   const lookAt = (id, isStep = true) => {
     setView({ on: id }, isStep);
-    pad.show((target) => showPicture(target, id).catch(() => {})); // what is wrong, the answer says
+    inputs.lookAt(id);
     askAbout({ sample: id });
   };
 
   /** Save what is on the pad, or the text, in a class. @param {ProjectClass} one */
   async function choose(one) {
     sessionStorage.removeItem(KEPT);
-    const typed = text.take();
-    const strokes = pad.take();
-    if (!typed && !strokes.length) return update({ problem: words.nothingToSave });
+    const { strokes, text, file } = inputs.take();
+    if (!text && !file && !strokes.length) return update({ problem: words.nothingToSave });
     const folder = one.folder || (await addClass(one.name));
     if (!folder) return undefined;
-    if (typed) await change("POST", `/api/samples/${part(folder)}`, { texts: [typed] });
+    if (text) await change("POST", `/api/samples/${part(folder)}`, { texts: [text] });
+    else if (file) await change("POST", `/api/files/${part(folder)}?name=${part(file.name)}`, file);
     else {
       const id = await saveDrawing({ folder, strokes, width: pad.width });
       if (id && !pad.strokes.length) lookAt(id, false);
@@ -117,19 +117,15 @@ export function look() {
   }
   whenOpened(showFirst);
   const hint = element("p", { class: "note", text: words.first });
-  const draw = element("div", { class: "draw-tools" }, pad.surface, pad.tools);
   watch(["project"], () => {
     const { kind, classes } = state.project ?? { kind: "pictures", classes: [] };
-    draw.hidden = kind !== "pictures";
-    text.element.hidden = kind === "sounds" || (kind === "pictures" && !text.isWanted());
     hint.hidden = classes.length > 1 || kind !== "pictures";
   });
   bench.append(
     element(
       "section",
       { class: "draw", "aria-label": words.drawing },
-      draw,
-      text.element,
+      inputs.element,
       hint,
       element("h2", { text: words.teach }),
       teachButtons(choose),
@@ -162,20 +158,4 @@ function whenOpened(act) {
     isDone = true;
     act();
   });
-}
-
-/** A field for texts; of a project without samples, behind a button. */
-function textField() {
-  const field = element("textarea", { rows: 5, "aria-label": words.typeHere });
-  field.addEventListener("input", () => {
-    if (field.value.trim() && state.project?.kind === "texts") askAbout({ text: field.value });
-  });
-  const box = element("div", { class: "text-field" }, field);
-  const take = () => {
-    const typed = field.value.trim();
-    field.value = "";
-    return typed;
-  };
-  const isWanted = () => state.project?.kind === "texts";
-  return { element: box, take, isWanted };
 }

@@ -108,6 +108,12 @@ export const lookWords = {
   /** @param {string} map */
   looksFor: (map) => `What ${map} looks for`,
 
+  // The input.
+  how: "How to make a sample",
+  playIt: "Play the sound",
+  chooseSound: "Choose a sound\u2026",
+  record: "Record in Gather",
+
   // The chosen map.
   chosenMap: "The chosen map",
   /**
