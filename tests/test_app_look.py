@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -207,3 +208,30 @@ def test_pad_shows_what_a_number_is_made_of(opened: AppPage) -> None:
     assert box
     assert pad
     assert 0 < box["width"] < pad["width"] / 2
+
+
+def test_trick_is_turned_off_and_on(own: tuple[Program, AppPage]) -> None:
+    running, app = own
+    page = app.page
+    page.locator(".tricks summary").click()
+    box = page.locator(".trick-row", has_text="turn").get_by_role("checkbox")
+    was = box.is_checked()
+    (box.uncheck if was else box.check)()
+    expect(page.locator(".attempt")).to_have_count(2)
+    settings = read_json(running.folder / OWN / "project.json")["settings"]
+    assert settings["recipe"]["augmentation"]["rotation"] == (0 if was else 15)
+    assert app.complaints == []
+
+
+def test_text_is_typed_in_an_empty_project(browser: Browser, tmp_path: Path) -> None:
+    with program(tmp_path / "words") as running:
+        app = AppPage(browser, running.link)
+        page = app.page
+        page.locator(".draw").get_by_role("button", name="Type").click()
+        page.locator(".draw textarea").fill("one two three")
+        page.locator(".class-button").first.click()
+        expect(page.locator(".draw .stages").first).to_be_hidden()  # it is a project of texts now
+        expect(page.locator(".draw textarea")).to_have_value("")
+        assert [file.read_text() for file in running.folder.glob("train/*/*")] == ["one two three"]
+        assert app.complaints == []
+        app.close()

@@ -31,6 +31,7 @@ export class Inputs {
     );
     this.writing = element("div", { class: "text-field" }, this.text);
     this.element = element("div", {}, this.choice, this.drawing, this.writing, this.sound.box);
+    this.hint = element("p", { class: "note" });
     watch(["project"], () => this.show());
   }
 
@@ -54,6 +55,9 @@ export class Inputs {
     this.drawing.hidden = this.kind !== "pictures";
     this.writing.hidden = this.kind !== "texts";
     this.sound.box.hidden = this.kind !== "sounds";
+    const classes = state.project?.classes ?? [];
+    this.hint.hidden = classes.length > 1 || this.kind === "sounds";
+    this.hint.textContent = this.kind === "texts" ? lookWords.firstText : words.first;
   }
 
   soundBox() {

@@ -4,19 +4,25 @@ import { ask, Refused } from "app/ask.js";
 import { change } from "app/samples.js";
 import { currentAttempt, state, watch } from "app/store.js";
 import { words } from "app/words/en.js";
+import { tricksKnob } from "app/tricks_knob.js";
 import { element, separated } from "piecewise/text.js";
 
 const WAIT = 150; // milliseconds after the last key until the layers are checked
 
 export function knobs() {
   const layers = layersKnob();
-  return element(
+  const box = element(
     "div",
     { class: "knobs", role: "group", "aria-label": words.knobs },
     numberKnob("epochs", words.epochs, { min: 1, max: 1000, step: 1 }),
     numberKnob("learning_rate", words.rate, { min: 0.0001, max: 1, step: "any" }),
+    tricksKnob(),
     layers,
   );
+  watch(["attempts"], () => {
+    box.hidden = state.attempts.length === 0; // there is nothing to turn yet
+  });
+  return box;
 }
 
 /**
@@ -43,7 +49,8 @@ function numberKnob(name, label, limits) {
     const set = state.project?.settings.recipe?.[name];
     const used = currentAttempt()?.recipe[name];
     field.value = String(set ?? "");
-    field.placeholder = used === undefined || used === null ? "" : separated(Number(used));
+    field.placeholder =
+      used === undefined || used === null ? "" : separated(Number(Number(used).toPrecision(3)));
   });
   return element("label", { class: "knob" }, element("span", { text: label }), field, problem);
 }
@@ -120,7 +127,7 @@ function layersKnob() {
  * @param {HTMLDetailsElement} details
  * @param {HTMLElement} summary
  */
-function closeOnEscape(details, summary) {
+export function closeOnEscape(details, summary) {
   details.addEventListener("keydown", (event) => {
     if (event.key !== "Escape" || !details.open) return;
     details.open = false;

@@ -138,7 +138,7 @@ export class Stack {
     const [, rows, cells] = this.shape;
     this.columns = Math.min(columns, this.order.length);
     const one = Math.floor((width - GAP * (this.columns - 1)) / this.columns);
-    const ratio = Math.max(0.12, Math.min(3, rows / cells));
+    const ratio = Math.max(0.12, Math.min(1.2, rows / cells));
     this.size = { width: one, height: Math.max(8, Math.round(one * ratio)) };
     const down = Math.ceil(this.order.length / this.columns);
     this.canvas.style.width = `${this.columns * (one + GAP) - GAP}px`;

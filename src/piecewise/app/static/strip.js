@@ -34,7 +34,10 @@ function teachingState() {
     const [heading, more] = sentences();
     title.textContent = heading;
     detail.textContent = more;
-    box.dataset.state = state.connection === "open" ? state.teaching.type : state.connection;
+    const { type, message } = state.teaching;
+    const isTaught = type === "waiting" && !message && currentAttempt(); // since the last start
+    const teaching = isTaught ? "taught" : type;
+    box.dataset.state = state.connection === "open" ? teaching : state.connection;
   });
   return box;
 }

@@ -12,7 +12,7 @@ interface ProjectClass {
 
 interface Settings {
   layers?: string;
-  recipe?: Record<string, number | boolean | null>;
+  recipe?: Record<string, any>;
 }
 
 type Kind = "pictures" | "sounds" | "texts";
@@ -50,7 +50,7 @@ interface Score {
 interface Attempt {
   number: number;
   layers: string;
-  recipe: Record<string, number | boolean | null>;
+  recipe: Record<string, any>;
   parameters_sha256: string;
   samples: number;
   seconds: number;

@@ -116,17 +116,12 @@ export function look() {
     if (ids.length && !state.question) lookAt(ids[0], false);
   }
   whenOpened(showFirst);
-  const hint = element("p", { class: "note", text: words.first });
-  watch(["project"], () => {
-    const { kind, classes } = state.project ?? { kind: "pictures", classes: [] };
-    hint.hidden = classes.length > 1 || kind !== "pictures";
-  });
   bench.append(
     element(
       "section",
       { class: "draw", "aria-label": words.drawing },
       inputs.element,
-      hint,
+      inputs.hint,
       element("h2", { text: words.teach }),
       teachButtons(choose),
       element("h2", { text: words.learned }),

@@ -110,6 +110,7 @@ export const lookWords = {
 
   // The input.
   how: "How to make a sample",
+  firstText: "Type a text, press the button of its class.",
   playIt: "Play the sound",
   chooseSound: "Choose a sound\u2026",
   record: "Record in Gather",
@@ -174,6 +175,41 @@ export const lookWords = {
     " Fewer features might do as well.",
   /** @param {number} features */
   tryFewer: (features) => `Try ${whole.format(features)}`,
+
+  // The tricks.
+  tricks: "tricks",
+  /**
+   * @param {number} on
+   * @param {number} of
+   */
+  tricksOn: (on, of) => `${whole.format(on)} of ${whole.format(of)}`,
+  whatTricksDo:
+    "In every epoch, each sample is changed a little, at random, up to these strengths. So the net " +
+    "learns what does not matter.",
+  chooseTricks: "Choose for me",
+  /** @type {Record<string, string>} */
+  trickNames: {
+    translation: "shift",
+    scale: "smaller, larger",
+    rotation: "turn",
+    stroke_width: "finer, bolder",
+    horizontal_flip: "mirror",
+    contrast: "contrast",
+    brightness: "brightness",
+    noise: "noise",
+    band_masking: "cover a band",
+  },
+  /** @type {Record<string, string>} */
+  trickUnits: {
+    translation: "of the side",
+    scale: "more or less",
+    rotation: "degrees",
+    stroke_width: "pixels",
+    contrast: "of 1",
+    brightness: "of 1",
+    noise: "of 1",
+    band_masking: "of the side",
+  },
 
   // The knobs of a column.
   /** @param {string} layer */

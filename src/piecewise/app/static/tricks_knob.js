@@ -1,0 +1,131 @@
+/** The knob of the tricks: the random changes of the samples while the net learns. */
+
+import { ask, Refused } from "app/ask.js";
+import { closeOnEscape } from "app/knobs.js";
+import { currentAttempt, state, watch } from "app/store.js";
+import { lookWords as words } from "app/words/look.js";
+import { element } from "piecewise/text.js";
+
+/**
+ * A trick: the strength that it gets first, its step, and its value in a recipe.
+ * @typedef {{ first: number, step: number, most: number, of: (strength: number) => any,
+ *   strength: (value: any) => number }} Trick
+ */
+
+/** @type {(first: number, step: number, most: number) => Trick} */
+const plain = (first, step, most) => ({
+  first,
+  step,
+  most,
+  of: (strength) => strength,
+  strength: (value) => Number(value ?? 0),
+});
+const round = (/** @type {number} */ value) => Math.round(1e4 * value) / 1e4;
+
+/** @type {Record<string, Trick>} */
+const TRICKS = {
+  translation: {
+    ...plain(0.1, 0.02, 0.5),
+    of: (strength) => [strength, strength],
+    strength: (value) => round(Math.max(...(Array.isArray(value) ? value : [value ?? 0]))),
+  },
+  scale: {
+    ...plain(0.15, 0.05, 1),
+    of: (strength) => [round(1 / (1 + strength)), 1 + strength],
+    strength: (value) => round(Math.max((value?.[1] ?? 1) - 1, 1 / (value?.[0] ?? 1) - 1)),
+  },
+  rotation: plain(15, 5, 180),
+  stroke_width: plain(0.6, 0.2, 3),
+  horizontal_flip: { ...plain(1, 1, 1), of: (strength) => strength > 0 },
+  contrast: plain(0.3, 0.1, 0.9),
+  brightness: plain(0.2, 0.1, 1),
+  noise: plain(0.1, 0.05, 1),
+  band_masking: plain(0.2, 0.1, 0.9),
+};
+
+/** The augmentation of the net that answers, or that a person wants. @returns {Record<string, any>} */
+function current() {
+  return (
+    state.project?.settings.recipe?.augmentation ?? currentAttempt()?.recipe.augmentation ?? {}
+  );
+}
+
+export function tricksKnob() {
+  const count = element("strong");
+  const summary = element("summary", {}, element("span", { text: words.tricks }), count);
+  const problem = element("p", { class: "problem", role: "alert" });
+  const rows = Object.entries(TRICKS).map(([name, trick]) => trickRow(name, trick, turn));
+  const choose = element("button", {
+    type: "button",
+    text: words.chooseTricks,
+    onclick: () => send(undefined),
+  });
+  const box = element(
+    "div",
+    { class: "menu" },
+    element("p", { class: "sub", text: words.whatTricksDo }),
+    ...rows.map((row) => row.element),
+    problem,
+    element("div", { class: "row" }, choose),
+  );
+  const details = element("details", { class: "knob tricks" }, summary, box);
+  closeOnEscape(details, summary);
+  watch(["project", "attempts"], () => {
+    details.hidden = state.project?.kind === "texts";
+    const values = current();
+    const on = Object.entries(TRICKS).filter(([name, one]) => one.strength(values[name]) > 0);
+    count.textContent = words.tricksOn(on.length, Object.keys(TRICKS).length);
+    for (const row of rows) row.show(values);
+  });
+
+  /** @param {Record<string, any> | undefined} augmentation */
+  async function send(augmentation) {
+    const recipe = { ...state.project?.settings.recipe, augmentation };
+    try {
+      await ask("PATCH", "/api/project", { recipe });
+      problem.textContent = "";
+    } catch (error) {
+      if (error instanceof Refused) problem.textContent = error.message;
+    }
+  }
+
+  /**
+   * @param {string} name
+   * @param {number} strength
+   */
+  function turn(name, strength) {
+    send({ ...current(), [name]: TRICKS[name].of(strength) });
+  }
+  return details;
+}
+
+/**
+ * @param {string} name
+ * @param {Trick} trick
+ * @param {(name: string, strength: number) => void} turn
+ */
+function trickRow(name, trick, turn) {
+  const { first, step, most } = trick;
+  const box = element("input", { type: "checkbox" });
+  const text = words.trickNames[name];
+  const field = element("input", { type: "number", min: 0, max: most, step, "aria-label": text });
+  box.addEventListener("change", () => turn(name, box.checked ? first : 0));
+  field.addEventListener("change", () => turn(name, Math.min(most, Number(field.value))));
+  const isFlip = name === "horizontal_flip";
+  const unit = element("span", { class: "sub", text: words.trickUnits[name] ?? "" });
+  const row = element(
+    "div",
+    { class: "trick-row" },
+    element("label", {}, box, ` ${text}`),
+    isFlip ? null : field,
+    unit,
+  );
+  /** @param {Record<string, any>} values */
+  const show = (values) => {
+    const strength = trick.strength(values[name]);
+    box.checked = strength > 0;
+    field.hidden = unit.hidden = !strength;
+    if (document.activeElement !== field) field.value = String(strength);
+  };
+  return { element: row, show };
+}
