@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from collections.abc import Iterator
+from html import escape
 from pathlib import Path
 
 import numpy as np
@@ -267,10 +270,15 @@ def test_the_checker_reports_two_computations_that_differ(
     def wrong(_: Learner) -> Iterator[CheckQuestion]:
         yield CheckQuestion("?", 1, 2, {3: "no"})
 
+    def single(_: Learner) -> Iterator[CheckQuestion]:
+        yield CheckQuestion("?", 1, 1, {3: "no"})
+
     monkeypatch.setitem(question_pools.POOLS, "map_rows", wrong)
+    monkeypatch.setitem(question_pools.POOLS, "cell_sum", single)
     found = "\n".join(faults_of(PAGE, learner))
     assert "two computations differ: 1 and 2" in found
     assert "no question can be asked" in found
+    assert "there is one question for all seeds" in found
 
 
 # Numbers and references.
@@ -376,3 +384,47 @@ def test_check_command_with_a_net(tmp_path: Path, capsys: pytest.CaptureFixture[
     page.write_text(lesson_files()[9].read_text().replace("{{ net.parameters }}", claim))
     assert status(["lessons", "check", str(page), "--net", str(file)]) == 0
     assert "no faults" in capsys.readouterr().err
+
+
+def test_key_has_a_row_for_every_seat_and_check(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seat = save_drawings(tmp_path, ("kite", "ball"))
+    command = ["lessons", "key", str(seat), str(seat), "--seed"]
+    assert status([*command, "7"]) == 0
+    output = capsys.readouterr().out
+    rows = list(csv.DictReader(io.StringIO(output)))
+    assert len(rows) == 2 * len(POOLS)
+    assert rows[: len(POOLS)] == rows[len(POOLS) :]
+    assert {row["check"] for row in rows} == set(POOLS)
+    assert all(row["question"] and float(row["answer"]) < 1e6 for row in rows)
+    assert status([*command, "7"]) == 0
+    assert capsys.readouterr().out == output
+    assert status([*command, "8"]) == 0
+    assert capsys.readouterr().out != output
+
+
+def test_sheet_holds_the_plan_of_all_lessons(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "sheet.html"
+    assert status(["lessons", "sheet", "-o", str(file)]) == 0
+    text = file.read_text()
+    for name in LESSONS:
+        assert escape(lesson(name).question) in text
+    assert ">35-39<" in text
+    assert "{{" not in text
+    assert "piecewise lessons key" in text
+    assert status(["lessons", "sheet", "-o", str(file)]) == 0
+    file.write_text("my own page")
+    assert status(["lessons", "sheet", "-o", str(file)]) == 1
+    assert "did not write it" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "options",
+    [["sheet"], ["sheet", "a.md", "-o", "a.html"], ["check", "-o", "a.html"],
+     ["key", "--project", "a"], ["key", "--json"], ["teach"]],
+)  # fmt: skip
+def test_options_without_an_effect_are_wrong_usage(options: list[str]) -> None:
+    assert status(["lessons", *options]) == 2

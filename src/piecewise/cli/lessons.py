@@ -2,25 +2,58 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import sys
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import rich_click as click
 from click.exceptions import Exit
 
-from ..core.constraints import Integer
+from ..core.constraints import SEED, Integer
+from ..core.errors import DataError
+from ..lessons.answer_key import KeyRow, answer_key
 from ..lessons.catalog import lesson_files
 from ..lessons.checker import SEEDS, check_lessons
 from ..lessons.learner import Learner, generated_learner, load_own_net, project_learner
 from ..lessons.lesson_file import Fault, LessonPage, read_lesson
-from .options import DATA, OUTPUT, constrained_option, json_option, option
+from ..lessons.teacher_sheet import teacher_sheet
+from ..page.assemble import is_ours
+from .options import DATA, constrained_option, json_option, option, output_option
 from .output import counted, messages, print_json, print_message, printable, results
+from .output_files import check_output, write_page
 
 GENERATED = 3
-"""Learners whose drawings are generated."""
+"""Learners whose drawings are generated, for `check`."""
+
+
+@dataclass(frozen=True)
+class LessonOptions:
+    """The arguments and options of the command."""
+
+    action: str
+    files: tuple[str, ...]
+    project: str | None
+    net_file: str | None
+    seeds: int
+    seed: int
+    output: str | None
+    as_json: bool
+
+    def check(self) -> None:
+        """UsageError if an option has no effect on the action, or is missing."""
+        if self.action != "check" and (self.project or self.net_file or self.as_json):
+            raise click.UsageError("--project, --net and --json belong to lessons check")
+        if self.action == "sheet" and (self.files or self.output is None):
+            raise click.UsageError("lessons sheet needs --output, and takes no files")
+        if self.action != "sheet" and self.output is not None:
+            raise click.UsageError("--output belongs to lessons sheet")
 
 
 @click.command(name="lessons")
-@click.argument("action", metavar="ACTION", type=click.Choice(["check"]))
+@click.argument("action", metavar="ACTION", type=click.Choice(["check", "key", "sheet"]))
 @click.argument("files", metavar="[FILES]...", nargs=-1)
 @option(
     "--project",
@@ -41,50 +74,62 @@ GENERATED = 3
     "--seeds",
     constraint=Integer(1, 1_000),
     default=SEEDS,
-    panel=OUTPUT,
-    help="Draw so many questions for each check ({range}).",
+    panel=DATA,
+    help="Check so many questions of each check ({range}).",
 )
+@constrained_option(
+    "--seed",
+    constraint=SEED,
+    default=0,
+    panel=DATA,
+    help="Seed of the questions of a class ({range}).",
+)
+@output_option("Write the teacher's sheet to this file.", metavar="HTML")
 @json_option
-def command(
-    action: str,
-    files: tuple[str, ...],
-    project: str | None,
-    net_file: str | None,
-    seeds: int,
-    as_json: bool,
-) -> None:
-    """Check lessons: `piecewise lessons check`.
+def command(**values: Any) -> None:
+    """Check lessons, print the key of their checks, or write the teacher's sheet.
 
-    FILES are lessons, by default those of the package; docs/lessons.md describes them. A lesson is
-    wrong if a number in it is neither computed nor declared, if a claim is not true, or if a part
-    of it is missing. Every fault is printed with its file and line; if there is one, the exit
-    status is 1.
+    `lessons check [FILES]` checks lessons, by default those of the package. A lesson is wrong if a
+    number in it is neither computed nor declared, if a claim is not true, or if a part of it is
+    missing. Every fault is printed with its file and line; if there is one, the exit status is 1.
+
+    `lessons key [DATA]...` prints, as CSV, the questions and answers of every seat. A seat is a
+    data set, such as a folder of the app.
+
+    `lessons sheet -o sheet.html` writes a page to print, with the plan of all lessons.
     """
-    pages = [read_lesson(Path(file)) for file in files or map(str, lesson_files())]
-    faults = check_lessons(pages, _learners(project, net_file), seeds)
-    if as_json:
-        print_json({
-            "lessons": len(pages),
-            "minutes": _minutes(pages),
-            "faults": [fault._asdict() for fault in faults],
-        })  # fmt: skip
+    options = LessonOptions(**values)
+    options.check()
+    _ACTIONS[options.action](options)
+
+
+def _check(options: LessonOptions) -> None:
+    pages = [read_lesson(Path(file)) for file in options.files or map(str, lesson_files())]
+    faults = check_lessons(pages, _learners(options), options.seeds)
+    if options.as_json:
+        print_json(
+            {
+                "lessons": len(pages),
+                "minutes": _minutes(pages),
+                "faults": [fault._asdict() for fault in faults],
+            }
+        )
     else:
         _print(faults, pages)
     if faults:
         raise Exit(1)
 
 
-def _learners(project: str | None, net_file: str | None) -> list[Learner]:
-    net = load_own_net(Path(net_file)) if net_file else None
-    if project is not None:
-        return [project_learner(Path(project), net)]
+def _learners(options: LessonOptions) -> list[Learner]:
+    net = load_own_net(Path(options.net_file)) if options.net_file else None
+    if options.project is not None:
+        return [project_learner(Path(options.project), net)]
     return [generated_learner(seed, net) for seed in range(1 if net else GENERATED)]
 
 
 def _minutes(pages: list[LessonPage]) -> int:
-    return sum(
-        int(minutes) for page in pages if (minutes := page.head.get("minutes", "")).isdecimal()
-    )
+    minutes = (page.head.get("minutes", "") for page in pages)
+    return sum(int(one) for one in minutes if one.isdecimal())
 
 
 def _print(faults: list[Fault], pages: list[LessonPage]) -> None:
@@ -92,7 +137,33 @@ def _print(faults: list[Fault], pages: list[LessonPage]) -> None:
     for fault in faults:
         console.print(printable(str(fault)), soft_wrap=True)
     found = counted(len(faults), "fault") if faults else "no faults"
-    print_message(
-        messages(),
-        f"{counted(len(pages), 'lesson')}, {counted(_minutes(pages), 'minute')}: {found}",
-    )
+    lessons, minutes = counted(len(pages), "lesson"), counted(_minutes(pages), "minute")
+    print_message(messages(), f"{lessons}, {minutes}: {found}")
+
+
+def _key(options: LessonOptions) -> None:
+    pages = _own_pages()
+    seats = [project_learner(Path(file)) for file in options.files] or [generated_learner()]
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(KeyRow._fields)
+    for seat in seats:
+        writer.writerows(answer_key(pages, seat, options.seed))
+    sys.stdout.write(text.getvalue())
+
+
+def _sheet(options: LessonOptions) -> None:
+    assert options.output is not None
+    check_output(options.output, ".html", is_ours)
+    write_page(options.output, teacher_sheet(_own_pages(), generated_learner(options.seed)))
+
+
+def _own_pages() -> list[LessonPage]:
+    pages = [read_lesson(file) for file in lesson_files()]
+    for page in pages:
+        if page.faults:
+            raise DataError(str(page.faults[0]))
+    return pages
+
+
+_ACTIONS = {"check": _check, "key": _key, "sheet": _sheet}

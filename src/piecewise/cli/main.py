@@ -45,7 +45,9 @@ class CommandEntry(NamedTuple):
 COMMANDS = {
     "demo": CommandEntry("demo", "Train a ConvNet to tell X from O, and test it on unseen images."),
     "tour": CommandEntry("tour", "Walk through the deck: from pixels to votes to learning."),
-    "lessons": CommandEntry("lessons", "Check lessons: are all their numbers computed, and right?"),
+    "lessons": CommandEntry(
+        "lessons", "Check lessons, print the key of their checks, or the teacher's sheet."
+    ),
     "app": CommandEntry("app", "Teach a net and look inside it, in the browser."),
     "inspect": CommandEntry(
         "inspect", "Report what is in a data set and what may be wrong with it."

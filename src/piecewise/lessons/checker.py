@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 from ..core.errors import PiecewiseError
+from .answer_key import seat_draw
 from .deck_quantities import Deck
 from .formats import printed
 from .learner import Learner
@@ -15,7 +16,7 @@ from .page_values import PageValues
 from .pieces import CLAIM, SLIP, TEXT, Piece
 from .quantities import Context
 from .question_pools import POOLS
-from .questions import Draw, draw_question
+from .questions import draw_question
 from .references import LessonError, Reference
 from .structure import structure_faults
 
@@ -71,11 +72,13 @@ def _question_faults(page: LessonPage, learner: Learner, seeds: int) -> Iterator
                 got = f"{one.answer:.6g} and {one.again:.6g}"
                 yield Fault(page.file, block.line, f"{where}: two computations differ: {got}")
                 break
-        drawn = [draw_question(pool, Draw(page.file, name, seed)) for seed in range(seeds)]
+        lesson = page.head.get("lesson", "")
+        draws = (seat_draw(learner, lesson, name, seed) for seed in range(seeds))
+        drawn = [draw_question(pool, draw) for draw in draws]
         if None in drawn:
             yield Fault(page.file, block.line, f"{where}: no question can be asked")
-        elif seeds > 1 and len({one.text for one in drawn if one}) < 2:
-            yield Fault(page.file, block.line, f"{where}: got the same question for every seed")
+        elif len({one.text for one in pool if one.can_be_asked}) < 2:
+            yield Fault(page.file, block.line, f"{where}: there is one question for all seeds")
 
 
 class _PageCheck:

@@ -52,6 +52,11 @@ class CheckQuestion:
             abs(wrong - self.answer) > 2 * self.tolerance for wrong in self.wrong
         )
 
+    @property
+    def can_be_asked(self) -> bool:
+        """Whether it is posed, and its two computations agree."""
+        return self.is_posed and self.agrees
+
     def is_right(self, typed: float) -> bool:
         """Whether a typed answer is accepted."""
         return abs(typed - self.answer) <= self.tolerance + 1e-12
@@ -73,7 +78,7 @@ class Draw:
 
 def draw_question(pool: Sequence[CheckQuestion], draw: Draw) -> CheckQuestion | None:
     """One question of a pool; None if none can be asked."""
-    askable = [one for one in pool if one.is_posed and one.agrees]
+    askable = [one for one in pool if one.can_be_asked]
     if not askable:
         return None
     answers = sorted({round(one.answer, _ROUND) for one in askable})

@@ -1,0 +1,71 @@
+"""The teacher's sheet: a printed page with the plan of all lessons, made from their files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from html import escape
+
+from ..page.assemble import BEGINNING
+from .deck_quantities import Deck
+from .learner import Learner
+from .lesson_file import LessonPage
+from .page_values import PageValues
+from .quantities import Context
+
+_COLUMNS = {
+    "min": "",
+    "lesson": "",
+    "do": "task",
+    "ask aloud before the result": "predict",
+    "listen for": "teacher",
+    "to remember": "sentence",
+}
+"""The columns, and the blocks that they show."""
+_STYLE = """
+@page { size: landscape; margin: 10mm }
+body { font: 8.5pt/1.25 sans-serif; color: #000; background: #fff; margin: 0 }
+h1 { font-size: 13pt; margin: 0 0 2mm }
+table { border-collapse: collapse; width: 100% }
+th, td { border: 0.5pt solid #000; padding: 1mm; text-align: left; vertical-align: top }
+tr { break-inside: avoid }
+p { margin: 2mm 0 }
+"""
+_NOTES = (
+    "The numbers are those of generated drawings. Every pupil sees those of the own drawings; the "
+    "command piecewise lessons key prints the questions and answers of every seat.",
+    "Drawings and nets stay on the computer on which they were made. Nobody is graded: a check can "
+    "be tried again and again.",
+)
+
+
+def teacher_sheet(pages: Sequence[LessonPage], learner: Learner) -> str:
+    """The sheet as HTML, which needs no other file; LessonError if a number cannot be computed."""
+    head = "".join(f'<th scope="col">{escape(title)}</th>' for title in _COLUMNS)
+    rows = "".join(_rows(pages, learner))
+    notes = "".join(f"<p>{escape(note)}</p>" for note in _NOTES)
+    policy = "content=\"default-src 'none'; style-src 'unsafe-inline'\">"
+    return (
+        f"{BEGINNING}{policy}\n<title>Lessons: the teacher's sheet</title>\n"
+        f"<style>{_STYLE}</style>\n</head>\n<body>\n<h1>Lessons: the teacher's sheet</h1>\n"
+        f"<table><thead><tr>{head}</tr></thead>\n<tbody>\n{rows}</tbody></table>\n{notes}\n"
+        "</body>\n</html>\n"
+    )
+
+
+def _rows(pages: Sequence[LessonPage], learner: Learner) -> Iterator[str]:
+    minute = 0
+    for page in pages:
+        values = PageValues(Context(learner, Deck()))
+        for binding in page.bindings:
+            values.bind(binding)
+        end = minute + int(page.head["minutes"])
+        cells = [f"{minute}-{end}", page.question]
+        cells += [_text(page, kind, values) for kind in _COLUMNS.values() if kind]
+        yield "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>\n"
+        minute = end
+
+
+def _text(page: LessonPage, kind: str, values: PageValues) -> str:
+    """The text of all blocks of a kind in one paragraph."""
+    lines = (line for block in page.of_kind(kind) for _, line in block.lines)
+    return " ".join(values.filled_text(line) for line in lines)
