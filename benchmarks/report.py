@@ -14,8 +14,8 @@ from .rounds import OURS
 BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
 BEST = "the fastest other"
 TITLES = {
-    "train": "Training: images per second, and how many times as fast as",
-    "infer": "Inference on 512 images: images per second, and how many times as fast as",
+    "train": "Training: images per second of piecewise, and its speedup over the others",
+    "infer": "Inference on 512 images: images per second of piecewise, and its speedup",
 }
 Results = dict[str, Any]
 
@@ -122,8 +122,8 @@ def _throughput_table(figures: list[Results]) -> str:
         OURS,
         *others,
         BEST,
-        "fraction of peak",
-        "best other's fraction",
+        "of peak",
+        "best other, of peak",
     ]
     rows = []
     for measurement in figures:
@@ -157,7 +157,7 @@ def _latency_table(figures: list[Results]) -> str:
         }
         ratio = min(best[name]["median"] for name in names if name != OURS) / best[OURS]["median"]
         rows.append([net, *(_spread(best[name], 1) for name in names), f"{ratio:.2f}"])
-    return table(["net", *names, f"times as fast as {BEST}"], rows)
+    return table(["net", *names, f"speedup over {BEST}"], rows)
 
 
 def _compile_times(results: Results) -> str:

@@ -9,6 +9,7 @@ import warnings
 from collections import Counter
 from functools import cache
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 import numpy as np
@@ -81,10 +82,9 @@ def page() -> str:
             "# The ONNX backend",
             "",
             "`piecewise.exchange.onnx_backend` implements `onnx.backend.base` on the engine.",
-            "It runs chains of layers. Weights are constants of the graph, or inputs that are",
-            "given when it runs.",
-            f"Of the {len(cases()):,} tests of single nodes in onnx {onnx.__version__}, it takes "
-            f"{len(passed)}, and all of them pass.",
+            "It runs chains of layers. Weights are constants of the graph, or inputs at run time.",
+            f"Of the {len(cases()):,} tests of single nodes in onnx {onnx.__version__}, it "
+            f"supports {len(passed)}, and all of them pass.",
             "`is_compatible` is false for the others, and `reason_against` says why.",
             "",
             "`python -m tests.onnx_backend_cases` writes this page; a test compares it.",
@@ -107,10 +107,10 @@ def page() -> str:
             "",
             "## Other tests",
             "",
-            "Piecewise has no layer for these operators, or not one that stands alone.",
-            "The number is that of their tests.",
+            "These operators are not layers of piecewise, or only parts of one. The numbers of",
+            "tests are in brackets.",
             "",
-            ", ".join(f"{name} ({count})" for name, count in sorted(others.items())) + ".",
+            *wrap(", ".join(f"{name} ({count})" for name, count in sorted(others.items())), 100),
             "",
         ]
     )

@@ -86,7 +86,7 @@ class CompiledNetwork:
 
         Parameters
         ----------
-        inputs : array (C, H, W) or (N, C, H, W), or what is not preprocessed yet
+        inputs : array (C, H, W) or (N, C, H, W), or raw inputs
             One input or several; token numbers (positions,) or (N, positions) for texts. Or the
             name of a file, a Pillow image, a text, or a list of them, as for `Network.logits`.
 

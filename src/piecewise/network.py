@@ -58,7 +58,8 @@ class Network(NetworkFiles):
     calibration : Calibration
         The temperature and the confidence thresholds, fitted on held-out examples.
     training_digests : TrainingDigests
-        Short hashes of the inputs that the network was trained on; `evaluate` counts them apart.
+        Short hashes of the inputs that the network was trained on; `evaluate` scores them
+        separately.
 
     Raises
     ------
@@ -119,13 +120,13 @@ class Network(NetworkFiles):
 
         Parameters
         ----------
-        inputs : array (N, C, H, W), or what is not preprocessed yet
+        inputs : array (N, C, H, W), or raw inputs
             float32, or uint8, which the preprocessor scales. For a network that begins with embed:
             token numbers (N, positions). Or the name of a file, a Pillow image, a text (for a
             network that reads texts), or a list of them; the logits of a long sound are the mean of
             those of its windows.
         threads : int, optional
-            The largest number of threads; that of the processors if left out. The result does not
+            The largest number of threads; by default, the number of processors. The result does not
             depend on it.
 
         Returns
@@ -199,8 +200,8 @@ class Network(NetworkFiles):
         inputs : array, name of a file, Pillow image, text, or a list of these
             As for `logits`.
         coverage : float
-            Below 1, the prediction is None ("don't know") if its probability is lower than it was
-            for this fraction of the held-out examples (selective prediction).
+            Below 1, the prediction is None ("don't know") if its probability is below the threshold
+            that this fraction of the held-out examples reaches (selective prediction).
 
         Returns
         -------

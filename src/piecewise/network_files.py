@@ -25,7 +25,7 @@ class NetworkFiles(NetworkState):
     """The base class of `Network` that reads and writes files."""
 
     def saved_model(self) -> SavedModel:
-        """All that a file holds of the network; its arrays are those of the network.
+        """The contents of the network's model file. The arrays are not copied.
 
         Returns
         -------
@@ -47,7 +47,7 @@ class NetworkFiles(NetworkState):
 
     @classmethod
     def from_saved_model(cls, model: SavedModel) -> Self:
-        """The network of what a file holds.
+        """Build a network from the contents of a model file.
 
         Parameters
         ----------
@@ -132,8 +132,8 @@ class NetworkFiles(NetworkState):
         ----------
         folder : path
             A new folder, or one of an earlier export, which is replaced; files of your own stay.
-            Each format gets a folder in it, with a USAGE.md; passport.html and passport.json say
-            how far the answers of each toolkit are from those of this network.
+            Each format gets a folder in it, with a USAGE.md; passport.html and passport.json
+            compare the outputs of each toolkit with those of this network.
         to : list of str, optional
             The formats: "onnx", "pytorch", "tensorflow", "caffe", "torch", "cntk", "dl4j",
             "theano", "numpy", "c", "html", "card". By default, all that can express the network.
@@ -210,16 +210,17 @@ class NetworkFiles(NetworkState):
         input : (int, int, int), optional
             Channels, rows and columns of the input, where the file leaves them open.
         classes : list of str, optional
-            The names of the classes, in place of those in the file; numbers if it has none.
+            The names of the classes; by default those in the file, or numbers.
         layers : str, optional
             The layers in the notation, for a file of parameters alone (PyTorch).
         architecture : path, optional
             The file of the layers (Caffe's .prototxt), where the parameters are in another one.
         range : (float, float), optional
-            Black and white in the numbers of the training, such as (0, 1) or (0, 255); by default
-            what the file says, or (-1, 1). A `norm` layer in front of the net converts inputs.
+            The values of black and white pixels in training, such as (0, 1) or (0, 255); by default
+            those in the file, or (-1, 1). A `norm` layer in front of the net converts inputs.
         mean, std : float or list of float, optional
-            What was subtracted from these numbers, and by what the difference was divided.
+            The mean that was subtracted from these values, and the standard deviation by which they
+            were divided.
         channel_order : {"rgb", "bgr"}, optional
             The order of the colours that the first layer reads.
 
@@ -233,7 +234,7 @@ class NetworkFiles(NetworkState):
         LimitError
             If an argument is not allowed, or does not fit the file.
         ModelFileError
-            If the file cannot be read, or has a layer that piecewise does not have.
+            If the file cannot be read, or has a layer that piecewise does not support.
         """
         from .exchange.import_model import import_model  # noqa: PLC0415
         from .exchange.input_scale import InputLevels  # noqa: PLC0415

@@ -51,16 +51,16 @@ class EvaluateOptions(DataOptions):
     "--report",
     metavar="FILE",
     panel=OUTPUT,
-    help="Write a report, one .html file that needs no other: the mistakes, each with the nearest "
-    "training examples, all predictions with their inputs, and the deck's error table.",
+    help="Write a self-contained .html report: the mistakes, each with the nearest training "
+    "examples, all predictions with their inputs, and the deck's error table.",
 )
 @json_option
 def command(**values: Any) -> None:
     """Score the net in the model file NET on DATA, which is what `piecewise train` takes.
 
     Uses the test split of DATA if it has one, else all examples. Examples that the net was trained
-    on are counted apart: a score on them says little about new data. Examples of classes that the
-    net does not have are left out and counted.
+    on are scored separately: a score on them says little about new data. Examples of classes that
+    the net does not have are left out and counted.
     """
     options = EvaluateOptions(**values)
     report, predictions = options.report, options.predictions

@@ -60,16 +60,17 @@ class ExplainOptions(InputOptions):
     "--label",
     metavar="CLASS",
     panel=OUTPUT,
-    unset="the answer",
+    unset="the predicted class",
     help="The class to explain.",
 )
-@output_option("Write a report, one .html file that needs no other file or network.")
+@output_option("Write a self-contained .html report, which works offline.")
 @json_option
 def command(**values: Any) -> None:
-    """Explain the answer of the net in the model file NET about INPUT, an image, a sound or a text.
+    """Explain the prediction of the net in the model file NET for INPUT, an image, a sound or a
+    text.
 
-    Prints the answer and its votes, by feature map and by value. With -o, writes a report in which
-    every number opens, down to the pixels.
+    Prints the prediction and its votes, by feature map and by value. With -o, writes a report in
+    which a click on a number shows its arithmetic, down to the pixels.
     """
     options = ExplainOptions(**values)
     _check(options)

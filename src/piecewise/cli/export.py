@@ -60,7 +60,7 @@ class ExportOptions:
     metavar="FORMATS",
     panel=OUTPUT,
     unset="all that can express the net",
-    help=f"The formats, with commas between them: {', '.join(exporter_names())}.",
+    help=f"The formats, separated by commas: {', '.join(exporter_names())}.",
 )
 @option(
     "--samples",
@@ -75,8 +75,8 @@ def command(**values: Any) -> None:
     """Export the net in the model file NET to files of other toolkits.
 
     Each format gets a folder in the output folder, with a USAGE.md. Then every toolkit that is
-    installed runs its files, and passport.html and passport.json say how far its answers are from
-    those of piecewise. The exit status is 1 if a toolkit answers otherwise.
+    installed runs its files, and passport.html and passport.json compare its outputs with those of
+    piecewise. The exit status is 1 if the outputs of a toolkit differ.
     """
     from ..exchange.export_model import (  # noqa: PLC0415 - the help needs none
         GENERATED,

@@ -81,38 +81,38 @@ class ImportFileOptions:
     metavar="NAMES",
     panel=DATA,
     unset="what the file says, or numbers",
-    help="The names of the classes in the order of the outputs, with commas between them.",
+    help="The names of the classes in the order of the outputs, separated by commas.",
 )
 @option(
     "--layers",
     metavar="NOTATION",
     panel=DATA,
-    help="The layers, for a file of PyTorch parameters alone: 'conv 8 3, relu, pool 2, full'.",
+    help="The layers of a file of PyTorch parameters, such as 'conv 8 3, relu, pool 2, full'.",
 )
 @option(
     "--architecture",
     metavar="FILE",
     panel=DATA,
-    help="The file of the layers, where the parameters are in another one: Caffe's .prototxt.",
+    help="The file with the layers, if FILE has only the parameters: Caffe's .prototxt.",
 )
 @option(
     "--range",
     metavar="BLACK,WHITE",
     panel=DATA,
     unset="what the file says, or -1,1",
-    help="The numbers of black and white pixels on which the net was trained: 0,1 or 0,255.",
+    help="The values of black and white pixels in the training of the net: 0,1 or 0,255.",
 )
 @option(
     "--mean",
     metavar="NUMBERS",
     panel=DATA,
-    help="What was subtracted from these numbers: one, or one per channel, as in 0.5,0.4,0.4.",
+    help="The mean subtracted from these values: one number, or one per channel (0.5,0.4,0.4).",
 )
 @option(
     "--std",
     metavar="NUMBERS",
     panel=DATA,
-    help="What the difference was divided by: one number, or one per channel.",
+    help="The standard deviation they were divided by: one number, or one per channel.",
 )
 @choice_option(
     "--channel-order",
@@ -126,8 +126,8 @@ def command(**values: Any) -> None:
     """Import a net from FILE, a file of another toolkit, and save it as a model file.
 
     Reads ONNX (.onnx), Keras (.keras, .h5), Caffe (.caffemodel with its .prototxt), Torch 7 (.t7),
-    and PyTorch parameters (.safetensors). Nothing in the file is run. A layer that piecewise does
-    not have is named in the message.
+    and PyTorch parameters (.safetensors). Nothing in the file is run. An error names a layer that
+    piecewise does not support.
     """
     options = ImportFileOptions(**values)
     given = options.given()

@@ -78,7 +78,7 @@ class _Result:
 @json_option
 @click.pass_context
 def command(ctx: click.Context, /, **values: Any) -> None:
-    """Find the training examples that caused the answer of the net in the model file NET about
+    """Find the training examples that caused the prediction of the net in the model file NET for
     INPUT.
 
     Nets are retrained, each without one example of the training split of DATA. An example has a

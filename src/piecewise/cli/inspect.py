@@ -58,7 +58,7 @@ def command(**values: Any) -> None:
     """Report what is in DATA and what may be wrong with it, before any training.
 
     DATA is what `piecewise train` takes. The report counts the examples of each class and split,
-    and lists their sizes, files that cannot be read, duplicates and near-duplicates (above all
+    and lists their sizes, files that cannot be read, duplicates and near-duplicates (especially
     across splits or classes), classes with too few examples, and groups that file names suggest.
     The exit status is 0 whatever the report says, if DATA can be read at all.
     """

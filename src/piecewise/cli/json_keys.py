@@ -21,7 +21,7 @@ _SCORES = {
 }
 _EACH_PREDICTION = (
     "for each input: input (its name), text (of a table or the standard input), predicted (null: "
-    "don't know), classes, probabilities, logits, and warning (what makes the answer doubtful)"
+    "don't know), classes, probabilities, logits, and warning (why the prediction may be wrong)"
 )
 _WHY = {
     "position": "the layer, map, row and column of the number",
@@ -127,7 +127,7 @@ JSON_KEYS: dict[str, dict[str, str]] = {
     },
     "explain": {
         "input": "the name of the input",
-        "predicted": "the answer",
+        "predicted": "the predicted class",
         "explained": "the class that is explained",
         "classes": _CLASSES,
         "probabilities": "of each class",
@@ -139,7 +139,7 @@ JSON_KEYS: dict[str, dict[str, str]] = {
         "carried_back": "the votes of an earlier layer: activation x gradient of the logit, "
         "summed for each feature map",
         "attributions": "how much each cell of the input matters, by several methods",
-        "warning": "what makes the answer doubtful; null if nothing does",
+        "warning": "why the prediction may be wrong; null if there is no reason",
     },
     "why": _WHY,
     "influence": {

@@ -78,7 +78,7 @@ def command(**values: Any) -> None:
     rotated, or drawn with thicker or thinner strokes.
 
     Uses the test split of DATA if it has one, else all examples. For each kind of change, prints
-    the accuracy as a curve, the area under the curve (1 if all answers are right over the whole
+    the accuracy as a curve, the area under the curve (1 if all predictions are right over the whole
     range), and the area of a baseline: the nearest training example, pixel by pixel. With
     --train-with, prints the same for a new net, which is trained with this augmentation. If the
     new net is less robust to another kind of change on the validation split, this kind is added to

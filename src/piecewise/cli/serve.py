@@ -25,7 +25,7 @@ _PACKAGES = ("starlette", "uvicorn", "httptools", "python_multipart", "prometheu
     default="127.0.0.1",
     metavar="ADDRESS",
     panel=SERVER,
-    help="Address to listen on. Other machines reach the server on one of theirs, or 0.0.0.0.",
+    help="Address to listen on. The default accepts only this machine; 0.0.0.0 accepts others.",
 )
 @constrained_option(
     "--port",
@@ -41,7 +41,7 @@ _PACKAGES = ("starlette", "uvicorn", "httptools", "python_multipart", "prometheu
     default=1,
     metavar="N",
     panel=SERVER,
-    help="Number of processes that answer ({range}).",
+    help="Number of server processes ({range}).",
 )
 @option(
     "--token-file",
@@ -57,7 +57,7 @@ _PACKAGES = ("starlette", "uvicorn", "httptools", "python_multipart", "prometheu
     default=2_000,
     metavar="N",
     panel=SERVER,
-    help="Requests that a process answers at a time ({range}). For one more, the answer is 503.",
+    help="Requests that a process handles at a time ({range}). Further ones get status 503.",
 )
 @constrained_option(
     "--max-rate",
@@ -65,7 +65,7 @@ _PACKAGES = ("starlette", "uvicorn", "httptools", "python_multipart", "prometheu
     default=0.0,
     metavar="X",
     panel=SERVER,
-    help="Requests per second that a process answers ({range}); 0 for no limit.",
+    help="Requests per second that a process handles ({range}); 0 for no limit.",
 )
 @constrained_option(
     "--max-body",
@@ -74,7 +74,7 @@ _PACKAGES = ("starlette", "uvicorn", "httptools", "python_multipart", "prometheu
     default=64,
     metavar="MB",
     panel=SERVER,
-    help="Size of a request in MB ({range}).",
+    help="Largest size of a request in MB ({range}).",
 )
 @click.option("--no-log", is_flag=True, panel=OUTPUT, help="Do not log requests.")
 def command(
@@ -93,8 +93,8 @@ def command(
 
     NET is a model file, or NAME=FILE. POST /v1/predict takes JSON, a .npy array, a file or several
     files as a form; docs/server.md has examples, and /openapi.json describes all routes. A model
-    file that changes is loaded again. Logs are JSON lines without inputs. SIGTERM or Ctrl-C stops
-    the server after the requests that it has begun.
+    file that changes is loaded again. Logs are JSON lines without inputs. After SIGTERM or Ctrl-C,
+    the server finishes the requests in progress and stops.
     """
     if any(find_spec(one) is None for one in _PACKAGES):
         raise DataError("the server needs more packages: pip install 'piecewise-convnet[serve]'")

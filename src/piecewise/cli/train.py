@@ -151,8 +151,8 @@ class TrainOptions(DataOptions):
     words=RESIZES.words,
     panel=DATA,
     unset="pad",
-    help="How a photo is resized if its proportions differ from those of the input: pad adds a "
-    "border, crop cuts off the edges, stretch changes the proportions.",
+    help="How a photo is resized if its aspect ratio differs from that of the input: pad adds a "
+    "border, crop cuts off the edges, stretch changes the aspect ratio.",
 )
 @framing_option
 @text_length_option

@@ -100,14 +100,14 @@ class TuneOptions(DataOptions):
     words=EFFORT.words,
     panel=TRAINING,
     default="normal",
-    help="The work of a trial: that of a net which `piecewise train` trains with it.",
+    help="The work of a trial: the same as that of the net in `piecewise train`.",
 )
 @constrained_option(
     "--trials",
     constraint=TRIALS,
     default=DEFAULT_TRIALS,
     panel=SEARCH,
-    help="Finished trials of the study after which the best net is trained ({range}).",
+    help="Number of finished trials in the study after which the best net is trained ({range}).",
 )
 @constrained_option(
     "--seconds",
@@ -145,7 +145,7 @@ class TuneOptions(DataOptions):
     "--report",
     metavar="FILE",
     panel=OUTPUT,
-    help="Write a page (.html) with all trials, and which values matter.",
+    help="Write a page (.html) with all trials and the importance of each hyperparameter.",
 )
 @force_option
 @json_option
@@ -155,7 +155,7 @@ def command(**values: Any) -> None:
     The first trials are the default nets of `piecewise train`. Each trial is measured on the
     validation split, or in cross-validation of small data sets. Trials that are worse than most
     others are stopped early. A test split is used only for the score of the final net. The trials
-    are kept: after Ctrl-C, the same command goes on.
+    are kept: after Ctrl-C, the same command resumes the search.
     """
     if find_spec("optuna") is None:
         raise DataError("the search needs one more package: pip install 'piecewise-convnet[tune]'")

@@ -50,7 +50,7 @@ class WhyOptions(InputOptions):
     "--expected",
     metavar="CLASS",
     panel=NETWORK,
-    unset="the answer",
+    unset="the predicted class",
     help="With --gradient: the true label for the loss.",
 )
 @output_option(
@@ -58,10 +58,10 @@ class WhyOptions(InputOptions):
 )
 @json_option
 def command(**values: Any) -> None:
-    """Print how one number is computed when the net in the model file NET answers about INPUT.
+    """Print how the net in the model file NET computes one number for INPUT.
 
     PLACE is a layer, a feature map, a row and a column, counted from 0, such as conv1,0,3,4. If
-    it is left out, the number is the logit of the answer.
+    it is left out, the number is the logit of the predicted class.
     """
     options = _options(values)
     _check(options)

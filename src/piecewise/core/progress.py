@@ -20,7 +20,7 @@ class Epoch:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a piece of work has come; reported several times a second."""
+    """The progress of a function that takes long; reported several times a second."""
 
     stage: str
     """What runs: "reading", "trials", "training", "folds"."""

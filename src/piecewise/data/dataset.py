@@ -40,7 +40,7 @@ class Dataset:
     ----------
     inputs : array (N, ...)
         Images as uint8 (N, C, H, W); sounds as spectrograms, uint8 (N, 1, bands, steps); texts as
-        int64 word numbers (N, positions).
+        int64 token numbers (N, positions).
     labels : int64 array (N,)
         Class numbers: indices into ``classes``. Class names are converted to them.
     classes : tuple of str
@@ -62,7 +62,7 @@ class Dataset:
     cache_error : str, optional
         Why the prepared inputs could not be cached, if they could not.
     cut_count : int
-        The number of texts that are longer than what the preprocessor reads of them.
+        The number of texts that are longer than the preprocessor reads.
     unknown_classes : dict of str to int
         The classes that were left out by ``skip_unknown_classes``, with their numbers of examples.
     source_description : str
@@ -70,10 +70,10 @@ class Dataset:
     source_warnings : list of str
         What may be wrong with the file.
     texts : sequence of str, optional
-        The texts that the inputs were made of, if these are texts.
+        The original texts, if the inputs are texts.
     recordings : int64 array (N,), optional
-        The number of the recording that each input is a part of, if long sounds were cut into
-        several inputs; see `AudioPreprocessor.windows`. A split keeps a recording together.
+        The number of the recording that each input comes from, if long sounds were cut into several
+        inputs; see `AudioPreprocessor.windows`. A split keeps a recording together.
 
     Raises
     ------
@@ -207,17 +207,17 @@ def read_data(
         That of a trained network. By default, one is fitted to the examples outside the test
         split.
     classes : sequence of str, optional
-        Class names that number the labels, for example those of a trained network.
+        The class names in the order of the class numbers, for example those of a trained network.
     size : (int, int), optional
         Rows and columns of the images. By default, the median size.
     most : int, optional
         The largest side of the default size, in pixels. By default 32 for drawings, 64 for photos.
     resize : {"pad", "crop", "stretch"}, optional
-        How images of other proportions are resized; see `ImagePreprocessor`. By default "pad".
+        How images with another aspect ratio are resized; see `ImagePreprocessor`. By default "pad".
     framing : {"auto", "ink", "canvas"}
-        How drawings are scaled to the size of the input: only the ink, wherever and however large
-        it is drawn, or the whole canvas, which keeps its place and size. "auto" keeps them if they
-        tell the classes of the training images apart.
+        How drawings are scaled to the size of the input: "ink" crops and centres the ink; "canvas"
+        scales the whole image, so that the place and size of the ink are kept; "auto" chooses
+        "canvas" if place and size distinguish the classes of the training images.
     text_length : int, optional
         The number of words or letters that are read of each text. By default, as many as 95 % of
         the texts have, within limits.
@@ -228,12 +228,12 @@ def read_data(
         The encoding of a table, such as "cp1251". By default UTF-8, UTF-16 with a byte order mark,
         or cp1252 for texts in other Western European encodings.
     groups : str, optional
-        The column, or the pattern of file names, that says who made each example.
+        The column, or the pattern of file names, that names who made each example.
     on_progress : callable, optional
         Called with a `Progress` after each example.
     every_class : bool
-        Accept what only an inspection can use: a class that occurs in the test split only, and
-        labels that look like quantities.
+        Accept classes that occur only in the test split, and labels that look like quantities, as
+        `inspect_data` does.
     skip_unknown_classes : bool
         Leave out the examples whose class is not one of ``classes``, and count them; an error
         otherwise.

@@ -56,7 +56,8 @@ MODALITY_OF_SUFFIX = {
 
 
 def preprocessor_from_json(value: object, shape: tuple[int, int, int]) -> Preprocessor:
-    """The preprocessor that `to_json` wrote, for a network of this input shape; DataError."""
+    """The preprocessor that `to_json` wrote, for a network of this input shape; DataError if the
+    values are not valid."""
     modality = value.get("modality", "pictures") if isinstance(value, dict) else "pictures"
     if not isinstance(modality, str) or modality not in MODALITIES:
         wanted = ", ".join(MODALITIES)

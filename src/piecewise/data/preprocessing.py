@@ -93,7 +93,8 @@ class Preprocessor(ABC):
         return np.asarray(self.transform(example)[None])
 
     def transform_batch(self, examples: Array) -> Array | None:
-        """Transform decoded examples in one array at once; None if they need one by one."""
+        """Transform decoded examples into one array; None if each must be transformed on its
+        own."""
         return None
 
     @abstractmethod
@@ -106,7 +107,8 @@ class Preprocessor(ABC):
 
     @classmethod
     def from_json(cls, value: object, shape: tuple[int, int, int]) -> Self:
-        """The preprocessor that `to_json` wrote, for a network of this input shape; DataError."""
+        """The preprocessor that `to_json` wrote, for a network of this input shape; DataError if
+        the values are not valid."""
         known = {"modality", *(field.name for field in fields(cls))}  # type: ignore[arg-type]
         if (
             not isinstance(value, dict)

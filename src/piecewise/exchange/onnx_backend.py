@@ -86,7 +86,7 @@ class PreparedModel(BackendRep):  # type: ignore[misc]
                 sides = [side or 1 for side in info.dims]
                 arrays[info.name] = np.broadcast_to(np.float32(_ANY_WEIGHT), sides)
         if not self._inputs or self._inputs[0] not in arrays:
-            return "its first input is not of float32 with known sides"
+            return "its first input is not float32 of a known shape"
         try:
             self._walker(arrays)
         except (PiecewiseError, ValueError) as error:
@@ -97,7 +97,7 @@ class PreparedModel(BackendRep):  # type: ignore[misc]
         """The layers for these weights, and the input that they read."""
         model = self._model
         if len(model.outputs) != 1 or model.outputs[0].type not in (0, 1):
-            raise ValueError("it has other outputs than one of float32")
+            raise ValueError("it does not have exactly one output of float32")
         constants = Constants(dict(model.initializers))
         data, *weights = self._inputs
         if self._is_embedding(arrays):
@@ -106,10 +106,10 @@ class PreparedModel(BackendRep):  # type: ignore[misc]
             if name in arrays:
                 constants[name] = arrays[name]
         if data not in arrays:
-            raise ValueError(f"its input {data} is whole numbers, which are known when it runs")
+            raise ValueError(f"its input {data} holds integers and is not a constant")
         path, x = path_of(model, constants), arrays[data]
         if path.input.name != data or x.dtype not in (np.float32, np.int64):
-            raise ValueError("its first input is not what the layers read, or not of float32")
+            raise ValueError("its first input is not read by the layers, or is not float32")
         path.input.dims = list(x.shape)
         with np.errstate(all="ignore"):
             return walked(path, constants, ImportOptions(levels=None)), x

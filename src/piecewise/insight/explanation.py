@@ -121,8 +121,8 @@ class Explanation:
 
     @cached_property
     def curves(self) -> list[Curve]:
-        """Votes and probabilities while the input is shifted, scaled, rotated and redrawn. Texts,
-        and inputs of a single pixel, have none."""
+        """Votes and probabilities while the input is shifted, scaled, rotated, and drawn with other
+        strokes. Texts, and inputs of a single pixel, have none."""
         net = self.net
         is_text = net.architecture.reads_texts or net.preprocessor.kind == "texts"
         if is_text or prod(net.input[1:]) < 2:
@@ -142,7 +142,7 @@ class Explanation:
 
     @cached_property
     def warning(self) -> str | None:
-        """What makes the answer doubtful, if anything does and the original is known."""
+        """Why the prediction may be wrong, if there is a reason and the original is known."""
         if self.original is None:
             return None
         return self.net.preprocessor.warning(self.original)
@@ -172,7 +172,8 @@ class Explanation:
         return [top_patches(self.net, pictures, *one, most=MATCHES, names=names) for one in chosen]
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values: the answer, its reason, the votes, and how much each input cell matters."""
+        """Plain values: the prediction, its reason, the votes, and how much each input cell
+        matters."""
         return {
             "schema": 1,
             "input": self.name,

@@ -39,14 +39,14 @@ def explain_html(
     original: Any = None,
     top_patches: Sequence[dict[str, Any]] = (),
 ) -> str:
-    """Write the report that explains the prediction for one input.
+    """Create the report that explains the prediction for one input.
 
     Parameters
     ----------
     net : Network
         The network to explain.
     example : array
-        One preprocessed input: (C, H, W), or (positions,) of word numbers.
+        One preprocessed input: (C, H, W), or (positions,) of token numbers.
     name : str
         The name of the input, such as its file.
     label : int or str, optional

@@ -88,9 +88,9 @@ class Connectivity(Enum):
 class Layer:
     """The base class of all kinds of layer.
 
-    Each kind declares the class variables without a default, and those of the others in which it
-    differs. ``tests/test_layer_kinds.py`` names what is missing, and compares every class variable
-    with what the layer computes.
+    Each kind sets the class variables without a default, and overrides the others as needed.
+    ``tests/test_layer_kinds.py`` names what is missing, and compares every class variable with what
+    the layer computes.
     """
 
     __slots__ = ()

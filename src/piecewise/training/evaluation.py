@@ -110,8 +110,8 @@ def evaluate(
     Returns
     -------
     Scores
-        For a data set, a `DatasetScores`, which counts the examples that the network was trained
-        on apart.
+        For a data set, a `DatasetScores`, which scores the examples that the network was trained on
+        separately.
 
     Raises
     ------

@@ -38,7 +38,7 @@ class TrainingResult:
     fold_error: str = ""
     """Why there is no score of folds, if the training of one diverged."""
     linear: dict[str, LinearBaseline] = field(default_factory=dict)
-    """By split: what a linear model reaches on the same examples, if there is one."""
+    """By split: the scores of a linear model on the same examples, if there is one."""
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:
@@ -53,8 +53,9 @@ def choose_by_trial(
 ) -> TrainingPlan:
     """Try the candidates of a plan, and return a plan with the best one.
 
-    Each is trained briefly on the training split and measured on the validation split, or without
-    the first fold and on it. A plan with one candidate, or whose trials have run, stays as it is.
+    Each is trained briefly on the training split and measured on the validation split; with folds,
+    it is trained without the first fold and measured on that fold. A plan with one candidate, or
+    whose trials have run, is returned unchanged.
 
     Parameters
     ----------

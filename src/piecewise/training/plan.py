@@ -60,7 +60,7 @@ class TrainingPlan:
     start: Network | None = None
     """The trained network to start from, if any."""
     seen_by_start: dict[str, int] = field(default_factory=dict)
-    """By score: the number of held-out examples that the network to start from was trained on."""
+    """By split: the number of held-out examples that the network to start from was trained on."""
 
     def __repr__(self) -> str:
         splits = {name: len(split.labels) for name, split in self.splits.items()}
@@ -166,8 +166,8 @@ def plan_training(
     layers : str, optional
         The layers; computed from the data (`training/defaults.py`) if left out.
     effort : {"quick", "normal", "thorough"}
-        The largest work of the whole training: about a sixth of the default (an eighth with folds),
-        the default, or ten times as much.
+        The largest work of the whole training: "quick" is about a sixth of "normal" (an eighth with
+        folds), "thorough" is ten times as much.
     folds : int or "groups", optional
         The number of cross-validation folds, 0 for none; "groups" makes each group a fold. At most
         as many as the examples of the largest class, or the groups.

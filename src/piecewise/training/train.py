@@ -84,8 +84,7 @@ def train(
     tensorboard : bool
         Whether to write TensorBoard event files to ``run_dir``, too.
     keep_digests : bool
-        Whether the network keeps short hashes of the inputs, by which `evaluate` tells them from
-        inputs that it was not trained on.
+        Whether the network keeps short hashes of the inputs, so that `evaluate` recognizes them.
 
     Returns
     -------

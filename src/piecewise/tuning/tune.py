@@ -60,13 +60,15 @@ class TunedTrial:
 
 @dataclass
 class TuningResult:
-    """The trained network with its scores, the trials, and how much each value matters."""
+    """The trained network with its scores, the trials, and the importance of each
+    hyperparameter."""
 
     training: TrainingResult
     best: TunedTrial
     trials: list[TunedTrial] = field(default_factory=list)
     importances: dict[str, float] = field(default_factory=dict)
-    """The part of the loss's variance that each value explains; empty for few trials."""
+    """The fraction of the loss's variance that each hyperparameter explains; empty for few
+    trials."""
 
 
 FEW_EXAMPLES = 500
@@ -93,8 +95,8 @@ def tune(
     The first trials are the default nets. Each trial is measured on the validation split, or in
     cross-validation if `plan_training` would use it; trials that are worse than most others are
     stopped early. The test split is used only at the end, for the net that is returned. The trials
-    are kept in ``storage``: the same call goes on where the last one stopped, and several
-    processes may work on one study. Needs the extra ``tune``.
+    are kept in ``storage``: the same call resumes where the last one stopped, and several processes
+    may work on one study. Needs the extra ``tune``.
 
     Parameters
     ----------
@@ -117,8 +119,8 @@ def tune(
     threads : int, optional
         As for `train`; the results do not depend on it.
     **options
-        ``layers``, ``effort``, ``folds`` and hyperparameters, as for `plan_training`. What is set
-        is not searched.
+        ``layers``, ``effort``, ``folds`` and hyperparameters, as for `plan_training`. Those that
+        are set are not searched.
 
     Returns
     -------

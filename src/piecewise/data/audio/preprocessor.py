@@ -61,7 +61,7 @@ class AudioPreprocessor(Preprocessor):
     Raises
     ------
     LimitError
-        If the shape, the rate or the hop is another.
+        If the shape, the rate or the hop is not allowed.
 
     Examples
     --------

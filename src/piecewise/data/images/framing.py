@@ -20,7 +20,8 @@ Colour = int | tuple[int, ...]
 
 
 def framed(image: Image.Image, size: Size, margin: float, background: Colour) -> Image.Image:
-    """Resize and centre an image in a frame (width, height) with a margin, keeping proportions."""
+    """Resize and centre an image in a frame (width, height) with a margin, keeping its aspect
+    ratio."""
     colour = background if isinstance(background, tuple) else (background,) * len(image.getbands())
     inner = inner_size(image.size, size, margin)
     image = image.resize(inner, Image.Resampling.BILINEAR)

@@ -53,9 +53,9 @@ class ImagePreprocessor(Preprocessor):
         For drawings: the fraction of the side that stays empty on each side of the ink when a
         drawing of another size is resized.
     resize : {"pad", "crop", "stretch"}
-        How images of other proportions are resized: "pad" adds a border (of the colour of a
+        How images with another aspect ratio are resized: "pad" adds a border (of the colour of a
         drawing's background, else see ``padding``), "crop" cuts off the edges, "stretch" changes
-        the proportions.
+        the aspect ratio.
     framing : {"ink", "canvas"}
         How a drawing of another size is scaled to the input: "ink" crops and centres the ink;
         "canvas" scales the whole image, so that the place and size of the ink are kept.
@@ -238,7 +238,7 @@ class ImagePreprocessor(Preprocessor):
         return aligned
 
     def _padding_of(self, image: Image.Image) -> tuple[int, ...] | int:
-        """The colour that is added to an image of other proportions."""
+        """The colour of the border of an image with another aspect ratio."""
         if self.resize != "pad" or self.padding == "black":
             return 0
         return border_colour(np.atleast_3d(np.asarray(image))) or 0

@@ -50,7 +50,7 @@ def _named(start: Axes, named: Mapping[Group, str], wanted: Shape | None) -> tup
     names = {group[0]: name for group, name in named.items() if len(group) == 1}
     if any(axis not in names for axis in start.order) or any(len(group) > 1 for group in named):
         raise ModelFileError(
-            "its layers do not say which sides of its input are channels, rows and columns"
+            "its layers do not show which axes of its input are channels, rows and columns"
         )
     sizes = {"C": 1, "H": 1, "W": 1}
     sizes |= {names[axis]: start.sizes[axis] for axis in start.order}
@@ -64,7 +64,7 @@ def _named(start: Axes, named: Mapping[Group, str], wanted: Shape | None) -> tup
 def _known_sides(dims: Sides, wanted: Shape | None) -> list[int]:
     """The sides of the input after the batch; open ones follow from what is wanted."""
     if not 1 <= len(dims) <= 3:
-        raise ModelFileError(f"its input has {len(dims) + 1} sides, wanted 2 to 4")
+        raise ModelFileError(f"its input is {len(dims) + 1}-dimensional, wanted 2 to 4 axes")
     if None in dims and wanted is not None:
         c, h, w = wanted
         shapes: dict[int, list[tuple[int, ...]]] = {
@@ -79,11 +79,11 @@ def _known_sides(dims: Sides, wanted: Shape | None) -> list[int]:
     sides = [side for side in dims if side is not None]
     if len(sides) < len(dims):
         raise ModelFileError(
-            f"its input has the sides {shown(['N', *dims])}, of which some are open; give "
+            f"its input has the shape {shown(['N', *dims])}, of which some sizes are open; give "
             "channels, rows and columns with `input`"
         )
     if any(side > MAX_AXIS for side in sides) or prod(sides) > MAX_VALUES:
-        raise ModelFileError(f"its input has the sides {shown(sides)}, which is too large")
+        raise ModelFileError(f"its input has the shape {shown(sides)}, which is too large")
     return sides
 
 
@@ -138,7 +138,7 @@ def _target(inputs: Sequence[Array | None]) -> list[int]:
     """The sides that a reshape asks for."""
     target = inputs[1] if len(inputs) == 2 else None
     if target is None or target.ndim != 1 or target.dtype.kind != "i":
-        raise AxesError("its sides are not constants")
+        raise AxesError("its shape is not a constant")
     return [int(side) for side in target[:9]]
 
 
@@ -147,7 +147,7 @@ def _split(node: NodeProto, constants: Constants, axes: Axes, batch: int | None)
     inputs = constants.of(node)
     sides = axes.target_sides(_target(inputs), batch)
     if node.operator != "Reshape" or len(sides) > 3:
-        raise AxesError(f"it makes {len(sides)} sides")
+        raise AxesError(f"its output is {len(sides)}-dimensional")
     sizes = {f"{at}": side for at, side in enumerate(sides)}
     return Axes.of("".join(sizes), sizes)
 

@@ -96,11 +96,11 @@ class TensorProto:
             raise self._error("its numbers are in another file; save the model as one file")
         sides = shown(self.dims)
         if len(self.dims) > MAX_AXES or any(side < 0 for side in self.dims):
-            raise self._error(f"it has the sides {sides}, wanted at most {MAX_AXES} from 0")
+            raise self._error(f"it has the shape {sides}, wanted at most {MAX_AXES} sizes from 0")
         count = prod(self.dims)
         if count > MAX_PARAMETERS:
             raise self._error(
-                f"it has the sides {sides}, wanted at most {MAX_PARAMETERS:,} numbers"
+                f"it has the shape {sides}, wanted at most {MAX_PARAMETERS:,} numbers"
             )
         if self.type not in _DTYPES and self.type != _BFLOAT16:
             kind = _TYPE_NAMES.get(self.type, shown(self.type))

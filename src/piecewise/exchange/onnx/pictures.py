@@ -82,7 +82,7 @@ class _Pictures:
         return self.make.add("Range", [zero, count.value, one], (side,))
 
     def _padding(self, image: Expression) -> Expression:
-        """What is added to a photo of other proportions."""
+        """The border that is added to a photo with another aspect ratio."""
         own = self.preprocessor
         if own.resize != "pad" or own.padding == "black":
             return self.zero

@@ -35,13 +35,13 @@ def token_walker(
         positions = wanted.width
     if not positions:
         raise ModelFileError(
-            f"its input {shown(path.input.name)} has whole numbers of the sides {shown(dims)}, "
+            f"its input {shown(path.input.name)} has integers of the shape {shown(dims)}, "
             "wanted tokens (N, positions); give the positions with `input`, as in 1x1x20"
         )
     axes = Axes.of("W", {"C": 1, "H": 1, "W": positions})
     at = next((at for at, one in enumerate(path.nodes) if _is_embedding(one, constants)), None)
     if at is None:
-        raise ModelFileError("its input is whole numbers, and no embedding (Gather) reads them")
+        raise ModelFileError("its input holds integers, and no embedding (Gather) reads them")
     if at:
         _map_tokens(path, constants, at)
     return Walker(path, constants, Shape(1, 2, positions), axes, levels)

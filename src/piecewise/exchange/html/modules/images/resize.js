@@ -106,7 +106,7 @@ function transposed({ width, height, channels, data }) {
 }
 
 /**
- * Resize and centre an image in a frame with a margin, keeping proportions.
+ * Resize and centre an image in a frame with a margin, keeping its aspect ratio.
  * @param {Pixels} image
  * @param {number} width
  * @param {number} height
@@ -134,7 +134,7 @@ export function framed(image, width, height, margin, background) {
 }
 
 /**
- * Resize a picture of other proportions: with a border, without its edges, or stretched.
+ * Resize a picture with another aspect ratio: with a border, without its edges, or stretched.
  * @param {Pixels} image
  * @param {number} width
  * @param {number} height
