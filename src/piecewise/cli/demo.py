@@ -1,4 +1,4 @@
-"""`piecewise demo`: the main job, end to end, with nothing needed but the package."""
+"""`piecewise demo`: trains and tests a net on generated images, without any files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Types of NumPy arrays, for annotations; this is the only file that defines any."""
+"""Types of NumPy arrays, for annotations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The range of numbers, and whether numbers fit the range that a network learned with.
+"""The range of numbers, and whether inputs fit the range of the training data.
 
 The same pictures are kept as 0 to 255 by some programs and as 0 to 1 by others. A network that
 learned from one scale and is asked about the other answers nonsense, so such numbers are refused.

@@ -1,4 +1,4 @@
-"""The chain of layers that an importer builds: what a foreign file says, as layers of piecewise.
+"""The chain of piecewise layers that an importer builds from the layers of a foreign file.
 
 A reader calls one method per layer of its file, in order. A layer that has no exact counterpart is
 rewritten where that is possible (`notes` says so), or refused with its name and the reason.

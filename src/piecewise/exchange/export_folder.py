@@ -1,4 +1,4 @@
-"""The folder of an export: it has the earlier export or the new one, never files of both.
+"""The folder of an export, which a new export replaces atomically.
 
 New files are collected in a folder inside it, `UNFINISHED`. When all of them are there, the files
 of the earlier export are removed, and the new ones are renamed to their places; the passport goes

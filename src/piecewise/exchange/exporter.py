@@ -1,4 +1,4 @@
-"""Exporters: what each one offers, and what all of them ask of a network."""
+"""The base class of exporters, and the queries about a network that they share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The numbers that the first layer of a foreign net reads, and how pixels become them.
+"""The range of the inputs of a foreign net, and the conversion of pixels to it.
 
 The layers of piecewise read pixels as numbers from -1 to 1. Other nets read other numbers: from 0
 to 1, bytes, or bytes without a mean. A norm layer in front of the net makes one of the other, so

@@ -1,4 +1,5 @@
-"""Files that piecewise wrote, read layer by layer: their metadata say what the layers cannot."""
+"""Import of files that piecewise wrote: the layers, and the metadata for what layers cannot
+hold."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""The metadata of files that piecewise writes: the classes, and what is needed to import the
-network again, all but its arrays."""
+"""The metadata of files that piecewise writes: the classes, and all but the arrays of the
+network."""
 
 from __future__ import annotations
 

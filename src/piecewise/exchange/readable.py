@@ -1,5 +1,5 @@
-"""Names and texts of others, in a form that can be read: nothing in them is invisible, breaks a
-line, or changes the direction of what follows."""
+"""Escapes names and texts of others: no invisible characters, line breaks or bidirectional
+marks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which exporters, importers and runners there are, each by the module that is imported for it."""
+"""The registry of exporters, importers and runners, by the names of their modules."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Exact rewritings of foreign layers: the same sums, in kernels and windows that piecewise has."""
+"""Exact rewritings of foreign layers as layers of piecewise: the same sums in other kernels and
+windows."""
 
 from __future__ import annotations
 

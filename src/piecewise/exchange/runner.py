@@ -1,4 +1,4 @@
-"""Runners: what a toolkit that runs an exported network gets and gives."""
+"""The base class of runners: the inputs and outputs of a toolkit that runs an exported network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a net was made, as names and values: its layers, its training and its scores then."""
+"""How a net was made, as names and values: its layers, its training and its scores after it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a request must pass before it is read: its host, its origin, its token, and the limits."""
+"""Checks of a request before it is read: its host, its origin, its token, and the limits."""
 
 from __future__ import annotations
 

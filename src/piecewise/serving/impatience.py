@@ -1,4 +1,4 @@
-"""HTTP connections that end when nothing useful comes over them."""
+"""HTTP connections that are closed if the client stalls."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requests for predictions: JSON, arrays (.npy) and files become prepared inputs of a net.
+"""Requests for predictions: converts JSON, arrays (.npy) and files to inputs of a net.
 
 Nothing in a request is a path or code. Sizes are checked before memory is allocated for them.
 """

@@ -1,4 +1,4 @@
-"""The nets that the server answers with, each under a name; a changed file is loaded again."""
+"""The nets of the server, each under a name; a changed file is reloaded."""
 
 from __future__ import annotations
 

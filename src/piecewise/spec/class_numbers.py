@@ -1,4 +1,4 @@
-"""Class numbers from class names: wherever a label is given, its name or its number will do."""
+"""Class numbers from class names: a label may be given by its name or its number."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Frozen layers: the first layers of a network, which training leaves as they are."""
+"""Frozen layers: the first layers of a network, which training does not change."""
 
 from __future__ import annotations
 

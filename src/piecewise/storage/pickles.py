@@ -1,4 +1,4 @@
-"""Pickles, in which Python and PyTorch save objects: reading one can run code, so none is read."""
+"""Recognizes pickles of Python and PyTorch, which are refused because reading one can run code."""
 
 from __future__ import annotations
 

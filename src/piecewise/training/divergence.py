@@ -1,4 +1,4 @@
-"""Divergence: whether a training ended far from what an untrained network does.
+"""Divergence: whether the loss of a training is far above that of an untrained network.
 
 A loss that is not a finite number stops training at once (`TrainingState.diverged`). A learning
 rate that is too high often leaves a finite loss instead: a very large one, or, once no unit is

@@ -1,4 +1,4 @@
-"""The linear baseline: what logistic regression on the same inputs reaches on the same examples.
+"""The linear baseline: the scores of logistic regression on the same inputs and examples.
 
 If it is as good as the network, a ConvNet has no advantage on these data.
 """

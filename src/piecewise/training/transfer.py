@@ -1,4 +1,5 @@
-"""Going on from a trained network: the classes, the data and the recipe of its next training."""
+"""Fine-tuning: the classes, the data and the recipe of a training that starts from a trained
+network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A page about a hyperparameter search: which values matter, and which ones good trials have."""
+"""The report of a hyperparameter search: all trials, and the importance of each hyperparameter."""
 
 from __future__ import annotations
 

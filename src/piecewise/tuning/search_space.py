@@ -1,4 +1,4 @@
-"""The search space: which layers and hyperparameters a trial of `piecewise tune` may have.
+"""The search space of `piecewise tune`: layers and hyperparameters.
 
 The first trials are the default nets. The others choose the number, the size and the order of the
 layers, and hyperparameters around their defaults.

@@ -1,4 +1,4 @@
-"""Studies of Optuna: where the trials are kept, and how the next one is chosen."""
+"""Optuna studies: the storage of the trials, and the sampler that chooses the next one."""
 
 from __future__ import annotations
 

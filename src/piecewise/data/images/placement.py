@@ -1,4 +1,4 @@
-"""Whether the place and size of the ink tell the classes of drawings apart.
+"""Tests whether the place and size of the ink distinguish the classes of drawings.
 
 Cropping a drawing to its ink takes place and size away. Usually that helps, because the same letter
 is written anywhere. For dots at the left and dots at the right it takes away all there is to learn.

@@ -1,4 +1,4 @@
-"""Notes on a source that a data set keeps: how it was understood, and what may be wrong."""
+"""Notes on the source of a data set: how it was read, and what may be wrong."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files of kinds that are not read, with a sentence that says what to do with each."""
+"""Kinds of files that are not supported, each with advice on how to convert it."""
 
 from __future__ import annotations
 

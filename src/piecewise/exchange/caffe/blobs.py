@@ -1,4 +1,4 @@
-"""The numbers of Caffe's layers: blobs, in every form that a .caffemodel has them."""
+"""The arrays of Caffe's layers (blobs), in every form that a .caffemodel stores them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Caffe's kinds of layer, each as layers of piecewise or refused with its name."""
+"""Caffe's kinds of layer, each converted to layers of piecewise or refused by name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the data layer of a Caffe file changes pixels: in front of the first layer of the chain."""
+"""The pixel transforms of a Caffe data layer, as layers in front of the chain."""
 
 from __future__ import annotations
 

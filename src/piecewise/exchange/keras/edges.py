@@ -1,4 +1,4 @@
-"""Windows past the edge, as the exporter writes them: found again in the layers of a file.
+"""Windows past the edge: recognizes the layers that the exporter writes for them.
 
 `layers.py` says them with padding at the end, with numbers of each row and column that make the
 padding lower than any value before a maximum, and with factors of each row and column after an

@@ -1,4 +1,4 @@
-"""Layers of Keras, as a list that grows: what `.keras` and `.h5` files have in common."""
+"""The list of Keras layers that an exporter builds, for `.keras` and `.h5` files alike."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""The classes of Keras layers that can be imported, each with how it becomes layers of a chain."""
+"""The classes of Keras layers that can be imported, each with its conversion to layers of a
+chain."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The arrays of the layers in a file of Keras, found as each kind of file has them."""
+"""The arrays of the layers in a Keras file, found by the rules of each kind of file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""NumPy: a script of a page with all that it needs, and its arrays."""
+"""NumPy: a short script without other dependencies, and its arrays."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The one path of a graph from its input to its output; branches are refused by name."""
+"""The single path of a graph from its input to its output; an error names a branch."""
 
 from __future__ import annotations
 

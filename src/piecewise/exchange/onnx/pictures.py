@@ -1,4 +1,4 @@
-"""Pictures in ONNX: raw pixels of any size as the input of a network, bit by bit as piecewise.
+"""Pictures in ONNX: raw pixels of any size as the input of a network, with the bits of piecewise.
 
 The input is uint8 (N, height, width, channels), with 1 channel or 3. The graph does what
 `ImagePreprocessor.transform` does with decoded images of 8 bits.

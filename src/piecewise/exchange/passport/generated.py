@@ -1,4 +1,4 @@
-"""Samples for a passport that nobody gave: files as people have them, of many kinds and sizes.
+"""Default samples for a passport: generated files of many kinds and sizes.
 
 They are made of noise. Pictures have other sizes than the input, are transparent, turned, deep, or
 drawings; sounds have other rates, lengths and channels; texts have unknown words.

@@ -1,4 +1,4 @@
-"""Toolkits in environments of their own: where they are, and scripts that run in them.
+"""Toolkits in separate virtual environments: where these are, and scripts that run in them.
 
 Scripts in scripts/toolkits/ make one virtual environment for each such toolkit, in the folder
 .toolkits or the one that the environment variable PIECEWISE_TOOLKITS names.

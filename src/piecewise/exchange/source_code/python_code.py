@@ -1,4 +1,4 @@
-"""Python code that exporters write: literals, and calls that fit the width.
+"""Python code that exporters write: literals, and calls wrapped to the line width.
 
 The code has the layout of common formatters, with lines of at most 88 characters. Names of classes
 are data from elsewhere: they enter code as escaped literals only.

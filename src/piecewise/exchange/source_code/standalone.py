@@ -1,4 +1,4 @@
-"""Scripts that work without piecewise: functions of this package, with all that they use.
+"""Scripts that work without piecewise: copies of functions of this package, with all that they use.
 
 The source of each function is copied as it stands, with the functions, classes and constants of
 this package that it uses, and with the imports from other packages.

@@ -1,4 +1,5 @@
-"""Templates of source code beside the exporters, and the functions in them that code uses."""
+"""Templates of source code beside the exporters, and the selection of the functions that a net
+uses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Torch7's modules, each as layers of piecewise or refused with its name."""
+"""Torch7's modules, each converted to layers of piecewise or refused by name."""
 
 from __future__ import annotations
 
