@@ -6,16 +6,19 @@ import { Subject } from "app/try/subject.js";
 import { element } from "piecewise/text.js";
 
 export function tryPlace() {
-  const subject = new Subject();
-  const select = (/** @type {string} */ id, /** @type {string} */ label) =>
-    subject.sample(id, label);
-  const mistakes = new Mistakes(select, (id, now) => subject.renamed(id, now));
+  const mistakes = new Mistakes(
+    (id, label) => subject.sample(id, label),
+    (id, now) => subject.renamed(id, now),
+  );
+  const open = (/** @type {string} */ id, /** @type {HTMLElement} */ button) =>
+    mistakes.open(id, button);
+  const subject = new Subject(open, mistakes.note);
   const checks = element(
     "div",
     { class: "checks" },
     mistakes.element,
     mistakes.confusion,
-    issuesSection(select),
+    issuesSection(open),
   );
   return {
     element: element("div", { class: "try" }, checks, subject.element),

@@ -11,8 +11,8 @@ const SHOWN = 8;
 /** @typedef {{ id: string, probability: number, predicted: string, label_probability: number, is_clear: boolean }} FoundInfluence */
 /** @typedef {{ answer: string, label: string, own: number, probability: number, reproduced: boolean, influences: FoundInfluence[] }} FoundCauses */
 
-/** @param {(id: string) => void} look shows a sample */
-export function causesBox(look) {
+/** @param {(id: string, button: HTMLElement) => void} open shows a sample */
+export function causesBox(open) {
   const choice = element("select", { "aria-label": words.rightAnswer });
   const list = element("div", { role: "status" });
   let walk = 0;
@@ -21,7 +21,7 @@ export function causesBox(look) {
     await change("POST", "/api/influence", { walk, expected: choice.value });
   };
   const panel = jobPanel("influence", words.find, begin, (found) =>
-    list.replaceChildren(...findings(found, look)),
+    list.replaceChildren(...findings(found, open)),
   );
   const box = element(
     "details",
@@ -49,9 +49,9 @@ export function causesBox(look) {
 
 /**
  * @param {FoundCauses} found
- * @param {(id: string) => void} look
+ * @param {(id: string, button: HTMLElement) => void} open
  */
-function findings({ answer, label, own, probability, reproduced, influences }, look) {
+function findings({ answer, label, own, probability, reproduced, influences }, open) {
   if (!reproduced) return [element("p", { text: words.notReproduced(answer) })];
   const rows = influences
     .slice(0, SHOWN)
@@ -59,7 +59,7 @@ function findings({ answer, label, own, probability, reproduced, influences }, l
       element(
         "figure",
         { class: "match" },
-        tile(id, 48, look),
+        tile(id, 48, open),
         element("figcaption", { text: words.without(without, predicted !== answer, predicted) }),
       ),
     );

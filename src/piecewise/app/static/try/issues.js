@@ -8,8 +8,8 @@ import { element } from "piecewise/text.js";
 
 /** @typedef {{ name: string, label: string, predicted: string, error_probability: number }} FoundIssue */
 
-/** @param {(id: string, label: string) => void} select shows a sample */
-export function issuesSection(select) {
+/** @param {(id: string, button: HTMLElement) => void} open shows a sample */
+export function issuesSection(open) {
   const list = element("div", { class: "examples", role: "group", "aria-label": words.issues });
   const summary = element("p", { role: "status" });
   const begin = () => change("POST", "/api/label-issues", {});
@@ -21,7 +21,7 @@ export function issuesSection(select) {
         element(
           "figure",
           { class: "match" },
-          tile(name, 72, () => select(name, label)),
+          tile(name, 72, open),
           element("figcaption", { text: words.issue(label, predicted, wrong) }),
         ),
       ),

@@ -13,7 +13,7 @@ const PAGE = 20;
 
 /** @typedef {{ id: string, label: number, predicted: number, probability: number, label_probability: number }} FoundMistake */
 /** @typedef {{ attempt: number, classes: string[], n: number, count: number, mistakes: FoundMistake[], cells: (Omit<ConfusionCell, "examples"> & { ids: string[] })[] }} Found */
-/** @typedef {{ card: HTMLLIElement, id: string, note: HTMLElement, isDone: boolean }} ReviewCard */
+/** @typedef {{ card: HTMLElement, id: string, note: HTMLElement, isDone: boolean }} ReviewCard */
 /** @typedef {{ one: ReviewCard, oldId: string, version: number }} ReviewChange */
 
 export class Mistakes {
@@ -33,6 +33,10 @@ export class Mistakes {
     /** What was changed here, the last at the end. @type {ReviewChange[]} */
     this.changes = [];
     this.current = -1;
+    /** What keys mend: the current card, or a sample that is shown elsewhere. @type {ReviewCard | null} */
+    this.target = null;
+    /** What was done with a sample that has no card. */
+    this.note = element("p", { class: "done-note", role: "status" });
     this.turn = 0;
     this.list = element("ol", { class: "cards" });
     this.status = element("p", { class: "note", role: "status" });
@@ -115,8 +119,9 @@ export class Mistakes {
     this.changes = [];
     this.cards = [];
     this.current = -1;
+    this.target = null;
     this.list.replaceChildren();
-    this.help.hidden = !this.found?.count;
+    this.help.hidden = !this.found;
     if (!this.found) {
       this.status.textContent = why;
       this.confusion.replaceChildren();
@@ -156,11 +161,22 @@ export class Mistakes {
    * @param {number} side
    */
   tile(id, side) {
-    return tile(id, side, () => {
-      const index = this.cards.findIndex((one) => one.id === id);
-      if (index >= 0) this.choose(index);
-      else this.select(id, this.labelOf(id));
-    });
+    return tile(id, side, (one, button) => this.open(one, button));
+  }
+
+  /**
+   * Show a sample, which keys mend: its card, or where it is shown.
+   * @param {string} id
+   * @param {HTMLElement} button
+   */
+  open(id, button) {
+    const index = this.cards.findIndex((one) => one.id === id && !one.isDone);
+    if (index >= 0) return this.choose(index);
+    this.cards[this.current]?.card.removeAttribute("aria-current");
+    this.current = -1;
+    this.note.textContent = "";
+    this.target = { card: button, id, note: this.note, isDone: false };
+    return this.select(id, this.labelOf(id));
   }
 
   /** @param {string} id */
@@ -215,6 +231,8 @@ export class Mistakes {
     if (index < 0 || index >= this.cards.length) return;
     this.cards[this.current]?.card.removeAttribute("aria-current");
     this.current = index;
+    this.target = this.cards[index];
+    this.note.textContent = "";
     const { card, id, isDone } = this.cards[index];
     card.setAttribute("aria-current", "true");
     card.scrollIntoView({ block: "nearest" });
@@ -227,13 +245,13 @@ export class Mistakes {
   }
 
   /**
-   * Do something with the sample of the current card, and go on to the next one.
+   * Do something with the sample that is shown, and go on to the next card.
    * @param {string} note
    * @param {(id: string) => Promise<string | null | undefined>} act gives the new id, null if the
    * sample is gone, undefined if nothing was done
    */
   async mend(note, act) {
-    const one = this.cards[this.current];
+    const one = this.target;
     if (!one || one.isDone) return;
     const oldId = one.id;
     one.isDone = true; // no second change while the first one is on its way
@@ -245,7 +263,8 @@ export class Mistakes {
     one.card.classList.add("done");
     one.note.textContent = note;
     this.changes.push({ one, oldId, version: state.project?.version ?? 0 });
-    if (this.current < this.cards.length - 1) this.step(1);
+    const isCard = one === this.cards[this.current];
+    if (isCard && this.current < this.cards.length - 1) this.step(1);
   }
 
   /** @param {ProjectClass} target */
@@ -261,7 +280,7 @@ export class Mistakes {
 
   /** Use a sample of the test for learning, or keep one for the test. */
   switchPart() {
-    const where = this.part === "train" ? "test" : "train";
+    const where = this.target?.id.startsWith("test/") ? "train" : "test";
     return this.mend(words.moved[where], (id) => move(id, id.split("/")[1], where));
   }
 
@@ -284,7 +303,9 @@ export class Mistakes {
     one.isDone = false;
     one.card.classList.remove("done");
     one.note.textContent = "";
-    this.choose(this.cards.indexOf(one));
+    const index = this.cards.indexOf(one);
+    if (index >= 0) this.choose(index);
+    else this.open(oldId, one.card);
   }
 }
 

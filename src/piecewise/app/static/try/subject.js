@@ -16,7 +16,12 @@ import { element, number } from "piecewise/text.js";
 const WAIT = 300; // milliseconds without another answer until more is asked about it
 
 export class Subject {
-  constructor() {
+  /**
+   * @param {(id: string, button: HTMLElement) => void} open shows a sample
+   * @param {HTMLElement} note what was done with it
+   */
+  constructor(open, note) {
+    this.open = open;
     /** What is asked about, as it is. @type {Question | null} */
     this.question = null;
     /** What was asked last here. @type {Question | null} */
@@ -40,7 +45,7 @@ export class Subject {
     this.answer = element("div", { class: "says subject-answer" });
     this.near = element("div", { class: "neighbors" });
     this.tricks = element("div");
-    this.causes = causesBox((id) => this.sample(id));
+    this.causes = causesBox(open);
     this.causes.element.hidden = true; // until there is an answer
     this.hint = element("p", { class: "note" });
     this.element = element(
@@ -56,6 +61,7 @@ export class Subject {
       this.hint,
       element("div", { class: "subject-input" }, this.drawing, this.text, this.sound),
       this.answer,
+      note,
       this.near,
       this.tricks,
       this.causes.element,
@@ -232,7 +238,7 @@ export class Subject {
       element(
         "figure",
         { class: "match" },
-        tile(id, 48, () => this.sample(id, label)),
+        tile(id, 48, this.open),
         element("figcaption", { text: words.near(label, number(distance, 3)) }),
       ),
     );

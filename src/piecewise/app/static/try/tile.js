@@ -16,7 +16,7 @@ let isAsking = false;
 /**
  * @param {string} id
  * @param {number} side
- * @param {(id: string) => void} act
+ * @param {(id: string, button: HTMLElement) => void} act
  */
 export function tile(id, side, act) {
   const label = words.lookAt(id.split("/")[2]);
@@ -25,7 +25,7 @@ export function tile(id, side, act) {
     class: "thumb tile",
     "aria-label": label,
     title: id,
-    onclick: () => act(id),
+    onclick: () => act(id, button),
   });
   button.style.setProperty("--tile", `${side}px`);
   waiting.set(button, id);
