@@ -189,8 +189,12 @@ def test_slider_answers_about_the_changed_input(opened: AppPage) -> None:
     text = page.locator(".subject .curve", has=slider).locator("output").inner_text()
     assert text.rpartition(" (")[2].rpartition(" %")[0].split()[-1] in " ".join(shown)
     go(page, "look")
+    expect(page.locator(".says-label")).to_have_text("X")
     page.wait_for_timeout(300)
     assert "changes" not in asked[-1]
+    page.keyboard.press("z")  # the strokes are on the pad here, too
+    page.wait_for_timeout(300)
+    assert len(asked[-1]["strokes"]) == len(CROSS) - 1
 
 
 def tone(pitch: float, seconds: float) -> bytes:

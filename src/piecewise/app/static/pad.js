@@ -215,6 +215,7 @@ export class Pad {
   /** Draw what was kept. @param {{ strokes: Stroke[], width: number } | null} kept */
   restore(kept) {
     if (!kept?.strokes.length) return;
+    this.image.hidden = true;
     this.strokes = kept.strokes;
     this.history = kept.strokes.map((_, i) => kept.strokes.slice(0, i));
     this.width = kept.width;

@@ -8,10 +8,43 @@ import { element } from "piecewise/text.js";
 
 const LEAST = 0.1; // seconds; shorter recordings are slips
 
+/** @typedef {{ stream: MediaStream, context: AudioContext }} Microphone */
+
+/**
+ * Open the microphone; an error if that is not allowed or there is none.
+ * @param {(samples: Float32Array) => void} heard gets what it hears
+ * @returns {Promise<Microphone>}
+ */
+export async function openMicrophone(heard) {
+  const stream = await navigator.mediaDevices.getUserMedia({ audio: true });
+  const context = new AudioContext();
+  await context.audioWorklet.addModule("/app/gather/sound_tap.js");
+  const tap = new AudioWorkletNode(context, "sound-tap");
+  tap.port.onmessage = ({ data }) => heard(data);
+  context.createMediaStreamSource(stream).connect(tap);
+  return { stream, context };
+}
+
+/** @param {Microphone} microphone */
+export function closeMicrophone({ stream, context }) {
+  for (const track of stream.getTracks()) track.stop();
+  context.close();
+}
+
+/**
+ * A recording as a file; null if it is too short.
+ * @param {Float32Array[]} chunks
+ * @param {number} rate
+ */
+export function recording(chunks, rate) {
+  const count = chunks.reduce((sum, one) => sum + one.length, 0);
+  return count < LEAST * rate ? null : new File([wav(chunks, rate)], "microphone.wav");
+}
+
 export function microphonePanel() {
   const level = element("meter", { min: 0, max: 1, "aria-label": words.level });
   const message = element("p", { class: "note", role: "status" });
-  /** @type {{ stream: MediaStream, context: AudioContext } | null} */
+  /** @type {Microphone | null} */
   let device = null;
   /** @type {Float32Array[]} */
   let chunks = [];
@@ -20,9 +53,8 @@ export function microphonePanel() {
       chunks = [];
     },
     end: () => {
-      const rate = device?.context.sampleRate ?? 48_000;
-      const count = chunks.reduce((sum, one) => sum + one.length, 0);
-      return count < LEAST * rate ? [] : [new File([wav(chunks, rate)], "microphone.wav")];
+      const file = recording(chunks, device?.context.sampleRate ?? 48_000);
+      return file ? [file] : [];
     },
     changed: (isRecording) => {
       panel.classList.toggle("recording", isRecording);
@@ -44,24 +76,18 @@ export function microphonePanel() {
     ),
   );
   recorder.listen(() => device !== null && panel.offsetParent !== null);
-  /** @param {MessageEvent<Float32Array>} event */
-  const heard = ({ data }) => {
+  /** @param {Float32Array} samples */
+  const heard = (samples) => {
     let loudest = 0;
-    for (const value of data) loudest = Math.max(loudest, Math.abs(value));
+    for (const value of samples) loudest = Math.max(loudest, Math.abs(value));
     level.value = loudest;
-    if (recorder.isRecording) chunks.push(data);
+    if (recorder.isRecording) chunks.push(samples);
   };
   const open = async () => {
     panel.hidden = false;
     message.textContent = words.asksMicrophone;
     try {
-      const stream = await navigator.mediaDevices.getUserMedia({ audio: true });
-      const context = new AudioContext();
-      await context.audioWorklet.addModule("/app/gather/sound_tap.js");
-      const tap = new AudioWorkletNode(context, "sound-tap");
-      tap.port.onmessage = heard;
-      context.createMediaStreamSource(stream).connect(tap);
-      device = { stream, context };
+      device = await openMicrophone(heard);
       message.textContent = words.holdMicrophone;
     } catch (error) {
       message.textContent = words.noDevice("microphone", error instanceof Error ? error.name : "");
@@ -69,8 +95,7 @@ export function microphonePanel() {
   };
   const close = () => {
     recorder.stop();
-    for (const track of device?.stream.getTracks() ?? []) track.stop();
-    device?.context.close();
+    if (device) closeMicrophone(device);
     device = null;
     panel.hidden = true;
   };

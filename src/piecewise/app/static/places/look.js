@@ -116,6 +116,11 @@ export function look() {
     if (ids.length && !state.question) lookAt(ids[0], false);
   }
   whenOpened(showFirst);
+  watch(["place"], () => {
+    const { strokes, width = pad.width } = state.question ?? {};
+    if (state.place === "look" && strokes && strokes !== pad.strokes)
+      pad.restore({ strokes, width }); // drawn in another place
+  });
   bench.append(
     element(
       "section",

@@ -14,7 +14,7 @@ const PAGE = 20;
 /** @typedef {{ id: string, label: number, predicted: number, probability: number, label_probability: number }} FoundMistake */
 /** @typedef {{ attempt: number, classes: string[], n: number, count: number, mistakes: FoundMistake[], cells: (Omit<ConfusionCell, "examples"> & { ids: string[] })[] }} Found */
 /** @typedef {{ card: HTMLElement, id: string, note: HTMLElement, isDone: boolean }} ReviewCard */
-/** @typedef {{ one: ReviewCard, oldId: string, version: number }} ReviewChange */
+/** A change, and the version of the project before it. @typedef {{ one: ReviewCard, oldId: string, before: number }} ReviewChange */
 
 export class Mistakes {
   /**
@@ -254,6 +254,7 @@ export class Mistakes {
     const one = this.target;
     if (!one || one.isDone) return;
     const oldId = one.id;
+    const before = state.project?.version ?? 0;
     one.isDone = true; // no second change while the first one is on its way
     const id = await act(oldId);
     one.isDone = id !== undefined;
@@ -262,7 +263,7 @@ export class Mistakes {
     if (id) one.id = id;
     one.card.classList.add("done");
     one.note.textContent = note;
-    this.changes.push({ one, oldId, version: state.project?.version ?? 0 });
+    this.changes.push({ one, oldId, before });
     const isCard = one === this.cards[this.current];
     if (isCard && this.current < this.cards.length - 1) this.step(1);
   }
@@ -293,12 +294,13 @@ export class Mistakes {
   }
 
   /** @param {ReviewChange} last */
-  async takeBack({ one, oldId, version }) {
-    const isOurs = state.project?.version === version;
+  async takeBack({ one, oldId, before }) {
+    const isOurs = Number(state.project?.version) <= before + 1;
     const done = await change("POST", "/api/undo", {});
     if (!done) return;
     if (!isOurs) return void this.load();
     this.changes.pop();
+    for (const earlier of this.changes) earlier.before += 2; // the change, and taking it back
     one.id = oldId;
     one.isDone = false;
     one.card.classList.remove("done");

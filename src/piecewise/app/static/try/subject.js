@@ -7,6 +7,7 @@ import { Pad } from "app/pad.js";
 import { verdict } from "app/says.js";
 import { state, update, watch } from "app/store.js";
 import { causesBox } from "app/try/causes.js";
+import { recordButton } from "app/try/record.js";
 import { seenInput } from "app/try/seen.js";
 import { tile } from "app/try/tile.js";
 import { tryWords as words } from "app/words/try.js";
@@ -45,6 +46,8 @@ export class Subject {
     this.answer = element("div", { class: "says subject-answer" });
     this.near = element("div", { class: "neighbors" });
     this.tricks = element("div");
+    this.record = recordButton((file) => this.file(file));
+    this.inside = element("a", { href: "#/look", text: words.lookInside });
     this.causes = causesBox(open);
     this.causes.element.hidden = true; // until there is an answer
     this.hint = element("p", { class: "note" });
@@ -55,8 +58,9 @@ export class Subject {
         "header",
         {},
         element("h2", { id: "subject", text: words.one }),
+        this.record,
         this.fileButton(),
-        element("a", { href: "#/look", text: words.lookInside }),
+        this.inside,
       ),
       this.hint,
       element("div", { class: "subject-input" }, this.drawing, this.text, this.sound),
@@ -76,6 +80,7 @@ export class Subject {
     const kind = state.project?.kind ?? "pictures";
     this.drawing.hidden = kind !== "pictures";
     this.text.hidden = kind !== "texts";
+    this.record.hidden = kind !== "sounds";
     const hints = { pictures: words.dropHere, sounds: words.dropSound, texts: words.typing };
     this.hint.textContent = hints[kind];
   }
@@ -183,6 +188,7 @@ export class Subject {
     if (sample) this.show(sample);
     else if (strokes) {
       this.pad.take();
+      this.pad.image.hidden = true;
       this.pad.strokes = strokes;
       this.pad.paint();
     }
@@ -191,6 +197,7 @@ export class Subject {
   /** What was asked in another place is shown here, too. */
   opened() {
     if (state.place !== "try") {
+      this.answer.replaceChildren();
       if (Object.keys(this.changes).length && this.question) this.about(this.question, this.label);
       return;
     }
@@ -203,6 +210,9 @@ export class Subject {
     const { walk, question } = state;
     if (!walk || state.place !== "try" || !question) return;
     if (question !== this.asked) this.adopt(question);
+    this.inside.href = question.sample
+      ? `#/look?on=${encodeURIComponent(question.sample)}`
+      : "#/look";
     const head = element("div", { class: "seen-box" }, this.seen.canvas);
     this.seen.canvas.setAttribute("aria-label", words.seen);
     this.seen.show(walk);

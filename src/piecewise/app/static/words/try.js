@@ -50,12 +50,11 @@ export const tryWords = {
 
   // One at a time.
   one: "One at a time",
-  ask: "Ask about your own",
-  draw: "Draw",
-  type: "Type",
   file: "File\u2026",
+  record: "Record",
+  endRecording: "Stop recording",
   dropHere: "Draw or drop a file here, or choose a sample.",
-  dropSound: "Drop a sound here, or choose a sample.",
+  dropSound: "Record or drop a sound here, or choose a sample.",
   typeHere: "A text to ask about",
   typing: "Type a text here, or choose a sample.",
   /** @param {string} label */
@@ -71,9 +70,6 @@ export const tryWords = {
    * @param {string} distance
    */
   near: (label, distance) => `${label}, ${distance}`,
-  tricks: "If it were changed",
-  tricksNote: "Move a slider, and the net answers again.",
-  unchanged: "As it was",
 
   // What caused an answer.
   causes: "Which samples caused this?",
