@@ -103,7 +103,7 @@ def test_person_draws_letters_and_net_knows_those_of_others(
     with program(tmp_path / "X and O") as running:
         page = AppPage(browser, running.link)
         expect(page.page.locator(".draw .note")).to_contain_text("Draw an X, press 1")
-        expect(page.page.locator(".says")).to_contain_text("When a net is taught")
+        expect(page.page.locator(".bench > .says")).to_contain_text("When a net is taught")
         for x, o in zip(learned["X"], learned["O"], strict=True):
             page.teach("X", x["strokes"])
             page.teach("O", o["strokes"])
@@ -114,7 +114,7 @@ def test_person_draws_letters_and_net_knows_those_of_others(
             for row in [one for one in found if one["writer"] not in writers][:4]:
                 page.page.keyboard.press("c")
                 page.draw(row["strokes"])
-                expect(page.page.locator(".says .status")).to_contain_text("sure")
+                expect(page.page.locator(".bench > .says .status")).to_contain_text("sure")
                 page.page.wait_for_timeout(500)
                 right += page.says() == name
         assert right >= 6

@@ -351,7 +351,7 @@ def test_five_thousand_pictures_come_in_and_scroll(
              for name in "ab" for number in range(2_500)}  # fmt: skip
     (tmp_path / "many.zip").write_bytes(archive(files))
     page.locator(".gather-bar input[type=file]").first.set_input_files(tmp_path / "many.zip")
-    page.get_by_role("button", name="Stop").first.click()
+    page.locator(".import-bar").get_by_role("button", name="Stop").click()
     expect(page.locator(".problem-bar")).to_contain_text("stopped; nothing was changed")
     expect(page.locator(".gather .welcome")).to_be_visible()
     empty[1].complaints.clear()

@@ -133,6 +133,15 @@ def test_import_is_refused_while_another_runs_and_can_be_stopped(room: Room) -> 
     assert importing.state()["state"] == "idle"
 
 
+def test_stop_may_come_before_its_import(room: Room) -> None:
+    content = archive({"cat/1.png": picture("up")})
+    room.ask("DELETE", "/api/import", {"key": "a"})
+    status, answer = room.ask("POST", "/api/import?key=a", content)
+    assert (status, answer["error"]["message"]) == (409, "import: stopped; nothing was changed")
+    assert "cat" not in classes(room)
+    assert room.ask("POST", "/api/import?key=b", content)[0] == 200
+
+
 @pytest.mark.parametrize(("name", "kind", "labels"), [
     ("letters", "pictures", ["X", "O"]), ("sounds", "sounds", ["rising", "falling"]),
     ("texts", "texts", ["question", "statement"]),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import CancelledError
 from typing import Any
@@ -25,6 +26,7 @@ class ImportRun:
     def __init__(self, publish: Callable[[dict[str, Any]], None]) -> None:
         self._publish = publish
         self._lock, self._stopped = threading.Lock(), threading.Event()
+        self._stopped_keys = deque[str](maxlen=16)
         self._began = self._last = 0.0
         self._news: dict[str, Any] = {"type": "import", "state": "idle"}
 
@@ -32,12 +34,15 @@ class ImportRun:
         """The last piece of news."""
         return self._news
 
-    def run(self, work: Callable[[OnProgress], ImportReport]) -> ImportReport:
-        """Do an import; ConflictError if another one runs, or if it is stopped."""
+    def run(self, work: Callable[[OnProgress], ImportReport], key: str = "") -> ImportReport:
+        """Do an import; ConflictError if another one runs, or if it is stopped. Its ``key`` is that
+        of a stop that may come first."""
         if not self._lock.acquire(blocking=False):
             raise ConflictError("import: another one runs; wait for it, or stop it")
         try:
             self._stopped.clear()
+            if key in self._stopped_keys:
+                raise CancelledError
             self._began, self._last = time.monotonic(), 0.0
             self._tell(state="running", done=0, total=0, left=None)
             return work(self._report)
@@ -47,9 +52,12 @@ class ImportRun:
             self._tell(state="idle")
             self._lock.release()
 
-    def stop(self) -> None:
-        """End the import at its next report; nothing is changed then."""
+    def stop(self, key: str = "") -> None:
+        """End the import that runs at its next report, or the one of this key as soon as it
+        begins; nothing is changed then."""
         self._stopped.set()
+        if key:
+            self._stopped_keys.append(key)
 
     def _report(self, progress: Progress) -> None:
         if self._stopped.is_set():

@@ -45,13 +45,14 @@ class GatheringActions:
                 return import_files(self._project, folder, str(part), root, report)
             return import_tree(self._project, root, list_files(root), _DROPPED, report)
 
-        done = self._session.importing.run(work)
+        done = self._session.importing.run(work, values["key"])
         self._session.report(changed=True)
         return done._asdict()
 
     def stop_import(self, values: Values) -> Values:
-        """Stop the import that runs; nothing is changed then."""
-        self._session.importing.stop()
+        """Stop the import that runs, or the one of this key that is still sent; nothing is changed
+        then."""
+        self._session.importing.stop(values["key"])
         return {}
 
     def add_example(self, values: Values) -> Values:
@@ -117,10 +118,11 @@ def _listed(pairs: DuplicatePairs, names: object) -> Values:
     }
 
 
+_KEY = RequestField("key", TEXT, "")
 _IMPORT = (
     RequestField("kind", WordKind("archive", "table", "files"), "archive"),
     RequestField("name", TEXT, "table.csv"), RequestField("folder", TEXT),
-    RequestField("part", PART, "train"),
+    RequestField("part", PART, "train"), _KEY,
 )  # fmt: skip
 _EXAMPLE = (RequestField("name", WordKind(*EXAMPLES), required=True),)
 _SHARE = (
@@ -128,7 +130,7 @@ _SHARE = (
 )  # fmt: skip
 ROUTES = (
     AppRoute("POST", "/api/import", GatheringActions.take_in, _IMPORT, FILE),
-    AppRoute("DELETE", "/api/import", GatheringActions.stop_import),
+    AppRoute("DELETE", "/api/import", GatheringActions.stop_import, (_KEY,)),
     AppRoute("POST", "/api/examples", GatheringActions.add_example, _EXAMPLE),
     AppRoute("POST", "/api/share", GatheringActions.share_for_test, _SHARE),
     AppRoute("POST", "/api/alike", GatheringActions.alike),

@@ -3,6 +3,7 @@
  * folders make classes, and loose files go to the class that a person names.
  */
 
+import { ask } from "app/ask.js";
 import { change } from "app/samples.js";
 import { state, update } from "app/store.js";
 
@@ -82,15 +83,24 @@ export function importFiles(files, folder) {
   return importBody({ kind: "files", ...(folder === undefined ? {} : { folder }) }, body);
 }
 
+/** What a stop names, even before the server has begun. */
+let key = "";
+
 /**
  * @param {Record<string, string>} fields
  * @param {Blob} body
  */
 async function importBody(fields, body) {
+  key = crypto.randomUUID();
   update({ imported: null, importing: { state: "running", done: 0, total: 0, left: null } });
-  const query = new URLSearchParams(fields);
+  const query = new URLSearchParams({ ...fields, key });
   const report = await change("POST", `/api/import?${query}`, body);
   update({ imported: report ?? null, importing: { state: "idle" } });
+}
+
+/** Stop the import. */
+export function stopImport() {
+  return ask("DELETE", "/api/import", { key });
 }
 
 /** Whether files can be dropped now. */

@@ -1,6 +1,6 @@
 /** What a person sees of an import: where the files go, how far it is, and what was left out. */
 
-import { filesOf, importFiles, isFree, takeFiles } from "app/gather/files.js";
+import { filesOf, importFiles, isFree, stopImport, takeFiles } from "app/gather/files.js";
 import { addClass, change } from "app/samples.js";
 import { state, update, watch } from "app/store.js";
 import { words } from "app/words/gather.js";
@@ -31,7 +31,7 @@ function running() {
     element("button", {
       type: "button",
       text: words.stop,
-      onclick: () => change("DELETE", "/api/import"),
+      onclick: stopImport,
     }),
   ];
 }
