@@ -11,4 +11,4 @@ compile() {
         --no-emit-index-url --no-emit-find-links --no-header --upgrade "$@" -o "requirements/$output"
 }
 compile run.txt pyproject.toml --extra app --extra serve --group build
-compile test.txt pyproject.toml --extra app --extra serve --extra tune --group build --group test -c requirements/run.txt
+compile test.txt pyproject.toml --extra app --extra serve --extra tune --extra mpi --group build --group test -c requirements/run.txt

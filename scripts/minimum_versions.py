@@ -21,7 +21,7 @@ def minimum_versions(project: Path = PROJECT) -> list[str]:
 
 
 def _minimum(requirement: str) -> str:
-    match = re.fullmatch(r"([\w.-]+)>=([\w.]+)", requirement)
+    match = re.fullmatch(r"([\w.-]+)>=([\w.]+)(; .*)?", requirement)
     if match is None:
         raise SystemExit(f"pyproject.toml: got {requirement!r}, wanted name>=version")
     return f"{match[1]}=={match[2]}"

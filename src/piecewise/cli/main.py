@@ -16,6 +16,7 @@ import rich_click as click
 from click.exceptions import Exit
 
 from ..core.errors import PiecewiseError, did_you_mean
+from ..core.launcher import SWITCH, launched_processes
 from ..core.version import __version__
 
 FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130
@@ -123,12 +124,23 @@ def main() -> None:
 def run(arguments: list[str] | None = None) -> None:
     """Run the command line and exit; an error of piecewise becomes a message of one sentence."""
     _open_streams()
-    code = status(arguments)
+    code = _status_of_process(arguments)
     try:
         sys.stdout.flush()
     except OSError as error:
         code = _discard_output(error)
     sys.exit(code)
+
+
+def _status_of_process(arguments: list[str] | None) -> int:
+    """The exit status; processes that `mpiexec` has started together share a training."""
+    if launched_processes() > 1:
+        if "train" in (sys.argv[1:] if arguments is None else arguments)[:1]:
+            from .ranks import status_of_ranks  # noqa: PLC0415 - a single process needs it not
+
+            return status_of_ranks(lambda: status(arguments))
+        os.environ[SWITCH] = "off"  # the other commands
+    return status(arguments)
 
 
 def status(arguments: list[str] | None = None) -> int:

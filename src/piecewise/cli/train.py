@@ -58,6 +58,7 @@ from .options import (
 )
 from .output import Meter, messages, print_json, print_message, print_skipped, results
 from .output_files import check_net_path, force_option
+from .ranks import is_first_rank
 from .score_text import group_lines, score_lines
 from .start_net import check_start, start_option
 from .training_log import TrainingLog, print_plan, print_trials
@@ -136,7 +137,7 @@ class TrainOptions(DataOptions):
     @property
     def cache(self) -> Path | None:
         """The folder that keeps the prepared inputs of a run."""
-        if self.run_dir is None:
+        if self.run_dir is None or not is_first_rank():
             return None
         from ..storage.run_directory import prepared_inputs_path  # noqa: PLC0415 - only runs need it
 
@@ -324,7 +325,9 @@ def _run(
 
 
 def _save(net: Network, output: str) -> None:
-    """Save the net; if that fails, save it in the folder for temporary files."""
+    """Save the net, on rank 0; if that fails, save it in the folder for temporary files."""
+    if not is_first_rank():
+        return
     try:
         net.save(output)
     except ModelFileError as error:

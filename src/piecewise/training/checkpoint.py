@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import platform
 import time
@@ -14,7 +15,8 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from ..core.errors import CheckpointError, LimitError, shown
+from ..core.errors import CheckpointError, LimitError, TrainingError, shown
+from ..core.launcher import SWITCH
 from ..core.progress import Epoch
 from ..core.version import __version__
 from ..engine.runtime.llvm_compiler import host_target
@@ -31,6 +33,7 @@ from ..storage.run_directory import (
 from ..storage.safetensors_file import Shape, validate
 from ..storage.tensorboard import TensorBoardWriter
 from .early_stopping import BestEpoch
+from .ranks import Ranks
 from .state import RunningMean, TrainingState
 
 INTERVAL = 2.0
@@ -100,21 +103,8 @@ class CheckpointWriter:
 
     def save(self) -> None:
         """Save the current state."""
-        began, state, net = time.monotonic(), self.state, self.state.net
-        arrays = {"parameters": net.parameters.flat, "running_stats": net.running_stats.flat}
-        arrays |= {f"optimizer_state.{i}": array for i, array in enumerate(state.optimizer_state)}
-        if best := state.early_stopping.best:
-            arrays["best.parameters"] = best.parameters
-            arrays["best.running_stats"] = best.running_stats
-        header = {
-            "run": self.identity,
-            "step": state.step,
-            "loss": state.loss.total,
-            "count": state.loss.count,
-            "seconds": state.seconds,
-            "history": state.history.to_json(),
-        }
-        self.directory.save_checkpoint(arrays, header)
+        began = time.monotonic()
+        self.directory.save_checkpoint(*_snapshot(self.state, self.identity))
         self.saved_at = time.monotonic()
         self.save_seconds = self.saved_at - began
 
@@ -166,6 +156,48 @@ def open_checkpoints(
                 writer.tensorboard.close()
 
 
+@contextmanager
+def open_shared_checkpoints(
+    ranks: Ranks,
+    path: str | os.PathLike[str] | None,
+    state: TrainingState,
+    *,
+    tensorboard: bool = False,
+) -> Iterator[CheckpointWriter | None]:
+    """The same for a training by several processes: rank 0 has the writer, if there is a ``path``,
+    and all ranks start from its state.
+
+    Raises TrainingError if the ranks do not train the same network on the same data.
+    """
+    with ranks.training():
+        identity = {**_run_identity(state), "piecewise": __version__}
+        if not ranks.agree(hashlib.sha256(json.dumps(identity).encode()).digest()):
+            raise TrainingError(
+                "train: the processes of mpiexec have different nets, data, recipes or versions of "
+                f"piecewise, wanted the same; to train a net of its own in each, set {SWITCH}=off"
+            )
+        if ranks.rank or path is None:
+            _share_state(ranks, state)
+            yield None
+            return
+        with open_checkpoints(path, state, tensorboard=tensorboard) as writer:
+            _share_state(ranks, state)
+            yield writer
+
+
+def _share_state(ranks: Ranks, state: TrainingState) -> None:
+    """Set the state on every rank to that of rank 0, which may have resumed."""
+    arrays, header = _snapshot(state, {})
+    shapes = {name: list(array.shape) for name, array in arrays.items()}
+    shapes, header = json.loads(ranks.share_bytes(json.dumps([shapes, header]).encode()))
+    if ranks.rank:
+        arrays = {name: np.empty(shape, np.float32) for name, shape in shapes.items()}
+    for array in arrays.values():
+        ranks.share(array)
+    if ranks.rank:
+        _restore(state, arrays, validate(_Checkpoint, header))
+
+
 def environment() -> dict[str, Any]:
     """The software and the machine of a run; they do not change its result."""
     machine = host_target()
@@ -194,6 +226,25 @@ def _run_identity(state: TrainingState) -> dict[str, Any]:
         "training_data": _digest(examples),
         "validation_data": _digest(state.validation or ()),
     }
+
+
+def _snapshot(state: TrainingState, identity: dict[str, Any]) -> tuple[Arrays, dict[str, Any]]:
+    """The arrays and the JSON of a checkpoint."""
+    net = state.net
+    arrays = {"parameters": net.parameters.flat, "running_stats": net.running_stats.flat}
+    arrays |= {f"optimizer_state.{i}": array for i, array in enumerate(state.optimizer_state)}
+    if best := state.early_stopping.best:
+        arrays["best.parameters"] = best.parameters
+        arrays["best.running_stats"] = best.running_stats
+    header = {
+        "run": identity,
+        "step": state.step,
+        "loss": state.loss.total,
+        "count": state.loss.count,
+        "seconds": state.seconds,
+        "history": state.history.to_json(),
+    }
+    return arrays, header
 
 
 def _with_new_options(identity: Any) -> Any:

@@ -22,6 +22,7 @@ from ..reference.optimizers import adamw, sgd
 from ..spec.layer_base import Layer
 from ..spec.optimizer_constants import bias_corrections
 from ..spec.parameters import all_finite
+from .ranks import Ranks
 from .state import TrainingState
 
 ReportProgress = Callable[[], None]
@@ -45,7 +46,9 @@ class StepRunner(Protocol):
 class BackpropagationSteps:
     """Steps by backpropagation, compiled and run by the engine."""
 
-    def __init__(self, state: TrainingState, threads: int, _: ReportProgress) -> None:
+    def __init__(
+        self, state: TrainingState, threads: int, _: ReportProgress, ranks: Ranks | None = None
+    ) -> None:
         self.state, self.threads = state, threads
         net, recipe = state.net, state.recipe
         inputs = engine_inputs(net, state.inputs)
@@ -64,8 +67,9 @@ class BackpropagationSteps:
             band_masking=bool(augmentation.band_masking),
             frozen=state.frozen,
             scaled=state.gradient_scales is not None,
+            split=ranks is not None,
         )
-        self.program = program_registry.training_program(net.architecture, spec, recipe.seed)
+        self.program = program_registry.training_program(net.architecture, spec, recipe.seed, ranks)
         self.program.set_inputs(inputs, net.preprocessor.scaling)
         if state.sample_weight is not None:
             self.program.set_sample_weights(state.sample_weight)
@@ -123,10 +127,17 @@ class BackpropagationSteps:
 class FiniteDifferenceSteps:
     """Steps by central differences in float64: each parameter is nudged up and down.
 
-    They run on the engine; with sample weights, they run on the reference.
+    They run on the engine; with sample weights, they run on the reference. Every rank makes them
+    alone.
     """
 
-    def __init__(self, state: TrainingState, threads: int, report: ReportProgress) -> None:
+    def __init__(
+        self,
+        state: TrainingState,
+        threads: int,
+        report: ReportProgress,
+        _: Ranks | None = None,
+    ) -> None:
         self.state, self.threads, self.report = state, threads, report
         self.order = permutation
 

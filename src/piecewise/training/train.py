@@ -26,6 +26,7 @@ from ..reference.losses import LOSSES
 from ..spec.calibration import Calibration
 from .divergence import check_not_diverged
 from .history import History
+from .ranks import Ranks, current_ranks
 from .recipe import Recipe
 from .state import RunningMean, TrainingState
 from .step import BackpropagationSteps, FiniteDifferenceSteps, StepRunner
@@ -56,8 +57,9 @@ def train(
     """Train a network in place by minibatch gradient descent.
 
     The same network, data and recipe give the same bits on every machine and for any number of
-    threads. Ctrl-C, or an exception from ``on_progress``, leaves the network with the parameters of
-    its last complete step and the history so far.
+    threads, also if ``mpiexec`` starts several processes that share each step. Ctrl-C, or an
+    exception from ``on_progress``, leaves the network with the parameters of its last complete step
+    and the history so far.
 
     Parameters
     ----------
@@ -132,23 +134,38 @@ def train(
     weights = _checked_weights(sample_weight, len(checked_labels))
     checked_validation = validation and check_examples(net, *validation)
     state = TrainingState(net, recipe, checked_inputs, checked_labels, weights, checked_validation)
-    threads = _thread_count(threads, recipe.batch_size * net.architecture.multiplications)
+    ranks = current_ranks()
+    threads = _thread_count(threads, recipe.batch_size * net.architecture.multiplications, ranks)
     net.recipe, net.history, net.calibration = recipe.to_json(), [], Calibration()
     net.training_summary = {}
     if keep_digests:
         net.training_digests = net.training_digests.including(checked_inputs)
-    checkpoints: AbstractContextManager[CheckpointWriter | None] = nullcontext()
-    if run_dir is not None:
-        from .checkpoint import open_checkpoints  # noqa: PLC0415 - only runs with files need it
-
-        checkpoints = open_checkpoints(run_dir, state, tensorboard=tensorboard)
+    if ranks and ranks.rank:
+        on_progress = None  # rank 0 reports
     with (
-        checkpoints as writer,
+        _checkpoints(ranks, run_dir, state, tensorboard) as writer,
         np.errstate(over="ignore", invalid="ignore"),  # raises TrainingError instead
     ):
-        _run_epochs(state, on_progress, threads, writer)
+        _run_epochs(state, on_progress, threads, writer, ranks)
     check_not_diverged(state)
     return state.history
+
+
+def _checkpoints(
+    ranks: Ranks | None,
+    run_dir: str | os.PathLike[str] | None,
+    state: TrainingState,
+    tensorboard: bool,
+) -> AbstractContextManager[CheckpointWriter | None]:
+    """The writer of checkpoints; None without a directory, and on all ranks but the first."""
+    if run_dir is None and ranks is None:
+        return nullcontext()
+    from . import checkpoint  # noqa: PLC0415 - only these trainings need it
+
+    if ranks:
+        return checkpoint.open_shared_checkpoints(ranks, run_dir, state, tensorboard=tensorboard)
+    assert run_dir is not None, "the other case is above"
+    return checkpoint.open_checkpoints(run_dir, state, tensorboard=tensorboard)
 
 
 def _run_epochs(
@@ -156,6 +173,7 @@ def _run_epochs(
     on_progress: OnProgress | None,
     threads: int,
     writer: CheckpointWriter | None,
+    ranks: Ranks | None,
 ) -> None:
     """Train from the current state to the end of the recipe, or until early stopping ends it."""
     if on_progress and state.step:
@@ -164,7 +182,7 @@ def _run_epochs(
         nudging = state.recipe.method == "nudging"
         report = partial(_report_within_step, state, on_progress)
         runner: StepRunner = (FiniteDifferenceSteps if nudging else BackpropagationSteps)(
-            state, threads, report
+            state, threads, report, ranks
         )
     while not state.done:
         _run_epoch(state, runner, on_progress, writer)
@@ -237,10 +255,14 @@ _WORK_PER_THREAD = 2_000_000
 every step and wait for the slowest one."""
 
 
-def _thread_count(threads: object, work: int) -> int:
-    """The requested number; or as many as there are processors and there is work for."""
+def _thread_count(threads: object, work: int, ranks: Ranks | None) -> int:
+    """The requested number; or as many as there are processors and there is work for. Ranks on the
+    same machine share its processors."""
     requested: int | None = checked("threads", THREADS, threads)
-    return min(processors(), 1 + work // _WORK_PER_THREAD) if requested is None else requested
+    if requested is not None:
+        return requested
+    available = max(1, processors() // ranks.local_size) if ranks else processors()
+    return min(available, 1 + work // ((ranks.size if ranks else 1) * _WORK_PER_THREAD))
 
 
 def _checked_recipe(recipe: object) -> Recipe:

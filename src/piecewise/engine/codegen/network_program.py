@@ -25,7 +25,7 @@ from ..kernels.losses import loss
 from ..kernels.threefry import draw_order
 from ..passes.base import Pass
 from ..passes.chain import passes_of
-from .training_loop import write_infer, write_train
+from .training_loop import write_infer, write_split_train, write_train
 from .training_loop_writer import ProgramLayout
 
 
@@ -55,6 +55,9 @@ class ProgramSpec:
     """The layers that training leaves as they are."""
     scaled: bool = False
     """Whether the optimizer multiplies each gradient by a factor of its own."""
+    split: bool = False
+    """Whether training has two entry functions: one for the gradients of some shards, one for the
+    optimizer step. So several processes can share a step."""
 
     @property
     def intensity_kernels(self) -> tuple[str, ...]:
@@ -200,7 +203,7 @@ def _write_entry(
         if layout.table:
             names = ["ptr %words", "ptr %marks", "i64 %count"]
             mark_blocks(module.add(Function("mark_blocks", names)), layout.table)
-        write_train(module, layout, target.pause)
+        (write_split_train if spec.split else write_train)(module, layout, target.pause)
         pointers = ["ptr noalias %key", "ptr noalias %drawn"]
         draw_order(module.add(Function("draw_order", [*pointers, "i64 %count"], public=True)))
     else:

@@ -1,4 +1,5 @@
-"""The training loop and the inference loop as LLVM IR: the entry functions `train` and `infer`.
+"""The training loop and the inference loop as LLVM IR: the entry functions `train` and `infer`, and
+`compute_shards` and `apply_shards`, the two halves of a step that several processes share.
 
 Every thread runs the entry function. Threads claim work items (groups of examples, or shards of a
 batch) from an atomic counter. The result of an item does not depend on the thread that computed
@@ -57,9 +58,7 @@ def write_train(module: Module, layout: ProgramLayout, pause: str) -> None:
     memory = w.thread_memory()
     with f.loop("steps", w.integer("sub", w.load_context("stop"), first)) as step:
         start = w.integer("mul", w.integer("add", first, step.index), w.load_context("batch"))
-        examples = w.minimum(
-            w.integer("sub", w.load_context("count"), start), w.load_context("batch")
-        )
+        examples = _examples(w, start)
         groups = w.integer("lshr", w.integer("add", examples, 15), 4)
         shards = w.minimum(groups, w.load_context("max_shards"))
         _compute_gradients(w, memory, start, examples, groups, shards)
@@ -70,16 +69,7 @@ def write_train(module: Module, layout: ProgramLayout, pause: str) -> None:
                 commit_step(w, examples, shards)
         f.break_if(out, _stopped(w))
         if not serial:
-            threads = w.load_context("threads")
-            bounds = [
-                w.integer(
-                    "udiv",
-                    w.integer("mul", w.integer("add", "%thread", more), layout.blocks),
-                    threads,
-                )
-                for more in (0, 1)
-            ]
-            update(w, step.index, shards, bounds[0], bounds[1])
+            update(w, step.index, shards, *_block_bounds(w))
             with _barrier(w):
                 commit_step(w, examples, shards)
             f.break_if(out, _stopped(w))
@@ -88,22 +78,68 @@ def write_train(module: Module, layout: ProgramLayout, pause: str) -> None:
     w.finish()
 
 
+def write_split_train(module: Module, layout: ProgramLayout, pause: str) -> None:
+    """``compute_shards(context, thread)``: the gradients of the shards ``first_shard`` to
+    ``stop_shard`` - 1 of step ``first``. ``apply_shards(context, thread)``: the optimizer step with
+    the sum of all shards, which is in the first one."""
+    w = LoopWriter("compute_shards", module, layout, pause)
+    start = w.integer("mul", w.load_context("first"), w.load_context("batch"))
+    examples = _examples(w, start)
+    groups = w.integer("lshr", w.integer("add", examples, 15), 4)
+    shards = w.minimum(groups, w.load_context("max_shards"))
+    own = w.load_context("first_shard"), w.load_context("stop_shard")
+    _compute_gradients(w, w.thread_memory(), start, examples, groups, shards, own)
+    w.finish()
+    w = LoopWriter("apply_shards", module, layout, pause)
+    update(w, "0", "1", *_block_bounds(w))
+    with _barrier(w):
+        start = w.integer("mul", w.load_context("first"), w.load_context("batch"))
+        commit_step(w, _examples(w, start), "1")
+    w.finish()
+
+
+def _examples(w: LoopWriter, start: str) -> str:
+    """The number of examples of the step that begins at a position."""
+    return w.minimum(w.integer("sub", w.load_context("count"), start), w.load_context("batch"))
+
+
+def _block_bounds(w: LoopWriter) -> tuple[str, str]:
+    """The parameter blocks that this thread updates: the first one, and the one to stop before."""
+    threads = w.load_context("threads")
+    begin, end = (
+        w.integer(
+            "udiv",
+            w.integer("mul", w.integer("add", "%thread", more), w.layout.blocks),
+            threads,
+        )
+        for more in (0, 1)
+    )
+    return begin, end
+
+
 def _stopped(w: LoopWriter) -> str:
     """Whether training has stopped; all threads read the same value after a barrier."""
     return w.integer("icmp ne", w.f.load("%context", STOPPED_AT_BARRIER, "i64"), 0)
 
 
 def _compute_gradients(
-    w: LoopWriter, memory: str, start: str, examples: str, groups: str, shards: str
+    w: LoopWriter,
+    memory: str,
+    start: str,
+    examples: str,
+    groups: str,
+    shards: str,
+    own: tuple[str, str] | None = None,
 ) -> None:
-    """Claim shards; run the forward and backward pass of each of their groups."""
+    """Claim shards; run the forward and backward pass of each of their groups. ``own``: the first
+    shard to claim and the one to stop before; all if left out."""
     f, layout = w.f, w.layout
     weights = f.load("%context", WEIGHTS, "ptr")
     running_stats, key = w.load_pointers("running_stats", "key")
     shard_bytes = 4 * layout.shard_floats
     with f.repeat() as done:
-        shard = w.claim()
-        f.break_if(done, w.integer("icmp sge", shard, shards))
+        shard = w.integer("add", w.claim(), own[0]) if own else w.claim()
+        f.break_if(done, w.integer("icmp sge", shard, own[1] if own else shards))
         slot = f.at(w.load_context("shards", "ptr"), w.integer("mul", shard, shard_bytes))
         _clear(w, slot)
         begin = w.integer("udiv", w.integer("mul", groups, shard), shards)

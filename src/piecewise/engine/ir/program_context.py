@@ -40,6 +40,8 @@ FIELDS = (
     "intensity",  # nine words: two keys and the strength of contrast, brightness, noise and bands
     "marks",  # sixteen bytes per block of a large embedding table: which shards have added to it
     "gradient_scales",  # one float32 per parameter; read by scaled programs only
+    "first_shard",  # the first shard that a split program computes
+    "stop_shard",  # the shard that it stops before
 )
 FIELD_OFFSETS = {name: 8 * index for index, name in enumerate(FIELDS)}
 

@@ -82,13 +82,18 @@ class ProgramCode:
         self.ir: NetworkIR = generate_network_ir(architecture, target, spec, guard)
         check_program_size(self.ir.text, self.ir.memory)
         self._machine_code = compile_cached(self.ir.text, target)
-        entry = "train" if spec.kind == "train" else "infer"
-        kind = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)
-        self.run: Callable[[int, int], None] = kind(self._machine_code.address(entry))
+        training = "compute_shards" if spec.split else "train"
+        self.run = self._entry(training if spec.kind == "train" else "infer")
+        self.apply_shards = self._entry("apply_shards") if spec.split else None
         self.draw_order: Callable[[int, int, int], None] | None = None
         if spec.kind == "train":
             kind = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64)
             self.draw_order = kind(self._machine_code.address("draw_order"))
+
+    def _entry(self, name: str) -> Callable[[int, int], None]:
+        """An entry function ``name(context, thread)``."""
+        kind = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)
+        return kind(self._machine_code.address(name))
 
 
 @lru_cache(64)
@@ -123,11 +128,12 @@ class CompiledProgram:
         self.lock = threading.Lock()
         self.context.reset_barrier()
 
-    def run(self, threads: int) -> None:
-        """Run the program on this many threads, or on fewer if memory is limited."""
+    def run(self, threads: int, entry: Callable[[int, int], None] | None = None) -> None:
+        """Run the program, or another of its entry functions, on this many threads, or on fewer if
+        memory is limited."""
         threads = prepare_threads(self.context, self.memories, self.ir.memory, threads)
         self.context.write("threads", threads)
-        run_on_threads(self._code.run, self.context.address, threads)
+        run_on_threads(entry or self._code.run, self.context.address, threads)
 
     def set_inputs(self, inputs: Array, scaling: Float32) -> None:
         """Set the inputs: bytes, float32, or word indices in int64, contiguous. ``scaling``: the
@@ -308,6 +314,22 @@ class TrainingProgram(CompiledProgram):
         example, int64. Returns the losses of the examples and the number of completed steps. If
         there are fewer than rows, the next step's loss or weights were not finite.
         """
+        start, stop = first * batch, min(len(order), (first + len(rates)) * batch)
+        losses = self._begin_steps(order, labels, batch, first, rates)
+        self.run(self._thread_count(threads, batch, min(-(-batch // GROUP_SIZE), self.max_shards)))
+        return losses[start:stop], int(self.context.word(STEPS_DONE)[0])
+
+    def _thread_count(self, threads: int, examples: int, shards: int) -> int:
+        """The threads for a step: no more than there is work for."""
+        products = 3  # one forward, two backward
+        step = products * examples * self.architecture.multiplications
+        return min(threads, shards, 1 + step // MULTIPLICATIONS_PER_STEP)
+
+    def _begin_steps(
+        self, order: Array, labels: Array, batch: int, first: int, rates: Float32
+    ) -> Float32:
+        """Write the arguments of `run_steps` to the context. Returns the losses at all positions,
+        which the steps fill."""
         c, layout = self.context, self.ir.layout
         if self.spec.weighted:
             assert self._sample_weight_count >= len(labels), "not every example has a weight"
@@ -316,7 +338,6 @@ class TrainingProgram(CompiledProgram):
         shards = min(-(-batch // GROUP_SIZE), self.max_shards)
         if self.shards.size < shards * layout.shard_floats:
             self.shards = aligned(shards * layout.shard_floats)
-        start, stop = first * batch, min(len(order), (first + len(rates)) * batch)
         losses = np.zeros(len(order), np.float32)
         values: dict[str, Array | int] = {
             "order": order,
@@ -333,6 +354,4 @@ class TrainingProgram(CompiledProgram):
         for name, value in values.items():
             c.write(name, value)
         c.word(STEPS_DONE)[0] = c.word(STOPPED)[0] = 0
-        step = 3 * batch * self.architecture.multiplications  # forward, and two products backward
-        self.run(min(threads, shards, 1 + step // MULTIPLICATIONS_PER_STEP))
-        return losses[start:stop], int(c.word(STEPS_DONE)[0])
+        return losses

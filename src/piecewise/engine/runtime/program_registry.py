@@ -19,6 +19,7 @@ from ..codegen.network_program import ProgramSpec
 from .compiled_program import FeatureMapProgram, InferenceProgram, TrainingProgram
 from .finite_differences import FiniteDifferenceProgram, FiniteDifferences
 from .single_image import SingleImageProgram
+from .split_training import GradientExchange, SplitTrainingProgram
 from .thread_pool import processors
 
 _MAX_PROGRAMS = 32
@@ -121,8 +122,18 @@ def finite_differences(
     return program.differences(arrays, inputs, labels, step_context, threads, callback)
 
 
-def training_program(architecture: Architecture, spec: ProgramSpec, seed: int) -> TrainingProgram:
-    """A new training program. ``seed``: of its dropout."""
-    program = TrainingProgram(architecture, spec)
+def training_program(
+    architecture: Architecture,
+    spec: ProgramSpec,
+    seed: int,
+    exchange: GradientExchange | None = None,
+) -> TrainingProgram:
+    """A new training program. ``seed``: of its dropout; ``exchange``: of a split spec, the
+    processes that share its steps."""
+    program = (
+        SplitTrainingProgram(architecture, spec, exchange)
+        if exchange
+        else TrainingProgram(architecture, spec)
+    )
     program.dropout_key = derive_key(seed, DROPOUT)
     return program

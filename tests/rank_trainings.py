@@ -1,0 +1,112 @@
+"""Trainings that several processes share: `mpiexec -n 2 python -m tests.rank_trainings hashes 1`.
+
+Each rank prints lines that begin with its number.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import piecewise as pw
+from piecewise.core.errors import TrainingError
+from piecewise.training import checkpoint
+from piecewise.training.ranks import current_ranks
+from piecewise.training.step import BackpropagationSteps
+
+PICTURES = (
+    "conv 5 3 pad=same, norm, relu, pool 2, conv 18 3, relu, pool 2, dropout 0.3, full 9, full"
+)
+TEXTS = "embed 16, dropout 0.4, conv 8 1x3, norm, relu, pool all, full"
+VOCABULARY, POSITIONS = 17_000, 12
+FAILURE_STEP = 20
+
+
+def train_pictures(threads: int, **options: Any) -> str:
+    """A conv net with norm, dropout and augmentation; the hash of its state."""
+    xo = pw.make_xo(190, size=12, seed=3)
+    net = pw.Network(PICTURES, (1, 12, 12), ("X", "O"), seed=4, preprocessor=xo.preprocessor)
+    augmentation = pw.Augmentation(translation=0.1, brightness=0.2, noise=0.1)
+    values = {"epochs": 3, "batch_size": 72, "seed": 5, "augmentation": augmentation}
+    recipe = pw.Recipe(**{**values, **options.pop("recipe", {})})
+    held_out = (xo.inputs[:40], xo.labels[:40])
+    pw.train(net, xo.inputs, xo.labels, recipe, held_out, threads=threads, **options)
+    return net.parameters_sha256
+
+
+def train_weighted(threads: int) -> str:
+    """The same net by AdamW, with sample weights and a batch of more shards than ranks."""
+    weights = np.random.default_rng(0).random(190)
+    recipe = {"batch_size": 160, "optimizer": "adamw", "learning_rate": 0.003}
+    return train_pictures(threads, sample_weight=weights, recipe=recipe)
+
+
+def train_texts(threads: int) -> str:
+    """A net whose embedding table is so large that only its marked blocks are exchanged."""
+    rng = np.random.default_rng(1)
+    texts, labels = rng.integers(0, VOCABULARY, (150, POSITIONS)), np.arange(150) % 3
+    net = pw.Network(TEXTS, (1, VOCABULARY, POSITIONS), ("a", "b", "c"), seed=2)
+    pw.train(net, texts, labels, pw.Recipe(epochs=3, batch_size=64, seed=5), threads=threads)
+    return net.parameters_sha256
+
+
+def hashes(threads: int) -> list[str]:
+    """The hashes of all nets."""
+    return [train_pictures(threads), train_weighted(threads), train_texts(threads)]
+
+
+def long_run(run_dir: Path, threads: int = 1) -> str:
+    """A training with a checkpoint after every step."""
+    checkpoint.INTERVAL = checkpoint.COST_FACTOR = 0.0
+    return train_pictures(threads, run_dir=run_dir, recipe={"epochs": 12})
+
+
+def fail_on_last_rank(how: str) -> None:
+    """Let the last rank raise an error, or be killed, at a step."""
+    ranks, inner = current_ranks(), BackpropagationSteps._settings
+    assert ranks is not None
+
+    def settings(runner: BackpropagationSteps, steps: int) -> Any:
+        if ranks.rank == ranks.size - 1 and runner.state.step >= FAILURE_STEP:
+            if how == "kill":
+                os.kill(os.getpid(), signal.SIGKILL)
+            raise RuntimeError("broken on purpose")
+        return inner(runner, steps)
+
+    BackpropagationSteps._settings = settings  # type: ignore[assignment, method-assign]
+
+
+def main(arguments: list[str]) -> None:
+    ranks = current_ranks()
+    rank = ranks.rank if ranks else 0
+
+    def say(*lines: str) -> None:
+        sys.stdout.write("".join(f"{rank} {line}\n" for line in lines))
+        sys.stdout.flush()
+
+    if arguments[0] == "hashes":
+        say(*hashes(int(arguments[1])))
+    elif arguments[0] == "resume":
+        say(long_run(Path(arguments[1])))
+    elif arguments[0] == "differ":
+        try:
+            train_pictures(1, recipe={"seed": rank})
+        except TrainingError as error:
+            say(str(error))
+        say(train_texts(1))  # the next training works
+    else:
+        fail_on_last_rank(arguments[0])
+        try:
+            long_run(Path(arguments[1]))
+        except (RuntimeError, TrainingError) as error:
+            say(f"{type(error).__name__}: {error}")
+            raise
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,142 @@
+"""Processes that `mpiexec` starts share the steps of a training, with the bits of a single one."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import piecewise as pw
+from piecewise.cli.main import status
+from piecewise.core.launcher import launched_processes
+from piecewise.training.ranks import _ranks
+
+from .long import now_and_long
+from .rank_trainings import hashes, long_run
+from .steps import HANG
+
+ROOT = Path(__file__).parents[1]
+PROBE = "from mpi4py import MPI; print(MPI.COMM_WORLD.Get_size(), end=' ')"
+MODULE = "tests.rank_trainings"
+
+
+def on_ranks(count: int, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run Python in this many processes."""
+    beside = Path(sys.executable).with_name("mpiexec")
+    launcher = str(beside) if beside.exists() else shutil.which("mpiexec") or "mpiexec"
+    return subprocess.run(
+        [launcher, "-n", str(count), sys.executable, *arguments],
+        cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT / "src")}, capture_output=True,
+        text=True, timeout=HANG, check=False,
+    )  # fmt: skip
+
+
+@cache
+def obstacle() -> str:
+    """Why no processes can be started together; empty if they can."""
+    try:
+        output = on_ranks(2, "-c", PROBE).stdout
+    except OSError:
+        return "there is no mpiexec"
+    return "" if output.split() == ["2", "2"] else "mpiexec starts no two ranks for mpi4py"
+
+
+@pytest.fixture
+def mpi() -> None:
+    """Skip the test if mpi4py and mpiexec do not work here."""
+    pytest.importorskip("mpi4py")
+    if reason := obstacle():
+        pytest.skip(reason)
+
+
+@pytest.fixture(scope="module")
+def expected() -> list[str]:
+    return hashes(2)
+
+
+CASES = [(ranks, threads) for ranks in (1, 2, 4) for threads in (1, 2)]
+
+
+@pytest.mark.usefixtures("mpi")
+@pytest.mark.parametrize(("ranks", "threads"), now_and_long(CASES, [(2, 2), (4, 1)]))
+def test_any_ranks_and_threads_give_the_same_hash(
+    ranks: int, threads: int, expected: list[str]
+) -> None:
+    lines = on_ranks(ranks, "-m", MODULE, "hashes", str(threads)).stdout.splitlines()
+    assert sorted(lines) == sorted(f"{rank} {line}" for rank in range(ranks) for line in expected)
+
+
+@pytest.mark.usefixtures("mpi")
+@pytest.mark.parametrize(
+    ("how", "ranks", "then"), now_and_long([("kill", 2, 1), ("raise", 4, 2)], [("kill", 2, 1)])
+)
+def test_failed_rank_stops_the_others_and_any_number_resumes(
+    how: str, ranks: int, then: int, tmp_path: Path
+) -> None:
+    expected, run_dir = long_run(tmp_path / "other"), tmp_path / "run"
+    failed = on_ranks(ranks, "-m", MODULE, how, str(run_dir))
+    assert failed.returncode != 0
+    said = sorted(failed.stdout.splitlines())
+    if how == "raise":
+        reason = f"TrainingError: rank {ranks - 1} of {ranks} stopped: broken on purpose"
+        others = [f"{rank} {reason}" for rank in range(ranks - 1)]
+        assert said == [*others, f"{ranks - 1} RuntimeError: broken on purpose"]
+    assert (run_dir / "checkpoint.safetensors").exists()
+    if then == 1:
+        assert long_run(run_dir) == expected
+    else:
+        output = on_ranks(then, "-m", MODULE, "resume", str(run_dir)).stdout
+        assert sorted(output.splitlines()) == [f"{rank} {expected}" for rank in range(then)]
+
+
+@pytest.mark.usefixtures("mpi")
+@pytest.mark.long
+def test_ranks_with_different_recipes_raise(expected: list[str]) -> None:
+    lines = on_ranks(2, "-m", MODULE, "differ").stdout.splitlines()
+    for rank in (0, 1):
+        message, after = [line for line in lines if line.startswith(str(rank))]
+        assert message.startswith(f"{rank} train: the processes of mpiexec have different nets")
+        assert after == f"{rank} {expected[2]}"
+
+
+@pytest.mark.usefixtures("mpi")
+def test_train_command_on_ranks_prints_and_writes_once(tmp_path: Path) -> None:
+    source, alone, together = (str(tmp_path / name) for name in ("xo.npz", "a.net", "b.net"))
+    xo = pw.make_xo(120, size=9, seed=0)
+    np.savez(source, images=xo.inputs, labels=np.array(["X", "O"])[xo.labels])
+    command = ["train", source, "--layers", "full", "--epochs", "3", "--folds", "2"]
+    assert status([*command, "-o", alone]) == 0
+    run = on_ranks(2, "-m", "piecewise", *command, "-o", together)
+    assert run.returncode == 0
+    assert run.stdout.count("true label") == 1
+    assert run.stderr.count("saved ") == 1
+    assert pw.load(together).parameters_sha256 == pw.load(alone).parameters_sha256
+
+
+@pytest.mark.usefixtures("mpi")
+@pytest.mark.long
+def test_train_command_that_fails_on_all_ranks_prints_one_sentence(tmp_path: Path) -> None:
+    run = on_ranks(3, "-m", "piecewise", "train", str(tmp_path / "none"), "-o", "x.safetensors")
+    assert run.returncode != 0
+    assert run.stderr == f"piecewise: {tmp_path / 'none'}: no such file or folder\n"
+
+
+def test_launcher_is_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert launched_processes() == 1
+    monkeypatch.setenv("PMI_RANK", "0")
+    monkeypatch.setenv("PMI_SIZE", "4")
+    assert launched_processes() == 4
+    monkeypatch.setenv("PIECEWISE_MPI", "off")
+    assert launched_processes() == 1
+    assert _ranks.__wrapped__() is None
+
+
+def test_single_process_does_not_import_mpi4py() -> None:
+    assert hashes(1)
+    assert "mpi4py.MPI" not in sys.modules
