@@ -223,6 +223,25 @@ def test_trick_is_turned_off_and_on(own: tuple[Program, AppPage]) -> None:
     assert app.complaints == []
 
 
+def test_words_of_a_text_are_those_that_are_typed(browser: Browser, tmp_path: Path) -> None:
+    for name, word in (("good", "lovely"), ("bad", "awful")):
+        folder = tmp_path / "words" / "train" / name
+        folder.mkdir(parents=True)
+        for number in range(6):
+            (folder / f"{number}.txt").write_text(f"the {word} day {number}")
+    with program(tmp_path / "words") as running:
+        app = AppPage(browser, running.link)
+        page = app.page
+        app.wait_for_score()
+        field = page.locator(".draw textarea")
+        for text in ("the lovely day", "day awful the"):
+            field.fill(text)
+            expect(page.locator(".words-column .words")).to_contain_text(text.replace(" ", ""))
+        expect(page.locator(".samples .of-text").first).to_contain_text("day")
+        assert app.complaints == []
+        app.close()
+
+
 def test_text_is_typed_in_an_empty_project(browser: Browser, tmp_path: Path) -> None:
     with program(tmp_path / "words") as running:
         app = AppPage(browser, running.link)

@@ -4,7 +4,7 @@ import { loadThumbnails, showThumbnail } from "app/atlas.js";
 import { addClass, change, samplesOf } from "app/samples.js";
 import { state, watch } from "app/store.js";
 import { words } from "app/words/en.js";
-import { part } from "app/ask.js";
+import { ask, part } from "app/ask.js";
 import { rovingTabIndex } from "piecewise/grid.js";
 import { element } from "piecewise/text.js";
 
@@ -131,13 +131,29 @@ function classRow(folder, look) {
     const { ids } = one.train
       ? await samplesOf(folder, "train", SHOWN).catch(() => ({ ids: [] })) // it is gone already
       : { ids: [] };
-    await loadThumbnails(ids);
+    const isOfTexts = state.project?.kind === "texts";
+    if (!isOfTexts) await loadThumbnails(ids);
     thumbs.replaceChildren(...ids.map((id) => thumbButton(id, look)));
+    if (isOfTexts && ids.length) await showTexts(ids, [...thumbs.children]);
     const buttons = /** @type {HTMLButtonElement[]} */ ([...thumbs.children]);
     rovingTabIndex(buttons);
   }
   const section = element("div", { class: "class" }, head.element, strip);
   return { section, show };
+}
+
+/**
+ * Show the beginnings of texts on their buttons.
+ * @param {string[]} ids
+ * @param {Element[]} buttons
+ */
+async function showTexts(ids, buttons) {
+  const { texts } = await ask("POST", "/api/texts", { ids }).catch(() => ({ texts: [] }));
+  buttons.forEach((button, i) => {
+    button.classList.add("of-text");
+    button.textContent = texts[i] ?? "";
+    button.removeAttribute("aria-label");
+  });
 }
 
 /**

@@ -37,6 +37,7 @@ export class Net {
     this.pinned = null;
     /** The number that is pointed at. @type {Position | null} */
     this.reached = null;
+    this.words = element("div");
     this.columns = element("div", { class: "columns" });
     this.line = element("p", { class: "readout-line", role: "status" });
     this.silent = element("p", { class: "silent-maps" });
@@ -58,6 +59,8 @@ export class Net {
       this.build(walk);
     }
     this.markMaps(walk);
+    const text = walk.readsWords ? walk.activation("input") : undefined;
+    if (text) this.words.replaceChildren(...wordList(walk, text, this.open));
     for (const stack of this.stacks) stack.repaint();
     this.votes?.show();
     this.sayScales();
@@ -128,10 +131,8 @@ export class Net {
    * @param {HTMLElement} menu
    */
   wordColumn(walk, head, menu) {
-    const activation = walk.activation("input");
-    const list = activation ? wordList(walk, activation, this.open) : [];
     const header = element("header", {}, title(element("h3", { text: head.name }), menu));
-    return element("div", { class: "column words-column" }, header, element("div", {}, ...list));
+    return element("div", { class: "column words-column" }, header, this.words);
   }
 
   /**
