@@ -105,7 +105,7 @@ class TopPatches:
 
 def top_patches(
     net: Network,
-    pictures: Array,
+    inputs: Array,
     layer: str,
     feature: int,
     most: int = 9,
@@ -121,7 +121,7 @@ def top_patches(
     ----------
     net : Network
         The net.
-    pictures : array (N, channels, height, width) or (N, positions)
+    inputs : array (N, channels, height, width) or (N, positions)
         Preprocessed examples. Of more than 20,000, every n-th is searched.
     layer : str
         Name of the layer, such as "conv1".
@@ -156,19 +156,18 @@ def top_patches(
     (3, (1, 3, 3))
     """
     stage = _stage(net, layer, feature)
-    count, inputs = int(checked("most", _SHOWN, most)), check_inputs(net, pictures[:1])
-    if len(names) not in (0, len(pictures)):
-        got = f"{len(names)} names for {len(pictures)} examples"
+    count, first = int(checked("most", _SHOWN, most)), check_inputs(net, inputs[:1])
+    if len(names) not in (0, len(inputs)):
+        got = f"{len(names)} names for {len(inputs)} examples"
         raise DataError(f"top_patches: got {got}, wanted one each")
-    chosen = np.arange(min(len(pictures), MOST_EXAMPLES)) * len(pictures)
+    chosen = np.arange(min(len(inputs), MOST_EXAMPLES)) * len(inputs)
     chosen //= max(1, len(chosen))
     probe = _probe(net, stage, int(feature))
-    step = max(GROUP_SIZE, _VALUES // inputs[0].size // GROUP_SIZE * GROUP_SIZE)
+    step = max(GROUP_SIZE, _VALUES // first[0].size // GROUP_SIZE * GROUP_SIZE)
     blocks = [
-        probe.logits(pictures[chosen[start : start + step]])
-        for start in range(0, len(chosen), step)
+        probe.logits(inputs[chosen[start : start + step]]) for start in range(0, len(chosen), step)
     ]
-    search = _PatchSearch(net, pictures, stage.name, int(feature), names, raw)
+    search = _PatchSearch(net, inputs, stage.name, int(feature), names, raw)
     best, worst = (
         tuple(
             search.match(index, sign)
@@ -176,7 +175,7 @@ def top_patches(
         )
         for sign, extremes in zip((1, -1), np.concatenate(blocks).T, strict=True)
     )
-    return TopPatches(stage.name, int(feature), best, worst, len(chosen), len(pictures))
+    return TopPatches(stage.name, int(feature), best, worst, len(chosen), len(inputs))
 
 
 def _stage(net: Network, layer: str, feature: int) -> Stage:

@@ -112,7 +112,7 @@ class _LeftOutResult(NamedTuple):
 
 def influential_examples(
     net: Network,
-    pictures: npt.ArrayLike,
+    inputs: npt.ArrayLike,
     labels: npt.ArrayLike,
     queries: npt.ArrayLike | None = None,
     expected: npt.ArrayLike | None = None,
@@ -138,7 +138,7 @@ def influential_examples(
     ----------
     net : Network
         The net whose layers, recipe and preprocessor are used.
-    pictures : array (N, channels, height, width) or (N, positions)
+    inputs : array (N, channels, height, width) or (N, positions)
         The training examples.
     labels : array of int or str (N,)
         The numbers or names of their classes.
@@ -190,13 +190,13 @@ def influential_examples(
     >>> len(ranking)
     12
     """
-    inputs, targets = check_examples(net, pictures, labels)
+    checked_inputs, targets = check_examples(net, inputs, labels)
     checked_queries = _checked_queries(net, queries, expected)
     left_out = _left_out(len(targets), groups, names)
     budget = retraining_cost(
         net, len(targets), len(left_out), layers=layers, epochs=epochs, seeds=seeds
     )
-    trainer = _LeaveOneOut(net, inputs, targets, checked_queries, budget)
+    trainer = _LeaveOneOut(net, checked_inputs, targets, checked_queries, budget)
     sets: list[tuple[int, ...]] = [(), *left_out.values()]
     jobs = [
         trainer.job(out, budget.recipe.seed + number) for number in range(seeds) for out in sets

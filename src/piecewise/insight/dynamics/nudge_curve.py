@@ -147,7 +147,7 @@ class NudgeCurve:
 
 def nudge_curve(
     net: Network,
-    pictures: npt.ArrayLike,
+    inputs: npt.ArrayLike,
     labels: npt.ArrayLike,
     name: str,
     index: int | Sequence[int],
@@ -163,7 +163,7 @@ def nudge_curve(
     ----------
     net : Network
         The net.
-    pictures : array (N, channels, height, width) or (N, positions)
+    inputs : array (N, channels, height, width) or (N, positions)
         Preprocessed inputs.
     labels : array of int or str (N,)
         The numbers or names of their classes.
@@ -201,7 +201,7 @@ def nudge_curve(
     >>> len(curve.losses)
     5
     """
-    inputs, targets = check_examples(net, pictures, labels)
+    inputs, targets = check_examples(net, inputs, labels)
     parameter = _checked_parameter(net, name, index)
     nudged = _NudgedNetwork(net, inputs, targets, _checked_loss(loss), *parameter)
     count = _checked_points(points)

@@ -209,7 +209,7 @@ class ErrorTable:
 
 
 def error_table(
-    net: Network, pictures: npt.ArrayLike, labels: npt.ArrayLike, names: Sequence[str] = ()
+    net: Network, inputs: npt.ArrayLike, labels: npt.ArrayLike, names: Sequence[str] = ()
 ) -> ErrorTable:
     """Compute the error table of a net.
 
@@ -217,7 +217,7 @@ def error_table(
     ----------
     net : Network
         The net.
-    pictures : array (N, channels, height, width) or (N, positions)
+    inputs : array (N, channels, height, width) or (N, positions)
         Preprocessed inputs.
     labels : array of int or str (N,)
         The numbers or names of their classes.
@@ -243,7 +243,7 @@ def error_table(
     >>> len(table), table.outputs
     (4, 'probabilities')
     """
-    inputs, targets = check_examples(net, pictures, labels)
+    inputs, targets = check_examples(net, inputs, labels)
     if len(names) not in (0, len(targets)):
         raise DataError(f"names: got {len(names)}, wanted {len(targets)}, one per example, or none")
     return table_of(net, net.logits(inputs), targets, names)

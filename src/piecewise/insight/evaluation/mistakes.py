@@ -142,7 +142,7 @@ class Mistakes:
 
 def mistakes(
     net: Network,
-    pictures: npt.ArrayLike,
+    inputs: npt.ArrayLike,
     labels: npt.ArrayLike,
     names: Sequence[str] = (),
     train: Examples | None = None,
@@ -157,7 +157,7 @@ def mistakes(
     ----------
     net : Network
         The net.
-    pictures : array (N, channels, height, width) or (N, positions)
+    inputs : array (N, channels, height, width) or (N, positions)
         Preprocessed inputs.
     labels : array of int or str (N,)
         The numbers or names of their classes.
@@ -192,7 +192,7 @@ def mistakes(
     >>> int(pw.mistakes(net, xo.inputs, xo.labels).confusion.sum())
     8
     """
-    inputs, targets = check_examples(net, pictures, labels)
+    inputs, targets = check_examples(net, inputs, labels)
     called = _names(names, len(targets), "names")
     for name, value, low in (("most", most, 0), ("nearest", nearest, 1)):
         checked(f"mistakes: {name}", Integer(low, 100_000), value)
@@ -209,7 +209,7 @@ def mistakes(
     compared = 0
     if train is not None:
         if not isinstance(train, tuple | list) or len(train) != 2:
-            raise DataError(f"train: got {shown(train)}, wanted two: pictures and their labels")
+            raise DataError(f"train: got {shown(train)}, wanted two: inputs and their labels")
         examples = NearestExamples(net, *check_examples(net, *train), train_names)
         near, compared = examples.of(inputs[chosen], nearest), len(examples.indices)
     chosen_mistakes = tuple(

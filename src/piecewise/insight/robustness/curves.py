@@ -265,7 +265,7 @@ class DatasetRobustness:
 
 def dataset_robustness(
     net: Network,
-    pictures: npt.ArrayLike,
+    inputs: npt.ArrayLike,
     labels: npt.ArrayLike,
     literal_to: Examples | None = None,
     *,
@@ -278,7 +278,7 @@ def dataset_robustness(
     ----------
     net : Network
         The net.
-    pictures : array (N, channels, height, width)
+    inputs : array (N, channels, height, width)
         Preprocessed inputs.
     labels : array of int or str (N,)
         The numbers or names of their classes.
@@ -310,7 +310,7 @@ def dataset_robustness(
     ['rotation', 'scale', 'stroke_width', 'translation']
     """
     turning = perturbations_of(net)
-    given, right = check_examples(net, pictures, labels)
+    given, right = check_examples(net, inputs, labels)
     literal = None if literal_to is None else _literal(net, literal_to)
     block = max(1, _BLOCK // given[0].size)
     starts = range(0, len(given), block)
@@ -353,7 +353,7 @@ def _set_curve(perturbation: Perturbation, found: Float64, is_compared: bool) ->
 
 def _literal(net: Network, literal_to: Examples) -> LiteralMatcher:
     if not isinstance(literal_to, tuple | list) or len(literal_to) != 2:
-        raise DataError(f"literal_to: got {shown(literal_to)}, wanted two: pictures and labels")
+        raise DataError(f"literal_to: got {shown(literal_to)}, wanted two: inputs and labels")
     given, right = check_examples(net, *literal_to)
     block = max(1, _BLOCK // given[0].size)
     blocks = (given[start : start + block] for start in range(0, len(given), block))
