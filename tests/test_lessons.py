@@ -6,7 +6,9 @@ import csv
 import io
 import json
 from collections.abc import Iterator
+from fractions import Fraction
 from html import escape
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +17,7 @@ from PIL import Image
 
 import piecewise as pw
 from piecewise.cli.main import status
-from piecewise.core.errors import DataError
+from piecewise.core.errors import DataError, PiecewiseError
 from piecewise.lessons import question_pools
 from piecewise.lessons.catalog import LESSONS, lesson, lesson_files
 from piecewise.lessons.checker import check_lessons, number_faults
@@ -25,11 +27,12 @@ from piecewise.lessons.learner import Learner, generated_learner, project_learne
 from piecewise.lessons.lesson_file import LessonPage, parse_lesson, read_lesson
 from piecewise.lessons.number_words import numbers_in, plain
 from piecewise.lessons.page_values import PageValues
-from piecewise.lessons.quantities import Context
+from piecewise.lessons.quantities import CALLS, Context
 from piecewise.lessons.question_pools import POOLS
 from piecewise.lessons.questions import CheckQuestion, Draw, draw_question
 from piecewise.lessons.references import LessonError, read_reference
 from piecewise.tour.chapters import CHAPTERS
+from piecewise.trace.arithmetic import Position
 
 DECK = Path(__file__).parent / "lesson_files" / "deck.md"
 
@@ -331,6 +334,33 @@ def test_formats(value: float | str, form: str, text: str) -> None:
 def test_references_with_another_form_are_refused(text: str) -> None:
     with pytest.raises(LessonError):
         read_reference(text)
+
+
+def test_every_quantity_refuses_wild_arguments_with_a_sentence(learner: Learner) -> None:
+    drawing = learner.drawing(1, 1)
+    walk = learner.small.walk(drawing.pixels)
+    cell, context = Position("conv1", 0, 0, 0), Context(learner, Deck())
+    owners = {"": context, "deck": context.deck, "net": learner.small, "drawing": drawing,
+              "walk": walk, "cell": cell, "why": walk.why(*cell),
+              "ledger": walk.ledger(0)}  # fmt: skip
+    wild = {"whole": (0, -1, 999_999_999), "number": (-1e9,), "drawing": (drawing,),
+            "name": ("", "conv1", "input", "conv 99999 9, full"), "walk": (walk,),
+            "cell": (cell, Position("pool2", 0, 6, 0))}  # fmt: skip
+    for (owner, name), quantity in CALLS.items():
+        for arguments in product(*(wild[kind] for kind in quantity.parameters)):
+            try:
+                value = quantity.compute(owners[owner], *arguments)
+            except PiecewiseError:
+                continue
+            plausible = {"whole": int, "number": float | Fraction, "name": str, "plane": np.ndarray}
+            if quantity.result in plausible:
+                assert isinstance(value, plausible[quantity.result]), name
+
+
+@pytest.mark.parametrize("path", ["seen.probability(0)", "seen.ledger(0).total", "class(0)"])
+def test_nothing_is_counted_from_zero(path: str, learner: Learner) -> None:
+    text = PAGE.replace("seen.value(cell) | 2", f"{path} | 2" if "class" not in path else path)
+    assert any("got 0, wanted a number from 1" in fault for fault in faults_of(text, learner))
 
 
 def test_slips_are_filled_with_the_true_value(learner: Learner) -> None:

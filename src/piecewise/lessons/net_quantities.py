@@ -41,16 +41,19 @@ def error(right: float, actual: float) -> float:
 
 def match(agreeing: int, pixels: int) -> float:
     """The match of a patch of which so many pixels agree with the feature."""
+    _check_positive("pixels", pixels)
     return (2 * agreeing - pixels) / pixels
 
 
 def window_rows(rows: int, window: int, stride: int) -> int:
     """The number of positions of a window that stays inside."""
+    _check_positive("stride", stride)
     return len(range(0, rows - window + 1, stride))
 
 
 def pooled_rows(rows: int, window: int, stride: int) -> int:
     """The number of positions of a window of pooling, partial ones included."""
+    _check_positive("stride", stride)
     return len(range(0, max(rows - window, 0) + stride, stride))
 
 
@@ -155,16 +158,18 @@ def voting_weight(net: Network, name: str, row: int, column: int) -> float:
 
 def gradient(net: Network, drawing: LearnerDrawing, name: str, row: int, column: int) -> float:
     """The gradient of the loss on one drawing by a voting weight, by backpropagation."""
+    index = _index(net, name, row, column)
     _, gradients = net.gradients(drawing.pixels[None], [drawing.label])
-    return float(gradients[name][_index(net, name, row, column)])
+    return float(gradients[name][index])
 
 
 def nudged_gradient(
     net: Network, drawing: LearnerDrawing, name: str, row: int, column: int
 ) -> float:
     """The same gradient by nudging."""
+    index = _index(net, name, row, column)
     _, gradients = net.numerical_gradients(drawing.pixels[None], [drawing.label])
-    return float(gradients[name][_index(net, name, row, column)])
+    return float(gradients[name][index])
 
 
 def loss_at(
@@ -207,6 +212,23 @@ def activation(walk: Walk, layer: str) -> Array:
     if layer not in walk:
         raise LessonError(f"layer: got {shown(layer)}{did_you_mean(layer, walk)}")
     return walk[layer]
+
+
+def map_values(walk: Walk, layer: str, number: int) -> Array:
+    """A map of a layer, counted from 1."""
+    values = activation(walk, layer)
+    plane: Array = values[_counted("map", number, len(values))]
+    return plane
+
+
+def class_probability(walk: Walk, number: int) -> float:
+    """The probability of a class, counted from 1."""
+    return float(walk.probabilities[_counted("class", number, len(walk.probabilities))])
+
+
+def class_ledger(walk: Walk, number: int) -> Ledger:
+    """The votes for a class, counted from 1."""
+    return walk.ledger(_counted("class", number, len(walk.probabilities)))
 
 
 def cell(walk: Walk, layer: str, feature: int, row: int, column: int) -> Position:
@@ -280,6 +302,11 @@ def map_votes(ledger: Ledger, number: int) -> float:
 def without_map(ledger: Ledger, number: int) -> float:
     """The logit if one map does not vote."""
     return ledger.logit - map_votes(ledger, number)
+
+
+def _check_positive(what: str, number: int) -> None:
+    if number < 1:
+        raise LessonError(f"{what}: got {number}, wanted a number from 1")
 
 
 def _counted(what: str, number: Any, count: int) -> int:

@@ -115,9 +115,9 @@ _WALK = {
     "negatives": _q("name", "whole", nets.negatives),
     "values": _q("name", "whole", lambda walk, layer: nets.activation(walk, layer).size),
     "changed": _q("walk name", "whole", nets.changed),
-    "ledger": _q("whole", "ledger", lambda walk, label: walk.ledger(label - 1)),
-    "probability": _q("whole", "number", lambda walk, label: walk.probabilities[label - 1].item()),
-    "map": _q("name whole", "plane", lambda walk, layer, at: nets.activation(walk, layer)[at - 1]),
+    "ledger": _q("whole", "ledger", nets.class_ledger),
+    "probability": _q("whole", "number", nets.class_probability),
+    "map": _q("name whole", "plane", nets.map_values),
 }
 _CELL = {
     "map": _q("", "whole", lambda cell: cell.feature + 1),
@@ -190,7 +190,7 @@ def value_of(reference: Reference, context: Context, bound: Mapping[str, Any]) -
         )
         try:
             value = quantity.compute(value, *arguments)
-        except (PiecewiseError, IndexError) as error:
+        except PiecewiseError as error:
             raise LessonError(f"{reference.path}: {error}") from None
         owner = quantity.result
     return value
