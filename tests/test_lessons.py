@@ -18,7 +18,7 @@ from PIL import Image
 import piecewise as pw
 from piecewise.cli.main import status
 from piecewise.core.errors import DataError, PiecewiseError
-from piecewise.lessons import question_pools
+from piecewise.lessons import net_quantities, question_pools
 from piecewise.lessons.catalog import LESSONS, lesson, lesson_files
 from piecewise.lessons.checker import check_lessons, number_faults
 from piecewise.lessons.deck_quantities import Deck
@@ -209,12 +209,13 @@ def test_lessons_have_no_faults_with_generated_drawings(seed: int) -> None:
     assert not check_lessons(pages, [generated_learner(seed)])
 
 
-def save_drawings(folder: Path, names: tuple[str, str], side: int = 28) -> Path:
-    xo = pw.make_xo(10, side, seed=5)
+def save_drawings(folder: Path, names: tuple[str, str], paper: int = 0) -> Path:
+    """Ten drawings, on a black background or on a white one."""
+    xo = pw.make_xo(10, 28, seed=5)
     for number, (pixels, label) in enumerate(zip(xo.inputs, xo.labels, strict=True)):
         file = folder / names[label] / f"{number}.png"
         file.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(pixels[0]).save(file)
+        Image.fromarray(pixels[0] ^ paper).save(file)
     return folder
 
 
@@ -222,6 +223,24 @@ def test_lessons_have_no_faults_with_a_drawn_project(tmp_path: Path) -> None:
     drawn = project_learner(save_drawings(tmp_path, ("kite", "ball")))
     assert drawn.classes == ("ball", "kite")
     assert not check_lessons([read_lesson(file) for file in lesson_files()], [drawn], 5)
+
+
+def test_ink_is_what_differs_from_the_background(tmp_path: Path) -> None:
+    dark = project_learner(save_drawings(tmp_path / "dark", ("X", "O"))).drawings
+    light = project_learner(save_drawings(tmp_path / "light", ("X", "O"), 255)).drawings
+    assert [net_quantities.ink(one) for one in dark] == [net_quantities.ink(one) for one in light]
+    for one, other in zip(dark, light, strict=True):
+        moved = net_quantities.shifted_drawing(other, 2, -1)
+        assert (moved.pixels[0, :2] == 255).all()
+        assert net_quantities.ink(moved) == net_quantities.ink(
+            net_quantities.shifted_drawing(one, 2, -1)
+        )
+
+
+def test_photos_are_replaced_by_generated_drawings(tmp_path: Path) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (8, 12, 12, 3), np.uint8)
+    np.savez(tmp_path / "p.npz", images=images, labels=np.arange(8) % 2, classes=["a", "b"])
+    assert project_learner(tmp_path / "p.npz").name == "generated drawings in place of photos"
 
 
 def test_texts_are_replaced_by_generated_drawings(tmp_path: Path) -> None:

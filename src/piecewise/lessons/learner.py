@@ -15,6 +15,7 @@ import numpy as np
 from ..core.array_types import Array, Labels
 from ..core.errors import DataError, shown
 from ..data.dataset import Dataset, read_data
+from ..data.images.preprocessor import ImagePreprocessor
 from ..data.xo import make_xo
 from ..network import Network
 from ..training.recipe import Recipe
@@ -25,6 +26,7 @@ SMALL_NET = "conv 3 3, relu, pool 2, pool 2, full"
 SMALL_SIDE, DRAWINGS = 9, 10
 LARGE_NET = "conv 8 5, relu, pool 2, conv 8 3, relu, pool 2, full"
 LARGE_SIDE = 28
+WHITE = 255
 _RECIPE = Recipe(epochs=60, batch_size=10, learning_rate=0.1)
 
 
@@ -34,6 +36,8 @@ class LearnerDrawing:
 
     pixels: Array
     label: int
+    paper: int = 0
+    """The grey level of the background: 0, or 255 for dark ink on a light background."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,15 @@ class Learner:
     def classes(self) -> tuple[str, ...]:
         return self.data.classes
 
+    @property
+    def paper(self) -> int:
+        """The grey level of the background of all drawings."""
+        preprocessor = self.data.preprocessor
+        is_light = (
+            isinstance(preprocessor, ImagePreprocessor) and preprocessor.background == "light"
+        )
+        return WHITE if is_light else 0
+
     def drawing(self, label: int, number: int) -> LearnerDrawing:
         """The drawing ``number`` of class ``label``, both counted from 1; LessonError."""
         if not 1 <= label <= len(self.classes):
@@ -67,13 +80,13 @@ class Learner:
             raise LessonError(
                 f"drawing: got {number} of class {label}, wanted a number from 1 to {len(found)}"
             )
-        return LearnerDrawing(self.data.inputs[found[number - 1]], label - 1)
+        return LearnerDrawing(self.data.inputs[found[number - 1]], label - 1, self.paper)
 
     @cached_property
     def drawings(self) -> tuple[LearnerDrawing, ...]:
         """All drawings."""
         pairs = zip(self.data.inputs, self.data.labels.tolist(), strict=True)
-        return tuple(LearnerDrawing(pixels, label) for pixels, label in pairs)
+        return tuple(LearnerDrawing(pixels, label, self.paper) for pixels, label in pairs)
 
     @cached_property
     def first(self) -> Network:
@@ -99,12 +112,13 @@ def generated_learner(seed: int = 0, own_net: Network | None = None) -> Learner:
 def project_learner(folder: Path, own_net: Network | None = None) -> Learner:
     """A learner with the pictures of a data set: a folder of the app, or any other.
 
-    Of more than two classes, the first two are taken. Sounds and texts have no drawings: lessons
-    then show generated ones.
+    Of more than two classes, the first two are taken. In place of photos, sounds and texts, lessons
+    show generated drawings.
     """
-    data = read_data(folder)
-    if data.preprocessor.modality != "pictures":
-        kind = data.preprocessor.modality
+    preprocessor = read_data(folder).preprocessor
+    is_drawn = isinstance(preprocessor, ImagePreprocessor) and preprocessor.background != "any"
+    if not is_drawn:
+        kind = preprocessor.modality if preprocessor.modality != "pictures" else "photos"
         return replace(generated_learner(0, own_net), name=f"generated drawings in place of {kind}")
     data = read_data(folder, size=(SMALL_SIDE, SMALL_SIDE))
     counts = np.bincount(data.labels, minlength=len(data.classes))

@@ -6,6 +6,7 @@ Maps, rows, columns and classes are counted from 1 in lessons.
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from math import prod
 from typing import Any
 
@@ -23,7 +24,7 @@ from .learner import Learner, LearnerDrawing
 from .references import LessonError
 
 INK = 128
-"""Grey levels from here on are ink."""
+"""Pixels that differ from the background by so many grey levels are ink."""
 
 
 # Numbers that need no net.
@@ -67,7 +68,8 @@ def count_parameters(layers: str, side: int, classes: int) -> int:
 
 def ink_pixels(drawing: LearnerDrawing) -> Array:
     """Which pixels are ink, (rows, columns)."""
-    return np.asarray(drawing.pixels.max(axis=0) >= INK)
+    levels = np.abs(drawing.pixels[0].astype(int) - drawing.paper)
+    return np.asarray(levels >= INK)
 
 
 def ink(drawing: LearnerDrawing) -> int:
@@ -78,12 +80,12 @@ def ink(drawing: LearnerDrawing) -> int:
 def shared_ink(drawing: LearnerDrawing, down: int, right: int) -> int:
     """The ink pixels that lie on ink of the same drawing after a shift."""
     pixels = ink_pixels(drawing)
-    return int((pixels & _shifted(pixels, down, right)).sum())
+    return int((pixels & _shifted(pixels, down, right, 0)).sum())
 
 
-def _shifted(plane: Array, down: int, right: int) -> Array:
+def _shifted(plane: Array, down: int, right: int, paper: int) -> Array:
     """A plane, or planes, moved down and to the right; what leaves the edge is lost."""
-    moved = np.zeros_like(plane)
+    moved = np.full_like(plane, paper)
     rows, columns = plane.shape[-2:]
     moved[..., max(down, 0) : rows + min(down, 0), max(right, 0) : columns + min(right, 0)] = plane[
         ..., max(-down, 0) : rows - max(down, 0), max(-right, 0) : columns - max(right, 0)
@@ -93,7 +95,8 @@ def _shifted(plane: Array, down: int, right: int) -> Array:
 
 def shifted_drawing(drawing: LearnerDrawing, down: int, right: int) -> LearnerDrawing:
     """A drawing that is moved."""
-    return LearnerDrawing(_shifted(drawing.pixels, down, right), drawing.label)
+    moved = _shifted(drawing.pixels, down, right, drawing.paper)
+    return replace(drawing, pixels=moved)
 
 
 # Nets.
