@@ -16,7 +16,7 @@ import rich_click as click
 from click.exceptions import Exit
 
 from ..core.errors import PiecewiseError, did_you_mean
-from ..core.launcher import SWITCH, launched_processes
+from ..core.launcher import SWITCH, may_have_ranks
 from ..core.version import __version__
 
 FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130
@@ -134,7 +134,7 @@ def run(arguments: list[str] | None = None) -> None:
 
 def _status_of_process(arguments: list[str] | None) -> int:
     """The exit status; processes that `mpiexec` has started together share a training."""
-    if launched_processes() > 1:
+    if may_have_ranks():
         if "train" in (sys.argv[1:] if arguments is None else arguments)[:1]:
             from .ranks import status_of_ranks  # noqa: PLC0415 - a single process needs it not
 

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import os
+import sys
 
 SWITCH = "PIECEWISE_MPI"
-"""The environment variable that is "off" if every process works alone."""
+"""The environment variable that is "off" if every process works alone, and "on" if a launcher that
+is not among `_NAMES` has started several."""
 _NAMES = (("PMI_SIZE", "PMI_RANK"), ("OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK"))
 """The variables with the number of processes and the rank of this one: those of MPICH and its
 relatives, and those of Open MPI."""
 
 
-def launched_processes() -> int:
-    """The number of processes that the launcher has started together; 1 without one."""
-    for size, rank in _NAMES:
-        count = os.environ.get(size, "")
-        if rank in os.environ and count.isdecimal() and not works_alone():
-            return int(count)
-    return 1
+def may_have_ranks() -> bool:
+    """Whether other processes may have been started together with this one."""
+    switch = os.environ.get(SWITCH)
+    if switch in ("on", "off"):
+        return switch == "on"
+    return "mpi4py.MPI" in sys.modules or any(map(_is_launched, _NAMES))
 
 
-def works_alone() -> bool:
-    """Whether this process ignores the others."""
-    return os.environ.get(SWITCH) == "off"
+def _is_launched(names: tuple[str, str]) -> bool:
+    size, rank = (os.environ.get(name, "") for name in names)
+    return rank.isdecimal() and size.isdecimal() and int(size) > 1

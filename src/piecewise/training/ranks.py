@@ -5,7 +5,6 @@ mpi4py is imported only in a process that `mpiexec` has started with others.
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -17,7 +16,7 @@ import numpy as np
 
 from ..core.array_types import Array, Float32
 from ..core.errors import TrainingError
-from ..core.launcher import launched_processes, works_alone
+from ..core.launcher import may_have_ranks
 from ..engine.runtime.split_training import Term
 
 _CHUNK = 1 << 16
@@ -41,7 +40,7 @@ def current_ranks() -> Ranks | None:
 
 @cache
 def _ranks() -> Ranks | None:
-    if works_alone() or (launched_processes() < 2 and "mpi4py.MPI" not in sys.modules):
+    if not may_have_ranks():
         return None
     try:
         from mpi4py import MPI  # noqa: PLC0415 - it starts the communication
