@@ -49,7 +49,10 @@ export class SampleView {
     this.box.addEventListener("click", (event) => this.click(event));
     this.box.addEventListener("dblclick", (event) => this.withId(event, lookAt));
     this.box.addEventListener("keydown", (event) => this.onKey(event));
-    new ResizeObserver(() => this.plan()).observe(this.box);
+    new ResizeObserver(() => {
+      if (this.isOpen) this.resize();
+      this.plan();
+    }).observe(this.box);
     new IntersectionObserver(([entry]) => {
       this.isSeen = entry.isIntersecting;
       if (this.isSeen) this.plan();
@@ -107,7 +110,6 @@ export class SampleView {
     this.isPlanned = true;
     requestAnimationFrame(() => {
       this.isPlanned = false;
-      if (this.isOpen) this.resize();
       this.render();
     });
   }
@@ -132,15 +134,19 @@ export class SampleView {
       this.nodes.delete(index);
       this.free.push(node);
     }
-    for (let index = first; index < last; index++) this.place(index);
+    const geometry = this.geometry; // read once, before the page changes
+    for (let index = first; index < last; index++) this.place(index, geometry);
     for (const node of this.free) if (node.isConnected) node.remove();
     if (this.current < first || this.current >= last) this.setCurrent(first);
     this.load(first, last);
   }
 
-  /** Put the button of a sample where it belongs. @param {number} index */
-  place(index) {
-    const { columns, width, height } = this.geometry;
+  /**
+   * Put the button of a sample where it belongs.
+   * @param {number} index
+   * @param {SampleView["geometry"]} geometry
+   */
+  place(index, { columns, width, height }) {
     let node = this.nodes.get(index);
     if (!node) {
       node = this.free.pop() ?? element("button", { type: "button" });
@@ -203,7 +209,8 @@ export class SampleView {
     if (key === this.key) this.stale = undefined;
     const [now, end] = this.range();
     if (key !== this.key || now < from || Math.min(end, this.total) > to) this.plan();
-    for (const index of this.nodes.keys()) this.place(index);
+    const geometry = this.geometry;
+    for (const index of this.nodes.keys()) this.place(index, geometry);
   }
 
   /** Mark the chosen samples. */
