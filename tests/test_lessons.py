@@ -31,7 +31,8 @@ from piecewise.lessons.quantities import CALLS, Context
 from piecewise.lessons.question_pools import POOLS
 from piecewise.lessons.questions import CheckQuestion, Draw, draw_question
 from piecewise.lessons.references import LessonError, read_reference
-from piecewise.tour.chapters import CHAPTERS
+from piecewise.lessons.structure import TOUR_PARTS
+from piecewise.tour.chapters import CHAPTERS, DRAWN
 from piecewise.trace.arithmetic import Position
 
 DECK = Path(__file__).parent / "lesson_files" / "deck.md"
@@ -144,6 +145,9 @@ PLANTED = {
     "an unknown part": ("=worked_cell", "=worked_cel", "did you mean 'worked_cell'?"),
     "an unknown generator": ("=cell_sum", "=cell_sums", "did you mean 'cell_sum'?"),
     "the same check twice": ("=map_rows", "=cell_sum", "each once"),
+    "an unknown picture of the tour": (
+        "::: why", "::: tour show=two_z\nLook.\n:::\n\n::: why", "did you mean 'two_x'?"
+    ),
     "two right reasons": ("- Because.", "* Because.", "got 2 right reasons"),
     "no prediction": ("::: predict", "::: play\n:::\n::: predicts", "wanted a predict block"),
     "limits that are no numbers": ("at=0,1", "at=low", "got at=low"),
@@ -201,6 +205,12 @@ def test_lessons_are_those_of_the_tour() -> None:
     assert {file.name for file in lesson_files()} == {
         file.name for file in lesson_files()[0].parent.glob("*.md")
     }
+
+
+def test_the_tour_shows_every_picture_once() -> None:
+    shown = [block.attributes["show"] for name in LESSONS
+             for block in lesson(name).of_kind("tour") if "show" in block.attributes]  # fmt: skip
+    assert sorted(shown) == sorted(DRAWN) == sorted(TOUR_PARTS)
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cached_property
 from typing import Any
 
 from ..core.array_types import Array
 from ..core.errors import did_you_mean, shown
 from ..data.xo import DECK_O, DECK_TRICKY_X, DECK_X, FEATURES
-from .deck_facts import DECK_ANSWERS, Facts
+from .deck_facts import DECK_ANSWERS, SLIDE_ERRORS, Facts
 from .references import LessonError
 
 _PICTURES = {"X": DECK_X, "tricky X": DECK_TRICKY_X, "O": DECK_O}
@@ -19,9 +18,8 @@ _SIDE = 3
 class Deck:
     """The numbers of the slides, computed; rows and columns are counted from 1."""
 
-    @cached_property
-    def facts(self) -> Facts:
-        return Facts()
+    def __init__(self, facts: Facts | None = None) -> None:
+        self.facts = facts or Facts()
 
     def picture(self, name: str) -> Array:
         """A picture by its name."""
@@ -80,6 +78,18 @@ class Deck:
     def error(self, name: str) -> float:
         """The error of an answer, or the total."""
         return float(_named(self.facts.errors, name, "error"))
+
+    def slide_error(self, name: str) -> float:
+        """The same error as the slide prints it."""
+        return float(_named(SLIDE_ERRORS, name, "error"))
+
+    def parameters(self) -> int:
+        """The number of parameters of the deck's net."""
+        return self.facts.architecture.parameter_count
+
+    def gradient_difference(self) -> float:
+        """The largest relative difference of a gradient by nudging and by backpropagation."""
+        return self.facts.learning.largest_difference
 
     def votes(self) -> int:
         """The number of values that vote."""

@@ -11,7 +11,7 @@ from typing import Any
 from ..core.errors import shown
 from .references import LessonError
 
-_FORMATS = "a number of decimals, cut N, ninths, percent or exact"
+_FORMATS = "a number of decimals, cut N, ninths, percent, scientific or exact"
 _TINY = 1e-6
 """A value this close to a ninth is printed as one: float32 sums are not exact."""
 
@@ -80,5 +80,6 @@ def _without_minus_zero(text: str) -> str:
 _NAMED: dict[str, Callable[[Any], str]] = {
     "ninths": _ninths,
     "percent": _percent,
+    "scientific": lambda value: f"{float(value):.0e}",
     "exact": _exact,
 }

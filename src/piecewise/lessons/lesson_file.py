@@ -29,6 +29,7 @@ BLOCKS = {
     "play": (),
     "without": (),
     "teacher": (),
+    "tour": ("show",),
 }
 """The blocks and their attributes; ``of`` is a reference, `without` names a modality."""
 HEAD = ("lesson", "needs", "minutes", "misconceptions", "bind", "constant")

@@ -77,6 +77,9 @@ _DECK = {
     "answer": _q("name", "number", Deck.answer),
     "error": _q("name", "number", Deck.error),
     "total_error": _q("", "number", lambda deck: deck.error("total")),
+    "slide_error": _q("name", "number", Deck.slide_error),
+    "parameters": _q("", "whole", Deck.parameters),
+    "gradient_difference": _q("", "number", Deck.gradient_difference),
     "votes": _q("", "whole", Deck.votes),
     "passes": _q("", "whole", Deck.passes),
 }

@@ -18,6 +18,12 @@ PARTS = (
 )  # fmt: skip
 """The interactive parts that a task can name."""
 MISCONCEPTIONS = tuple(f"M{number}" for number in range(1, 15))
+TOUR_PARTS = (
+    "two_x", "best_matches", "matches_step_by_step", "feature_maps", "pooled_maps",
+    "map_after_relu", "pooled_twice", "whole_net", "vote_table", "answer_table", "slide_errors",
+    "gradient_table", "descent_table", "knob_table", "kinds_of_data",
+)  # fmt: skip
+"""The pictures and tables of `piecewise tour`."""
 _REASONS = 3
 _CHECKS = 2
 
@@ -112,6 +118,12 @@ def _why(block: LessonBlock) -> Found:
         )
 
 
+def _tour(block: LessonBlock) -> Found:
+    part = block.attributes.get("show", TOUR_PARTS[0])
+    if part not in TOUR_PARTS:
+        yield block.line, f"tour: got {shown(part)}{did_you_mean(part, TOUR_PARTS)}"
+
+
 def _without(block: LessonBlock) -> Found:
     modality = block.attributes["modality"]
     if modality not in MODALITIES:
@@ -124,4 +136,5 @@ _BLOCK_RULES = {
     "check": _check,
     "why": _why,
     "without": _without,
+    "tour": _tour,
 }
