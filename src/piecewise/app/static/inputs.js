@@ -1,5 +1,6 @@
 /** What a person asks about: a drawing, a text, or a sound of this computer. */
 
+import { setView } from "app/address.js";
 import { ask, part, Refused, request } from "app/ask.js";
 import { showPicture } from "app/atlas.js";
 import { askAbout } from "app/live.js";
@@ -17,6 +18,7 @@ export class Inputs {
     this.file = null;
     this.text = element("textarea", { rows: 5, "aria-label": words.typeHere });
     this.text.addEventListener("input", () => {
+      setView({ on: null }, false);
       if (this.text.value.trim() && state.project?.attempt) askAbout({ text: this.text.value });
     });
     this.sound = this.soundBox();
@@ -90,6 +92,7 @@ export class Inputs {
       this.file = file;
       this.sound.picture.style.backgroundImage = "";
       this.sound.player.src = URL.createObjectURL(file);
+      setView({ on: null }, false);
       askAbout({ upload });
     } catch (error) {
       if (error instanceof Refused) update({ problem: error.message });
