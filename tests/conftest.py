@@ -10,10 +10,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from piecewise.engine.runtime import compiled_program
 from piecewise.engine.runtime.code_cache import VARIABLE
 from piecewise.engine.runtime.thread_pool import MAX_THREADS
+
+settings.register_profile("no clock", deadline=None)  # tests also pass on a busy machine
+settings.load_profile("no clock")
 
 
 @pytest.fixture(scope="session", autouse=True)

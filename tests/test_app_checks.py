@@ -169,6 +169,21 @@ def test_page_of_answers_is_about_all_samples(taught: Room) -> None:
     assert b"was trained on all of these samples" in content
 
 
+def test_page_of_answers_needs_a_net_of_the_classes(taught: Room) -> None:
+    folders = [one.folder for one in taught.project.classes()]
+    taught.project.set_order(folders[::-1])
+    assert (
+        taught.ask("GET", "/api/answers.html")[0] == 200
+    )  # the net has the same classes in another order
+    added = taught.project.add_class("another")
+    try:
+        assert taught.ask("GET", "/api/answers.html")[0] == 409
+        assert taught.ask("POST", "/api/mistakes", {"part": "test"})[0] == 409
+    finally:
+        taught.project.remove_class(added)
+        taught.project.set_order(folders)
+
+
 class Slow:
     """A job that reports until it is stopped."""
 

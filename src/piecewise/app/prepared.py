@@ -14,6 +14,7 @@ from ..core.errors import DataError
 from ..data.dataset import Dataset
 from ..data.modalities import MODALITIES
 from ..data.preprocessing import Preprocessor
+from .failures import ConflictError
 from .listing import PARTS
 from .project import Project
 
@@ -59,15 +60,17 @@ class PreparedSamples:
         with self._lock:
             return self._split(part, most, check)
 
-    def dataset(self) -> Dataset:
-        """The samples of both parts; their names are their ids."""
-        classes = self._project.classes()
-        folders = [one.folder for one in classes]
+    def dataset(self, classes: Sequence[str] | None = None) -> Dataset:
+        """The samples of both parts; their names are their ids. ``classes``: those of a net, in
+        whose order they are numbered; ConflictError if the project has others."""
+        own = self._project.classes()
+        names, folders = [one.name for one in own], [one.folder for one in own]
         splits = [self.split(part, folders) for part in PARTS]
+        labels = np.concatenate([one.labels for one in splits])
         return Dataset(
             np.concatenate([one.inputs for one in splits]),
-            np.concatenate([one.labels for one in splits]),
-            tuple(one.name for one in classes),
+            labels if classes is None else renumbered(labels, names, classes),
+            tuple(names if classes is None else classes),
             np.repeat(PARTS, [len(one.ids) for one in splits]),
             self.preprocessor(),
             names=[sample for one in splits for sample in one.ids],
@@ -141,3 +144,11 @@ def _evenly(labels: Labels, most: int) -> Array:
         own = np.flatnonzero(labels == label)
         rows.append(own[np.linspace(0, len(own) - 1, min(each, len(own))).astype(int)])
     return np.sort(np.concatenate(rows))
+
+
+def renumbered(labels: Labels, names: Sequence[str], classes: Sequence[str]) -> Labels:
+    """Labels of the classes of a project as numbers of the classes of a net; ConflictError if the
+    net has others."""
+    if set(names) != set(classes):
+        raise ConflictError("the classes have changed since this net was taught")
+    return np.array([list(classes).index(name) for name in names])[labels]

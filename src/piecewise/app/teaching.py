@@ -29,7 +29,7 @@ from ..training.train import train
 from .attempts import Attempt, Attempts
 from .failures import ConflictError
 from .mistakes import COVERAGE, HeldOut
-from .prepared import PreparedSamples
+from .prepared import PreparedSamples, renumbered
 from .project import Project
 from .sketch import RETRIES, SKETCH_SAMPLES, more_careful, sketch_config
 
@@ -105,15 +105,15 @@ class Teacher:
     def test(self) -> HeldOut:
         """The answers of the net to the samples that were kept for the test; DataError."""
         net, attempt = self._net, self._attempt
-        folders = {one.name: one.folder for one in self.project.classes()}
-        if net is None or attempt is None or set(net.classes) != set(folders):
-            raise ConflictError("mistakes: there is no net of these classes yet")
-        split = self.samples.split("test", [one.folder for one in self.project.classes()])
+        if net is None or attempt is None:
+            raise ConflictError("mistakes: there is no net yet")
+        classes = self.project.classes()
+        split = self.samples.split("test", [one.folder for one in classes])
+        labels = renumbered(split.labels, [one.name for one in classes], net.classes)
         if not split.ids:
             raise ConflictError("mistakes: there is no sample for the test yet; move some to it")
-        numbers = np.array([net.classes.index(name) for name in folders])
         probabilities = net.probabilities_of(net.logits(split.inputs))
-        return HeldOut(attempt.number, net.classes, split.ids, numbers[split.labels], probabilities)
+        return HeldOut(attempt.number, net.classes, split.ids, labels, probabilities)
 
     def state(self) -> dict[str, Any]:
         """The last piece of news."""

@@ -20,7 +20,7 @@ from ...network import Network
 from ...spec.class_numbers import class_number
 from ..failures import ConflictError
 from ..fields import TEXT, TEXTS, WHOLE, RequestField, Values
-from ..prepared import PreparedSplit
+from ..prepared import PreparedSplit, renumbered
 from ..routes import AppRoute
 from ..session import Session
 
@@ -84,7 +84,7 @@ class CheckActions:
         expected = class_number(explanation.net.classes, values["expected"], "expected")
 
         def work(on_progress: OnProgress) -> Values:
-            data = self._teacher.samples.dataset()
+            data = self._teacher.samples.dataset(explanation.net.classes)
             return _influences(explanation, expected, data, on_progress)
 
         return {"job": self._jobs.start("influence", work)}
@@ -117,12 +117,9 @@ class CheckActions:
     def _split(self, net: Network) -> PreparedSplit:
         """The samples for learning, labelled as in the net."""
         classes = self._project.classes()
-        if {one.name for one in classes} != set(net.classes):
-            raise ConflictError("nearest: the classes have changed since this net was taught")
-        folders = {one.name: one.folder for one in classes}
-        split = self._teacher.samples.split("train", [folders[name] for name in net.classes])
-        numbers = np.array([net.classes.index(one.name) for one in classes])
-        return split._replace(labels=numbers[split.labels])
+        split = self._teacher.samples.split("train", [one.folder for one in classes])
+        names = [one.name for one in classes]
+        return split._replace(labels=renumbered(split.labels, names, net.classes))
 
 
 def _influences(
@@ -130,8 +127,6 @@ def _influences(
 ) -> Values:
     """The samples for learning that caused an answer. A sample is no cause of its own answer."""
     net, names = explanation.net, np.asarray(data.names)
-    if data.classes != net.classes:
-        raise ConflictError("influence: the classes have changed since this net was taught")
     chosen = np.flatnonzero((data.splits == "train") & (names != explanation.name))
     inputs, labels = data.inputs[chosen], data.labels[chosen]
     query = check_inputs(net, explanation.example[None])

@@ -86,7 +86,7 @@ class ExportActions:
         net = self._teacher.net
         if net is None:
             raise ConflictError("net: there is none yet; teach one first")
-        data = self._teacher.samples.dataset()
+        data = self._teacher.samples.dataset(net.classes)
         answers = predict_dataset(net, data)
         notes = [_NOTE] if answers.scores.counted == TRAINING else []
         page = evaluate_page(net, data, answers.indices, answers.logits, answers.scores,
