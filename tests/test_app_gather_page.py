@@ -76,8 +76,9 @@ def row(page: Page, name: str) -> Locator:
 
 
 def thumbs(page: Page, name: str, part: str = "learning") -> Locator:
+    """The samples of a class that are in view and loaded."""
     group = row(page, name).get_by_role("group", name=f"Samples of {name}, for {part}")
-    return group.locator("button")
+    return group.locator("button[data-shown='1']")
 
 
 def names_of(page: Page) -> list[str]:

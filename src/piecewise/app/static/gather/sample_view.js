@@ -219,11 +219,15 @@ export class SampleView {
       node.setAttribute("aria-pressed", String(chosen.has(node.dataset.id ?? "")));
   }
 
-  /** @param {Event} event @param {(id: string, index: number) => void} does */
+  /** Only of samples that are known to be there still.
+   * @param {Event} event
+   * @param {(id: string, index: number) => void} does
+   */
   withId(event, does) {
     const node = event.target instanceof Element ? event.target.closest("button") : null;
     for (const [index, one] of this.nodes)
-      if (one === node && one.dataset.id) does(one.dataset.id, index);
+      if (one === node && this.ids[index] && this.ids[index] === one.dataset.id)
+        does(this.ids[index], index);
   }
 
   /** @param {MouseEvent} event */
