@@ -240,7 +240,8 @@ def test_predict_output_is_written_whole_or_not_at_all(
     assert status(command) == 130
     assert len(calls) == 2
     assert output.read_bytes() == before
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["pictures", "predictions.jsonl"]
+    kept = [f"predictions.jsonl{suffix}" for suffix in ("", ".partial", ".partial.json")]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["pictures", *kept]
 
 
 @pytest.mark.parametrize("batch", [1, 16, 1_024])
@@ -256,7 +257,7 @@ def test_predict_refuses_wrong_outputs(net: Path, folder: Path, capsys: Printed)
     mine = folder / "table.csv"
     mine.write_text("my,own\n1,2\n")
     for arguments, code, words in (
-        (["-o", "x.txt"], 2, "wanted a name ending in .csv or .jsonl"),
+        (["-o", "x.txt"], 2, "wanted a name ending in .csv, .jsonl or .parquet"),
         (["-o", "x.csv", "--json"], 2, "leave out --output"),
         (["-o", str(mine)], 1, "piecewise did not write it"),
         (["-o", str(folder / "no" / "x.csv")], 1, "in an existing folder"),

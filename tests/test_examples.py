@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -52,6 +53,24 @@ def test_a_folder_of_ones_own(tmp_path: Path) -> None:
         Image.new("L", (9, 9), grey + number % 5).save(file)
     assert re.search(r"^dark/0\.png: (dark|light)$", printed("own_pictures", empty, folder), re.M)
     assert not list(empty.iterdir())
+
+
+def test_dask_predict_equals_the_net(tmp_path: Path) -> None:
+    pytest.importorskip("dask.bag", reason="dask is not installed")
+    xo = pw.make_xo(20, size=9, seed=0)
+    net = pw.Network("full", (1, 9, 9), ("X", "O"), preprocessor=xo.preprocessor)
+    net.save(saved := tmp_path / "net.safetensors")
+    (folder := tmp_path / "pictures").mkdir()
+    for number, picture in enumerate(xo.inputs[:, 0]):
+        Image.fromarray(picture).save(folder / f"{number:02}.png")
+    output = tmp_path / "predictions"
+    assert printed("dask_predict", tmp_path, saved, folder, output) == ""
+    lines = [line for file in output.iterdir() for line in file.read_text().splitlines()]
+    files = sorted(map(str, folder.iterdir()))
+    predicted = zip(files, net.predict(files), strict=True)
+    assert [json.loads(line) for line in lines] == [
+        {"input": file, "predicted": answer} for file, answer in predicted
+    ]
 
 
 def test_sounds(tmp_path: Path) -> None:

@@ -43,6 +43,18 @@ def test_meter_partial_progress_fills_part_of_bar() -> None:
     assert output(console).strip() == f"reading [{'#' * 6}{'-' * 18}] 25 %, 1,500 of 6,000"
 
 
+def test_meter_time_left_of_a_resumed_run_counts_only_new_work(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    console, now = terminal(), 100.0
+    monkeypatch.setattr("piecewise.display.progress_bar.time.monotonic", lambda: now)
+    meter = Meter(console)
+    meter(Progress("reading", 800, 1_000, resumed=True))
+    now += 10
+    meter(Progress("reading", 850, 1_000))
+    assert "85 %, 30 s left, 850 of 1,000" in output(console)
+
+
 @pytest.mark.parametrize("width", [1, 5, 20, 40, 200])
 def test_meter_any_width_stays_within_line(width: int) -> None:
     console = terminal(width)

@@ -34,14 +34,13 @@ def print_message(console: Console, sentence: str) -> None:
         console.print(printable(sentence))
 
 
-def print_skipped(skipped: Sequence[str], console: Console) -> None:
-    """Print the messages about skipped files; only the first ones of many."""
+def print_skipped(skipped: Sequence[str], console: Console, more: int = 0) -> None:
+    """Print the messages about skipped files; only the first ones of many. ``more``: the number of
+    messages that are not given."""
     for sentence in skipped[:SKIPPED_SHOWN]:
         print_message(console, f"skipped: {sentence}")
-    if len(skipped) > SKIPPED_SHOWN:
-        print_message(
-            console, f"skipped {len(skipped) - SKIPPED_SHOWN:,} more; --json lists them all"
-        )
+    if (more := more + len(skipped[SKIPPED_SHOWN:])) > 0:
+        print_message(console, f"skipped {more:,} more; --json lists them all")
 
 
 def results(plain: bool = False) -> Console:

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryFile
+from typing import IO, Any
 
 import numpy as np
 import rich_click as click
 
+from ..core.atomic_write import atomic_writer
 from ..core.constraints import Real
-from ..core.errors import DataError
+from ..core.errors import DataError, reason
 from ..core.ghost_batch import GROUP_SIZE
+from ..data.file_bytes import open_regular_file
+from ..data.loading.fingerprint import stamp_digest
 from ..data.loading.loader import DatasetLoader
 from ..data.sources.discovery import RawDataset
 from ..data.sources.table_columns import TableOptions
@@ -32,13 +38,23 @@ from .options import (
     net_argument,
     output_option,
 )
-from .output import SKIPPED_SHOWN, Meter, counted, messages, print_message, print_skipped
+from .output import Meter, counted, messages, print_message
+from .partial_predictions import (
+    MAX_NAME_BYTES,
+    PartialFile,
+    RunState,
+    partial_file,
+    run_identity,
+)
+from .prediction_messages import RunMessages
 from .prediction_output import (
+    FileOutput,
     JsonOutput,
+    PredictionFormat,
     PredictionOutput,
     TextOutput,
     check_predictions_path,
-    predictions_file,
+    prediction_format,
 )
 from .standard_input import STANDARD_INPUT, input_bytes, text_lines
 
@@ -90,8 +106,8 @@ class PredictOptions:
     "held out in training. For the others, whose probabilities are lower, print don't know.",
 )
 @output_option(
-    "Write the predictions to this .csv or .jsonl file, completely or not at all, instead of "
-    "printing them."
+    "Write the predictions to this .csv, .jsonl or .parquet file, completely or not at all, "
+    "instead of printing them. After an interruption, the same command continues."
 )
 @column_option("text", "text")
 @encoding_option
@@ -112,17 +128,13 @@ def command(**values: Any) -> None:
     net = Network.load(options.net_file)
     run = _PredictionRun(net, options)
     if options.output is not None:
-        with predictions_file(Path(options.output), net) as writer:
-            run.predict_all(writer)
-            if not run.count:
-                run.print_messages()  # raises an error, so that no file is written
-        print_message(run.console, f"wrote {counted(run.count, 'prediction')}: {options.output}")
+        run.write_file(Path(options.output))
     elif options.as_json:
         run.predict_all(writer := JsonOutput(net))
-        writer.print(run.errors + run.skipped)
+        writer.print(run.messages.errors.first + run.messages.skipped.first)
     else:
         run.predict_all(TextOutput(net, run.meter))
-    run.print_messages()
+    run.messages.print(run.console)
 
 
 class _PredictionRun:
@@ -132,52 +144,103 @@ class _PredictionRun:
         self.net, self.options, self.console = net, options, messages()
         self.threshold = net.calibration.threshold_for(options.coverage)
         self.meter, self.count = Meter(self.console), 0
-        self.doubtful, self.doubtful_count = list[str](), 0
-        self.notes, self.note_count = list[str](), 0
-        self.errors = list[str]()
-        """A message for each named file that cannot be read."""
-        self.skipped = list[str]()
-        """A message for each file or record of a folder or table that cannot be read."""
+        self.messages = RunMessages(keep_all=options.as_json)
         example_bytes = net.preprocessor.dtype.itemsize * int(
             np.prod(net.preprocessor.example_shape)
         )
         batch = min(BATCH, BATCH_BYTES // example_bytes) // GROUP_SIZE * GROUP_SIZE
         self.batch = max(GROUP_SIZE, batch)
+        self.partial: PartialFile | None = None
         if options.texts and net.preprocessor.modality != "texts":
             wanted = f"this net reads {net.preprocessor.modality}"
             raise DataError(f"--text: got a text, wanted files: {wanted}")
 
-    def predict_all(self, output: PredictionOutput) -> None:
-        """Predict all inputs in their order."""
-        with self.meter:
-            for raw, messages_ in self._sources():
-                self.skipped += raw.skipped
-                self._predict(raw, messages_, output)
-        if not self.count and not self.errors and self.skipped:
-            self.errors.append(self.skipped.pop())
+    def write_file(self, path: Path) -> None:
+        """Write all predictions to a file, completely or not at all. If the inputs can be listed
+        again, the same command continues after an interruption."""
+        form = prediction_format(path, self.net)
+        is_short = len(os.fsencode(path.resolve().name)) <= MAX_NAME_BYTES
+        if STANDARD_INPUT not in self.options.inputs and is_short:
+            self._write_partial(path, form)
+        else:
+            self._write_at_once(path, form)
+        print_message(self.console, f"wrote {counted(self.count, 'prediction')}: {path}")
 
-    def print_messages(self) -> None:
-        """Print what was doubtful or skipped; raise a DataError if a named file was."""
-        for sentence in self.doubtful:
-            print_message(self.console, sentence)
-        if (more := self.doubtful_count - len(self.doubtful)) > 0:
-            sentence = f"{counted(more, 'more doubtful answer')}; --json and -o list them all"
-            print_message(self.console, sentence)
-        for sentence in self.notes:
-            print_message(self.console, sentence)
-        if (more := self.note_count - len(self.notes)) > 0:
-            sentence = (
-                f"for {counted(more, 'more long sound')}, the answer is a mean of windows, too"
+    def _write_partial(self, path: Path, form: PredictionFormat) -> None:
+        sources = list(self._sources())
+        digests = [stamp_digest(raw) for raw, _ in sources]
+        options = replace(self.options, output=path.suffix.lower())
+        identity = run_identity(_file_sha256(options.net_file), options, self.batch, digests)
+        try:
+            with partial_file(path, identity, form.convert) as self.partial:
+                self._print_start(self.partial)
+                if not self.partial.state.size:
+                    self.partial.write(form.header())
+                self.predict_all(FileOutput(self.partial.write, form), sources)
+                self._check_any()
+        except KeyboardInterrupt:
+            if self.partial and (count := self.partial.state.count):
+                kept = f"{counted(count, 'prediction')} kept in {self.partial.partial.name}"
+                print_message(self.console, f"stopped; {kept}; the same command goes on")
+            raise
+
+    def _print_start(self, partial: PartialFile) -> None:
+        if partial.is_other:
+            print_message(
+                self.console,
+                f"{partial.partial.name} was of another net, other inputs or other options, or cut "
+                "short; starting from the beginning",
             )
-            print_message(self.console, sentence)
-        print_skipped(self.skipped, self.console)
-        for sentence in self.errors[:-1]:
-            print_message(self.console, sentence)
-        if self.errors:
-            raise DataError(self.errors[-1])
+        elif partial.state.count:
+            goes_on = f"after {counted(partial.state.count, 'prediction')}"
+            print_message(self.console, f"continuing {goes_on} in {partial.partial.name}")
 
-    def _sources(self) -> Iterator[tuple[RawDataset, list[str]]]:
-        """The inputs, in groups that are read together, each with the list for its errors."""
+    def _write_at_once(self, path: Path, form: PredictionFormat) -> None:
+        """Write predictions of inputs that come only once, such as the standard input."""
+        try:
+            if form.convert:
+                with TemporaryFile(dir=path.parent) as file:
+                    self._write_to(file, form)
+                    form.convert(file, path)
+            else:
+                with atomic_writer(path) as file:
+                    self._write_to(file, form)
+        except OSError as error:
+            raise DataError(f"{path}: not written: {reason(error)}") from None
+
+    def _write_to(self, file: IO[bytes], form: PredictionFormat) -> None:
+        file.write(form.header())
+        self.predict_all(FileOutput(file.write, form))
+        self._check_any()
+
+    def _check_any(self) -> None:
+        """Raise the error of a run without a prediction, so that no file is written."""
+        if not self.count:
+            self.messages.print(self.console)
+
+    def predict_all(
+        self,
+        output: PredictionOutput,
+        sources: Iterable[tuple[RawDataset, str]] | None = None,
+    ) -> None:
+        """Predict all inputs in their order, after those that the partial file holds."""
+        state = self.partial.state if self.partial else RunState()
+        if state.count:
+            self.count = state.count
+            self.messages.restore(state.messages)
+        with self.meter:
+            for number, (raw, kind) in enumerate(self._sources() if sources is None else sources):
+                if number > state.source:
+                    self.messages.skipped.add(raw.skipped)
+                if number >= state.source:
+                    start = state.position if number == state.source else 0
+                    self._predict(raw, kind, output, RunState(number, start))
+        if not self.count and not self.messages.errors.count and self.messages.skipped.count:
+            self.messages.errors.add([self.messages.skipped.pop()])
+
+    def _sources(self) -> Iterator[tuple[RawDataset, str]]:
+        """The inputs, in groups that are read together, each with the list of messages for
+        those that cannot be read."""
         modality, files = self.net.preprocessor.modality, list[Path]()
         for name in self.options.inputs:
             raw = None
@@ -185,25 +248,26 @@ class _PredictionRun:
                 try:
                     raw = list_unlabelled(Path(name), modality, self.options.table)
                 except DataError as error:
-                    self.errors.append(str(error))
+                    self.messages.errors.add([str(error)])
                     continue
                 if raw is None:
                     if self._is_text(name):
-                        self.errors.append(f"{name}: no such file; for a text, use --text TEXT")
+                        missing = f"{name}: no such file; for a text, use --text TEXT"
+                        self.messages.errors.add([missing])
                     else:
                         files.append(Path(name))
                     continue
             if files:
-                yield listed_inputs(files, (), modality), self.errors
+                yield listed_inputs(files, (), modality), "errors"
                 files = []
             if raw is not None:
-                yield raw, self.skipped
+                yield raw, "skipped"
             else:
-                yield from ((one, self.skipped) for one in self._standard_input())
+                yield from ((one, "skipped") for one in self._standard_input())
         if files:
-            yield listed_inputs(files, (), modality), self.errors
+            yield listed_inputs(files, (), modality), "errors"
         if self.options.texts:
-            yield listed_inputs((), self.options.texts, modality), self.errors
+            yield listed_inputs((), self.options.texts, modality), "errors"
 
     def _is_text(self, name: str) -> bool:
         """Whether a text was probably written in place of a file."""
@@ -217,20 +281,31 @@ class _PredictionRun:
             else input_bytes(sys.stdin.buffer, preprocessor)
         )
 
-    def _predict(self, raw: RawDataset, errors: list[str], output: PredictionOutput) -> None:
+    def _predict(
+        self, raw: RawDataset, kind: str, output: PredictionOutput, start: RunState
+    ) -> None:
+        """Predict the inputs of a source from a position on."""
         loader = DatasetLoader(raw, Path(), self.meter if len(raw) > 1 else None)
+        prepare = partial(prepare_input, self.net.preprocessor)
         batch: list[tuple[str, PreparedInput]] = []
-        with closing(loader.stream(partial(prepare_input, self.net.preprocessor))) as results:
+        with closing(loader.stream(prepare, start.position)) as results:
             for index, result in results:
                 if isinstance(result, DataError):
-                    errors.append(str(result))
+                    getattr(self.messages, kind).add([str(result)])
                     continue
                 batch.append((raw.names[index], result))
                 if len(batch) == self.batch:
                     self._predict_batch(batch, output)
+                    self._finish_batch(start.source, index + 1)
                     batch = []
         if batch:
             self._predict_batch(batch, output)
+            self._finish_batch(start.source, len(raw))
+
+    def _finish_batch(self, source: int, position: int) -> None:
+        if self.partial:
+            saved = self.messages.to_json()
+            self.partial.finish_batch(RunState(source, position, self.count, messages=saved))
 
     def _predict_batch(
         self, batch: list[tuple[str, PreparedInput]], output: PredictionOutput
@@ -247,16 +322,16 @@ class _PredictionRun:
         ]
         output.write(rows)
         self.count += len(rows)
-        doubtful = [row for row in rows if row.warning]
-        self.doubtful_count += len(doubtful)
-        self.doubtful += [
-            f"{row.short_name}: a doubtful answer: {row.warning}"
-            for row in doubtful[: SKIPPED_SHOWN - len(self.doubtful)]
-        ]
-        notes = [
+        self.messages.doubtful.add(
+            f"{row.short_name}: a doubtful answer: {row.warning}" for row in rows if row.warning
+        )
+        self.messages.notes.add(
             f"{row.short_name}: {one.note}"
             for row, (_, one) in zip(rows, batch, strict=True)
             if one.note
-        ]
-        self.note_count += len(notes)
-        self.notes += notes[: SKIPPED_SHOWN - len(self.notes)]
+        )
+
+
+def _file_sha256(path: str) -> str:
+    with open_regular_file(Path(path)) as file:
+        return hashlib.sha256(file.read()).hexdigest()

@@ -11,23 +11,23 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import rich_click as click
 
-from ..core.atomic_write import atomic_writer
-from ..core.errors import DataError, reason, shown
+from ..core.errors import DataError, shown
 from ..network import Network
 from ..predictions import Prediction
 from .output import Meter, print_json, printable, results
 from .output_files import begins_with, check_replaceable
+from .partial_predictions import Convert
 
 CLASSES_SHOWN = 5
-SUFFIXES = (".csv", ".jsonl")
+SUFFIXES = (".csv", ".jsonl", ".parquet")
 JSON_BEGINNING = b'{"input": '
 """Of each line of a .jsonl file with predictions."""
 _CSV_BEGINNINGS = (b"input,predicted,", b"input,text,predicted,")
@@ -74,43 +74,65 @@ class JsonOutput:
         print_json({"predictions": self.predictions, "skipped": list(skipped)})
 
 
-class _JsonLinesFile:
-    """Writes a JSON object a line, as --json prints."""
+class PredictionFormat(Protocol):
+    """The format of a prediction file. ``convert`` makes the file of its bytes; None if they are
+    the file."""
 
-    def __init__(self, file: IO[bytes], net: Network) -> None:
-        self.file, self.net = file, net
+    @property
+    def convert(self) -> Convert | None: ...
 
-    def write(self, rows: Sequence[Prediction]) -> None:
+    def header(self) -> bytes:
+        """What the file begins with."""
+
+    def encode(self, rows: Sequence[Prediction]) -> bytes:
+        """The bytes of some predictions."""
+
+
+class _JsonLinesFormat:
+    """A JSON object a line, as --json prints."""
+
+    convert = None
+
+    def __init__(self, net: Network) -> None:
+        self.net = net
+
+    def header(self) -> bytes:
+        return b""
+
+    def encode(self, rows: Sequence[Prediction]) -> bytes:
         lines = [json.dumps(row.to_json(self.net), allow_nan=False) + "\n" for row in rows]
-        self.file.write("".join(lines).encode())
+        return "".join(lines).encode()
 
 
-class _CsvFile:
-    """Writes a row of a CSV table, in UTF-8, for each prediction."""
+class _CsvFormat:
+    """A row of a CSV table, in UTF-8, for each prediction."""
 
-    def __init__(self, file: IO[bytes], net: Network) -> None:
-        self.file, self.net = file, net
-        self.has_text = net.preprocessor.modality == "texts"
+    convert = None
+
+    def __init__(self, net: Network) -> None:
+        self.net, self.has_text = net, net.preprocessor.modality == "texts"
+
+    def header(self) -> bytes:
         text = ["text"] * self.has_text
-        classes = [f"p_{name}" for name in net.classes]
-        self._write([["input", *text, "predicted", "probability", "warning", *classes]])
+        classes = [f"p_{name}" for name in self.net.classes]
+        return self._encode([["input", *text, "predicted", "probability", "warning", *classes]])
 
-    def write(self, rows: Sequence[Prediction]) -> None:
-        self._write([self._cells(row) for row in rows])
+    def encode(self, rows: Sequence[Prediction]) -> bytes:
+        return self._encode([self._cells(row) for row in rows])
 
     def _cells(self, row: Prediction) -> list[str]:
         cells = [row.name, row.answer(self.net.classes) or "", "", row.warning or ""]
         if self.has_text:
             cells.insert(1, row.text or "")
         safe = [spreadsheet_safe(cell) for cell in cells]
-        numbers = [f"{float(one):.6g}" for one in row.probabilities]
+        numbers = [f"{one:.6g}" for one in row.probabilities.tolist()]
         safe[-2] = numbers[int(row.logits.argmax())]
         return [*safe, *numbers]
 
-    def _write(self, rows: list[list[str]]) -> None:
+    def _encode(self, rows: list[list[str]]) -> bytes:
         text = io.StringIO(newline="")
         csv.writer(text, lineterminator="\n").writerows(rows)
-        self.file.write(text.getvalue().encode("utf-8", "backslashreplace"))
+        return text.getvalue().encode("utf-8", "backslashreplace")
 
 
 def spreadsheet_safe(text: str) -> str:
@@ -122,22 +144,39 @@ def check_predictions_path(path: str) -> None:
     """Check, before anything is read, that predictions may be written to a path; UsageError,
     DataError."""
     if not path.lower().endswith(SUFFIXES):
-        wanted = f"wanted a name ending in {' or '.join(SUFFIXES)}"
+        wanted = f"wanted a name ending in {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}"
         raise click.UsageError(f"--output: got {shown(path)}, {wanted}")
+    if path.lower().endswith(".parquet") and find_spec("pyarrow") is None:
+        raise DataError(
+            "Parquet files need one more package: pip install 'piecewise-convnet[parquet]'"
+        )
     check_replaceable(path, is_predictions_file)
 
 
 def is_predictions_file(path: Path) -> bool:
     """Whether a file is empty, or piecewise wrote it with predictions."""
-    return begins_with(path, (JSON_BEGINNING, *_CSV_BEGINNINGS))
+    if not path.name.lower().endswith(".parquet") or not path.stat().st_size:
+        return begins_with(path, (JSON_BEGINNING, *_CSV_BEGINNINGS))
+    from .parquet_predictions import is_own_parquet  # noqa: PLC0415 - an extra
+
+    return begins_with(path, (b"PAR1",)) and is_own_parquet(path)
 
 
-@contextmanager
-def predictions_file(path: Path, net: Network) -> Iterator[PredictionOutput]:
-    """A file that appears complete when the block ends, or not at all; DataError."""
-    try:
-        with atomic_writer(path) as file:
-            is_csv = path.suffix.lower() == ".csv"
-            yield _CsvFile(file, net) if is_csv else _JsonLinesFile(file, net)
-    except OSError as error:
-        raise DataError(f"{path}: not written: {reason(error)}") from None
+def prediction_format(path: Path, net: Network) -> PredictionFormat:
+    """The format of the file at a path, by its suffix."""
+    suffix = path.suffix.lower()
+    if suffix == ".parquet":
+        from .parquet_predictions import ParquetFormat  # noqa: PLC0415 - an extra
+
+        return ParquetFormat(net)
+    return _CsvFormat(net) if suffix == ".csv" else _JsonLinesFormat(net)
+
+
+class FileOutput:
+    """Writes predictions to a file in a format."""
+
+    def __init__(self, write: Callable[[bytes], object], form: PredictionFormat) -> None:
+        self.write_bytes, self.form = write, form
+
+    def write(self, rows: Sequence[Prediction]) -> None:
+        self.write_bytes(self.form.encode(rows))

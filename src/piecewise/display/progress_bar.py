@@ -40,13 +40,14 @@ class ProgressBar:
         self.console = Console(stderr=True) if console is None else console
         self.then = then
         self._is_live = self.console.is_terminal or self.console.is_jupyter
-        self.stage, self.started, self.shown = "", 0.0, 0.0
+        self.stage, self.started, self.shown, self.resumed_at = "", 0.0, 0.0, 0
 
     def __call__(self, progress: Progress) -> None:
         now = time.monotonic()
         if progress.stage != self.stage:
             self.clear()
             self.stage, self.started, self.shown = progress.stage, now, 0.0
+            self.resumed_at = progress.done if progress.resumed else 0
         is_due = now - self.shown >= 0.1 or progress.done >= progress.total
         if not self._is_live:
             self._print_plain(progress)
@@ -79,8 +80,9 @@ class ProgressBar:
         """The stage, a bar, the percentage, the time left, and the loss or the count."""
         done, total, loss = progress.done, progress.total, progress.loss
         fraction, width = done / max(1, total), self.console.width - 1
-        is_known = seconds > 0.5 and fraction > 0.02  # before that, time left would be a guess
-        remaining = f", {_span(seconds * (1 - fraction) / fraction)} left" if is_known else ""
+        new = (done - self.resumed_at) / max(1, total - self.resumed_at)  # of what this run does
+        is_known = seconds > 0.5 and new > 0.02  # before that, time left would be a guess
+        remaining = f", {_span(seconds * (1 - new) / new)} left" if is_known else ""
         count = "" if progress.note else f", {done:,} of {total:,}"
         note = count if loss is None else f", loss {loss:.4f}"
         note += f", {progress.note}" if progress.note else ""

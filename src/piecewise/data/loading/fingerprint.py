@@ -13,7 +13,9 @@ from ...core.progress import OnProgress, Progress
 from ...engine.runtime.thread_pool import processors
 from ..file_bytes import open_regular_file
 from ..sources.discovery import LazyFiles, RawDataset
+from ..sources.folder_scan import Traversable
 from ..sources.folders import LabeledFile
+from ..sources.zip_archives import ArchiveEntry
 from .ordered_map import ordered_map
 
 CHECKING = "checking"
@@ -58,6 +60,24 @@ def fingerprint_of(
             if on_progress:
                 on_progress(Progress(CHECKING, index + 1, len(paths)))
     return Fingerprint(total.hexdigest(), paths, stamps)
+
+
+def stamp_digest(raw: RawDataset) -> str:
+    """The SHA-256 of the names with the size and modification time of each file, the checksum of
+    each file in an archive, or the text. No file is read."""
+    total = hashlib.sha256(json.dumps([raw.modality, raw.skipped]).encode())
+    files = _files(raw)
+    for index, name in enumerate(raw.names):
+        entry = _size_and_time(files[index].path) if files else raw.examples[index]
+        total.update(json.dumps([name, entry]).encode())
+    return total.hexdigest()
+
+
+def _size_and_time(path: Traversable) -> tuple[int, int] | None:
+    if isinstance(path, ArchiveEntry):
+        return (path.info.file_size, path.info.CRC) if path.info else None
+    stamp = _stamp(path) if isinstance(path, Path) else None
+    return stamp and stamp[1:]
 
 
 def _files(raw: RawDataset) -> list[LabeledFile]:

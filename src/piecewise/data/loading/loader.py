@@ -154,10 +154,13 @@ class DatasetLoader:
             raise self._nothing_readable()
         return PreparedExamples(writer.all(), np.array(indices), skipped)
 
-    def stream(self, function: Callable[[Any], Any]) -> Generator[tuple[int, Any], None, None]:
-        """The index and ``function``'s result of each decoded example, in their order, or the
-        DataError of reading it. Only a few batches of examples are in memory at a time."""
-        return self._each(range(len(self.raw)), function, _READING)
+    def stream(
+        self, function: Callable[[Any], Any], start: int = 0
+    ) -> Generator[tuple[int, Any], None, None]:
+        """The index and ``function``'s result of each decoded example from the index ``start``, in
+        their order, or the DataError of reading it. Only a few batches of examples are in memory at
+        a time."""
+        return self._each(range(start, len(self.raw)), function, _READING, start)
 
     def _transform_batch(self, preprocessor: Preprocessor) -> Array | None:
         """All examples at once, where they lie in one array that allows it."""
@@ -180,20 +183,27 @@ class DatasetLoader:
         )
 
     def _each(
-        self, indices: Sequence[int], function: Callable[[Any], Any], stage: str
+        self,
+        indices: Sequence[int],
+        function: Callable[[Any], Any],
+        stage: str,
+        done_before: int = 0,
     ) -> Generator[tuple[int, Any], None, None]:
         """The index and ``function``'s result of each example, or the DataError of reading it."""
         batches, threads = self._batches(indices)
+        total = done_before + len(indices)
+        if done_before and self.on_progress:
+            self.on_progress(Progress(stage, done_before, total, resumed=True))
         with closing(ordered_map(batches, partial(self._one, function), threads)) as results:
-            for done, result in enumerate(results):
-                yield indices[done], result
+            for number, result in enumerate(results):
+                yield indices[number], result
                 if self.on_progress:
-                    self.on_progress(Progress(stage, done + 1, len(indices)))
+                    self.on_progress(Progress(stage, done_before + number + 1, total))
 
     def _batches(self, indices: Sequence[int]) -> tuple[list[Sequence[int]], int]:
         """The indices in batches for a thread each, and the number of threads."""
         examples = self.raw.examples
-        if not isinstance(examples, LazyFiles):
+        if not isinstance(examples, LazyFiles) or not indices:
             return [indices], 1
         sizes = np.cumsum([examples.size(index) for index in indices])
         files, size = _BATCH
