@@ -224,6 +224,22 @@ def test_limits_answer_before_the_request_is_read(folder: Path) -> None:
         assert client.get("/healthz").status_code == 200
 
 
+def test_largest_request_fits_when_nothing_else_runs(folder: Path) -> None:
+    files = (("xo", str(folder / "xo.safetensors")),)
+    server = PredictionServer(ServerSettings(files, None, max_body_mb=1_024, log=False))
+    with server.admission.admitted({"transfer-encoding": "chunked"}):
+        pass
+
+
+def test_name_of_file_may_hold_half_a_character(client: TestClient) -> None:
+    body = (b'--x\r\nContent-Disposition: form-data; name="f"; filename="\\\\ud800"\r\n\r\n'
+            + png(0) + b"\r\n--x--\r\n")  # fmt: skip
+    kind = {"content-type": "multipart/form-data; boundary=x; charset=unicode_escape"}
+    for content in (body, body.replace(b"\\\\", b"\\")):
+        answer = client.post("/v1/predict?net=xo", content=content, headers=kind)
+        assert answer.status_code == 200, answer.text
+
+
 def test_changed_net_answers_after_reload_and_broken_one_does_not(
     folder: Path, tmp_path: Path
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -21,7 +22,12 @@ import pytest
 
 pytest.importorskip("starlette", reason="the server is an extra")
 
+import uvicorn
+
 import piecewise as pw
+from piecewise.serving import impatience
+from piecewise.serving.run import configuration
+from piecewise.serving.settings import ServerSettings
 
 from .test_server import npy
 
@@ -66,11 +72,19 @@ def wait_until_ready(port: int) -> None:
             time.sleep(0.05)
 
 
-def ask(port: int, method: str, path: str, body: bytes | None = None) -> tuple[int, Any]:
+def ask(
+    port: int,
+    method: str,
+    path: str,
+    body: bytes | None = None,
+    headers: dict[str, str] | None = None,
+) -> tuple[int, Any]:
     """The status and the JSON of an answer on a new connection."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
     try:
-        connection.request(method, path, body, {"authorization": f"Bearer {TOKEN}"})
+        connection.request(
+            method, path, body, {"authorization": f"Bearer {TOKEN}", **(headers or {})}
+        )
         response = connection.getresponse()
         return response.status, json.loads(response.read())
     finally:
@@ -89,12 +103,15 @@ def test_server_answers_until_it_is_terminated(net_file: Path) -> None:
         with socket.create_connection(("127.0.0.1", port)) as slow:
             slow.sendall(b"POST /v1/predict HTTP/1.1\r\n")  # does not hold up the others
             assert logits(port)
+        form = b"--x\r\nContent[Disposition: form-data\r\n\r\na\r\n--x--"
+        kind = {"content-type": "multipart/form-data; boundary=x"}
+        assert ask(port, "POST", "/v1/predict", form, kind)[0] == 422
         server.send_signal(signal.SIGTERM)
         assert server.wait(PATIENCE) in (0, -signal.SIGTERM)
         assert server.stderr is not None
         events = [json.loads(line) for line in server.stderr.read().splitlines()]
     assert [(one["event"], one["status"], one["inputs"]) for one in events] == [
-        ("predict", 200, 1)] * 2  # fmt: skip
+        ("predict", 200, 1), ("predict", 200, 1), ("predict", 422, 0)]  # fmt: skip
 
 
 def test_port_that_is_taken_is_an_error(net_file: Path) -> None:
@@ -107,6 +124,77 @@ def test_port_that_is_taken_is_an_error(net_file: Path) -> None:
     assert run.returncode == 1
     assert "choose another --port" in run.stderr
     assert "Traceback" not in run.stderr
+
+
+@pytest.fixture
+def open_port(net_file: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """A server in this process, which waits for a short time only."""
+    monkeypatch.setattr(impatience, "PATIENCE", 0.3)
+    settings = ServerSettings((("net", str(net_file)),), TOKEN, log=False)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = uvicorn.Server(configuration(settings))
+        thread = threading.Thread(target=server.run, args=([listener],))
+        thread.start()
+        wait_until_ready(listener.getsockname()[1])
+        yield listener.getsockname()[1]
+        server.should_exit = True
+        thread.join(PATIENCE)
+
+
+def send_for_seconds(connection: socket.socket, more: bytes) -> None:
+    until = time.monotonic() + 10
+    while time.monotonic() < until:
+        connection.sendall(more)
+        time.sleep(0.001)
+
+
+@pytest.mark.parametrize(
+    ("head", "more"),
+    [
+        (b"POST /v1/predict HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n",
+         b"1000\r\n" + bytes(4096) + b"\r\n"),
+        (b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nx: ", b"a" * 4096),
+    ],
+)  # fmt: skip
+def test_request_without_end_is_cut_off(open_port: int, head: bytes, more: bytes) -> None:
+    with socket.create_connection(("127.0.0.1", open_port), timeout=10) as endless:
+        endless.sendall(head)
+        with pytest.raises(ConnectionError):
+            send_for_seconds(endless, more)
+    assert ask(open_port, "GET", "/readyz")[0] == 200
+
+
+def test_head_that_is_too_long_is_cut_off_at_once(
+    open_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(impatience, "PATIENCE", PATIENCE)
+    with socket.create_connection(("127.0.0.1", open_port), timeout=10) as endless:
+        endless.sendall(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nx: ")
+        with pytest.raises(ConnectionError):
+            endless.sendall(b"a" * (64 << 20))
+
+
+def test_server_may_open_as_many_files_as_the_system_allows(net_file: Path) -> None:
+    soft, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(256, most), most))
+    try:
+        with serving(str(net_file)) as (server, _):
+            assert resource.prlimit(server.pid, resource.RLIMIT_NOFILE) == (most, most)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, most))
+
+
+def test_wrong_token_files_are_refused_in_a_sentence(net_file: Path, tmp_path: Path) -> None:
+    (tmp_path / "binary").write_bytes(bytes(range(128, 160)))
+    for file, wanted in (("missing", "No such file"), ("binary", "16 or more ASCII characters")):
+        command = [sys.executable, "-m", "piecewise", "serve", str(net_file), "--token-file",
+                   str(tmp_path / file)]  # fmt: skip
+        run = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert run.returncode == 1
+        assert wanted in run.stderr
+        assert "Errno" not in run.stderr
+    run = subprocess.run([*command, "--no-auth"], capture_output=True, text=True, check=False)
+    assert run.returncode == 2
 
 
 @pytest.mark.long

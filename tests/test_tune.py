@@ -136,6 +136,21 @@ def test_storage_that_cannot_be_used_is_an_error(
         search(data, tmp_path, 1, storage=given)
 
 
+def test_messages_hide_password_of_storage(data: pw.Dataset, tmp_path: Path) -> None:
+    with pytest.raises(pw.PiecewiseError, match="none://me:") as caught:
+        search(data, tmp_path, storage="none://me:secret@host/study")
+    assert "secret" not in str(caught.value)
+
+
+def test_report_in_missing_folder_is_refused_before_the_search(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report = tmp_path / "none" / "report.html"
+    arguments = ["tune", "missing", "-o", str(tmp_path / "n.safetensors"), "--report", str(report)]
+    assert status(arguments) == 1
+    assert "there is no such folder" in capsys.readouterr().err
+
+
 def test_no_time_is_an_error_that_says_so(data: pw.Dataset, tmp_path: Path) -> None:
     with pytest.raises(pw.DataError, match="no trial is complete yet"):
         search(data, tmp_path, 3, seconds=0)

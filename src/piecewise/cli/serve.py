@@ -101,6 +101,8 @@ def command(
     from ..serving.run import serve  # noqa: PLC0415 - the help needs no server
     from ..serving.served_nets import ServedNets, named_files  # noqa: PLC0415
 
+    if no_auth and token_file is not None:
+        raise click.UsageError("--no-auth and --token-file exclude each other")
     console = messages()
     files = named_files(nets)
     ServedNets(files)  # a file that cannot be read is an error of the command, not of a process
@@ -123,13 +125,15 @@ def _token(file: str | None) -> tuple[str, bool]:
     if file is not None:
         try:
             token = Path(file).read_text("ascii").strip()
-        except (OSError, ValueError) as error:
-            raise DataError(f"{file}: cannot be read as a token: {error}") from None
+        except OSError as error:
+            raise DataError(f"{file}: cannot be read: {error.strerror}") from None
+        except UnicodeDecodeError:
+            token = ""
     else:
         token = os.environ.get(TOKEN_VARIABLE, "")
         if not token:
             return secrets.token_urlsafe(24), True
-    if len(token) < 16 or not token.isprintable() or " " in token:
+    if len(token) < 16 or not token.isascii() or not token.isprintable() or " " in token:
         where = file or TOKEN_VARIABLE
-        raise DataError(f"{where}: wanted a token of 16 letters or more, without spaces")
+        raise DataError(f"{where}: wanted a token of 16 or more ASCII characters, without spaces")
     return token, False

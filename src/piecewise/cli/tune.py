@@ -16,6 +16,7 @@ from ..core.errors import DataError, LimitError, NotationError, PiecewiseError
 from ..data.dataset import read_data
 from ..spec.notation import parse
 from ..training.effort import EFFORT
+from ..tuning.storage_url import without_password
 from ..tuning.tune import DEFAULT_STUDY, DEFAULT_TRIALS, SECONDS, TRIALS, TunedTrial, TuningResult
 from .dataset_options import DataOptions
 from .options import (
@@ -67,13 +68,15 @@ class TuneOptions(DataOptions):
 
     @property
     def storage_or_default(self) -> str:
-        """The storage: beside the net if none is given."""
+        """The storage: a file beside the net if none is given."""
         return self.storage or str(Path(self.output).with_suffix(".tuning.db"))
 
     def check(self) -> None:
         """Check what can be checked before anything is read; UsageError."""
         if self.report is not None and Path(self.report).suffix.lower() not in (".html", ".htm"):
             raise click.UsageError("--report needs the name of an .html file")
+        if self.report is not None and not Path(self.report).absolute().parent.is_dir():
+            raise DataError(f"{self.report}: there is no such folder")
         try:
             if self.layers is not None:
                 parse(self.layers)
@@ -176,7 +179,7 @@ def command(**values: Any) -> None:
         for line in lines:
             results().print(line, markup=False)
     print_message(console, f"saved {options.output}; the trials are in "
-                  f"{options.storage_or_default}")  # fmt: skip
+                  f"{without_password(options.storage_or_default)}")  # fmt: skip
 
 
 def _search(options: TuneOptions, console: Console) -> TuningResult:
@@ -215,7 +218,7 @@ def _search(options: TuneOptions, console: Console) -> TuningResult:
             )
         except KeyboardInterrupt:
             meter.clear()
-            kept = options.storage_or_default
+            kept = without_password(options.storage_or_default)
             print_message(console, f"stopped; {kept} keeps the trials; the same command goes on")
             raise
 

@@ -14,7 +14,7 @@ from .settings import ServerSettings
 OPEN_PATHS = ("/healthz", "/readyz")
 """Paths that need no token: they say only whether the server answers."""
 MAX_BYTES = 512 << 20
-"""Bytes of all requests that a process answers at a time."""
+"""Bytes of all requests that a process answers at a time; one of the largest is always allowed."""
 RETRY_SECONDS = 1
 
 
@@ -33,6 +33,7 @@ class Admission:
         self._running, self._bytes = 0, 0
         self._allowance, self._last = max(1.0, settings.max_rate), time.monotonic()
         self.max_body = settings.max_body_mb << 20
+        self._max_bytes = max(MAX_BYTES, self.max_body)
 
     def check(self, path: str, headers: Mapping[str, str]) -> None:
         """Check the headers of a request; RefusedError."""
@@ -53,7 +54,7 @@ class Admission:
         many."""
         length = self._length(headers)
         size = self.max_body if length is None else length
-        if self._running >= self._settings.max_requests or self._bytes + size > MAX_BYTES:
+        if self._running >= self._settings.max_requests or self._bytes + size > self._max_bytes:
             raise _busy("the server is busy")
         self._take_allowance()
         self._running += 1

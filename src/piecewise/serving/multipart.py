@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -12,6 +14,7 @@ from .input_reading import MAX_INPUTS, RawFile
 FORM = "multipart/form-data"
 MAX_TEXT = 1 << 20
 """Bytes of a text in a field."""
+logging.getLogger("python_multipart").addHandler(logging.NullHandler())  # it quotes requests
 
 
 async def read_form(request: Request) -> tuple[list[RawFile], list[str]]:
@@ -24,7 +27,7 @@ async def read_form(request: Request) -> tuple[list[RawFile], list[str]]:
             for name, value in form.multi_items():
                 if isinstance(value, UploadFile):
                     content = await value.read()
-                    files.append(RawFile(value.filename or str(len(files)), content))
+                    files.append(RawFile(_name(value) or str(len(files)), content))
                 elif name == "text":
                     texts.append(value)
                 else:
@@ -34,3 +37,8 @@ async def read_form(request: Request) -> tuple[list[RawFile], list[str]]:
     if bool(files) == bool(texts):
         raise DataError("form: wanted files, or fields of the name text, and not both")
     return files, texts
+
+
+def _name(file: UploadFile) -> str:
+    """The name that the client gave, without halves of characters, which no answer may have."""
+    return (file.filename or "").encode("utf-8", "replace").decode()

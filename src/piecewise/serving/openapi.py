@@ -102,10 +102,11 @@ def _text(name: str, summary: str) -> dict[str, Any]:
 
 def _predict(settings: ServerSettings) -> dict[str, Any]:
     file = {**_STRING, "contentMediaType": "application/octet-stream"}
+    # Fields of a form have no types: one field or several of a name, of any text.
     form = {"type": "object", "properties": {
-        "file": {**_array(file), "maxItems": MAX_INPUTS,
+        "file": {"items": file, "maxItems": MAX_INPUTS,
                  "description": "Files of images, sounds or texts, under any field name."},
-        "text": {**_array(_STRING), "maxItems": MAX_INPUTS,
+        "text": {"items": _STRING, "maxItems": MAX_INPUTS,
                  "description": "Texts, for a net that reads texts."}}}  # fmt: skip
     body = {
         _JSON: {"schema": {"$ref": _ref("Inputs")}},
@@ -137,6 +138,7 @@ _SCHEMAS: dict[str, Any] = {
         "properties": {
             "inputs": {"description": "An array (N, channels, rows, columns), token numbers "
                                       "(N, positions), or texts.",
+                       "minItems": 1, "maxItems": MAX_INPUTS,
                        "anyOf": [_array(_STRING), _array({"type": "array"})]},
             "coverage": _FRACTION,
         },

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import resource
 import socket
 import tempfile
 from collections.abc import Callable
@@ -23,6 +25,7 @@ _BACKLOG = 4_096
 def serve(settings: ServerSettings, opened: Callable[[str], None]) -> None:
     """Serve until the process is interrupted or terminated; ``opened`` gets the address when it
     listens. DataError if the port cannot be used."""
+    _allow_many_connections()
     listener = _listen(settings)
     with listener:
         opened(_address(settings, listener))
@@ -48,6 +51,12 @@ def configuration(settings: ServerSettings) -> uvicorn.Config:
     )  # fmt: skip
 
 
+def _allow_many_connections() -> None:
+    """Open as many files as the system allows: each connection is one."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
 def _listen(settings: ServerSettings) -> socket.socket:
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
@@ -57,8 +66,9 @@ def _listen(settings: ServerSettings) -> socket.socket:
         listener.listen(_BACKLOG)
     except OSError as error:
         listener.close()
+        option = "--port" if error.errno in (errno.EADDRINUSE, errno.EACCES) else "--host"
         raise DataError(
-            f"{settings.host} port {settings.port}: {error.strerror}; choose another --port"
+            f"{settings.host} port {settings.port}: {error.strerror}; choose another {option}"
         ) from None
     return listener
 

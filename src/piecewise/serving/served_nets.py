@@ -89,10 +89,7 @@ class ServedNets:
         with the reason why the old one stays."""
         changes = []
         for name, path in self._paths.items():
-            try:
-                stamp = _stamp(path)
-            except OSError:
-                continue  # it is being replaced, or was removed: the old net stays
+            stamp = _stamp(path)
             if stamp == self._stamps[name]:
                 continue
             self._stamps[name] = stamp
@@ -134,6 +131,6 @@ def _stamp(path: Path) -> _Stamp:
     """What changes when a file is replaced."""
     try:
         status = path.stat()
-    except FileNotFoundError:
+    except OSError:  # loading it says why
         return (0, 0, 0)
     return status.st_mtime_ns, status.st_size, status.st_ino

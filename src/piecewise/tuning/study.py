@@ -19,6 +19,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 
 from ..core.errors import DataError, shown
 from ..core.rng import TUNING, derive_key
+from .storage_url import without_password
 
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 _DATA, _DEFAULT = "piecewise data", "piecewise default"
@@ -49,11 +50,12 @@ def open_study(storage: str, name: str, data_sha256: str) -> optuna.Study:
         if known is None:
             study.set_user_attr(_DATA, data_sha256)
     except Exception as error:  # each database has errors of its own
-        raise DataError(f"{storage}: cannot be used for a study: {_first_line(error)}") from None
+        where = without_password(storage)
+        raise DataError(f"{where}: cannot be used for a study: {_first_line(error)}") from None
     if known not in (None, data_sha256):
         raise DataError(
-            f"{storage}: the study {shown(name)} is about other data or options; choose another "
-            "name with --study, or another file"
+            f"{without_password(storage)}: the study {shown(name)} is about other data or options; "
+            "choose another name with --study, or another file"
         )
     return study
 
