@@ -32,6 +32,10 @@ def test_citation_has_this_version() -> None:
     assert re.search(r"^version: (\S+)$", text, re.MULTILINE)[1] == __version__  # type: ignore[index]
 
 
+NOT_PINNED = {"pyarrow"}
+"""Extras that no requirements file installs: their tests are skipped without them."""
+
+
 def test_minimum_versions_are_the_lower_bounds_and_at_most_the_pinned_versions() -> None:
     lines = script("minimum_versions").minimum_versions()
     project = PROJECT["project"]
@@ -43,7 +47,7 @@ def test_minimum_versions_are_the_lower_bounds_and_at_most_the_pinned_versions()
     for line in lines:
         name, minimum = line.split("==")
         versions = re.findall(rf"^{re.escape(name)}==([\d.]+)", pinned, re.MULTILINE)
-        assert versions, f"{name} is not pinned"
+        assert versions or name in NOT_PINNED, f"{name} is not pinned"
         assert all(numbers(version) >= numbers(minimum) for version in versions), line
 
 
