@@ -231,13 +231,14 @@ def test_largest_request_fits_when_nothing_else_runs(folder: Path) -> None:
         pass
 
 
-def test_name_of_file_may_hold_half_a_character(client: TestClient) -> None:
-    body = (b'--x\r\nContent-Disposition: form-data; name="f"; filename="\\\\ud800"\r\n\r\n'
+@pytest.mark.parametrize("charset", ["unicode_escape", "undefined", "idna", "utf-16", "x"])
+def test_form_of_other_charset_is_refused(client: TestClient, charset: str) -> None:
+    body = (b'--x\r\nContent-Disposition: form-data; name="f"; filename="\\ud800"\r\n\r\n'
             + png(0) + b"\r\n--x--\r\n")  # fmt: skip
-    kind = {"content-type": "multipart/form-data; boundary=x; charset=unicode_escape"}
-    for content in (body, body.replace(b"\\\\", b"\\")):
-        answer = client.post("/v1/predict?net=xo", content=content, headers=kind)
-        assert answer.status_code == 200, answer.text
+    for name, wanted in ((charset, 422), ("UTF-8", 200)):
+        kind = {"content-type": f"multipart/form-data; boundary=x; charset={name}"}
+        answer = client.post("/v1/predict?net=xo", content=body, headers=kind)
+        assert answer.status_code == wanted, answer.text
 
 
 def test_changed_net_answers_after_reload_and_broken_one_does_not(

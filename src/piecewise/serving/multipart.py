@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 
+from python_multipart.multipart import parse_options_header
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -14,11 +15,15 @@ from .input_reading import MAX_INPUTS, RawFile
 FORM = "multipart/form-data"
 MAX_TEXT = 1 << 20
 """Bytes of a text in a field."""
+CHARSETS = (b"utf-8", b"utf8", b"us-ascii", b"ascii")
 logging.getLogger("python_multipart").addHandler(logging.NullHandler())  # it quotes requests
 
 
 async def read_form(request: Request) -> tuple[list[RawFile], list[str]]:
     """The files and the texts of a form; DataError if it has both, or neither."""
+    _, options = parse_options_header(request.headers["content-type"])
+    if options.get(b"charset", b"utf-8").lower() not in CHARSETS:
+        raise DataError("form: wanted the charset utf-8")
     files, texts = list[RawFile](), list[str]()
     try:
         async with request.form(
@@ -27,7 +32,7 @@ async def read_form(request: Request) -> tuple[list[RawFile], list[str]]:
             for name, value in form.multi_items():
                 if isinstance(value, UploadFile):
                     content = await value.read()
-                    files.append(RawFile(_name(value) or str(len(files)), content))
+                    files.append(RawFile(value.filename or str(len(files)), content))
                 elif name == "text":
                     texts.append(value)
                 else:
@@ -37,8 +42,3 @@ async def read_form(request: Request) -> tuple[list[RawFile], list[str]]:
     if bool(files) == bool(texts):
         raise DataError("form: wanted files, or fields of the name text, and not both")
     return files, texts
-
-
-def _name(file: UploadFile) -> str:
-    """The name that the client gave, without halves of characters, which no answer may have."""
-    return (file.filename or "").encode("utf-8", "replace").decode()

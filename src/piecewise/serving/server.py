@@ -112,25 +112,26 @@ class PredictionServer:
     # Routes.
 
     async def _predict(self, request: Request) -> Response:
-        began = time.perf_counter()
+        began, count = time.perf_counter(), 0
         loaded = self.nets.get(request.path_params.get("name") or request.query_params.get("net"))
-        status, count = 500, 0
         try:
             with self.admission.admitted(request.headers):
                 values = await self._values(loaded, request)
                 count = len(values.inputs)
                 response = await self._answer(loaded, values)
-            status = response.status_code
         except Exception as error:
-            status = status_of(error)
+            self._record(loaded.name, status_of(error), count, began)
             raise
-        finally:
-            seconds = time.perf_counter() - began
-            self.metrics.requests.labels(loaded.name, status).inc()
-            self.metrics.inputs.labels(loaded.name).inc(count)
-            self.metrics.seconds.labels(loaded.name).observe(seconds)
-            self.log.answered(loaded.name, status, count, seconds)
+        self._record(loaded.name, response.status_code, count, began)
         return response
+
+    def _record(self, net: str, status: int, count: int, began: float) -> None:
+        """Measure and log a request that was answered."""
+        seconds = time.perf_counter() - began
+        self.metrics.requests.labels(net, status).inc()
+        self.metrics.inputs.labels(net).inc(count)
+        self.metrics.seconds.labels(net).observe(seconds)
+        self.log.answered(net, status, count, seconds)
 
     async def _values(self, loaded: LoadedNet, request: Request) -> RequestValues:
         """The inputs of a request, by its content type."""

@@ -154,13 +154,7 @@ def tune(
     space = SearchSpace(_task(plan, {**options, "seed": seed}), plan.candidates)
     opened = open_study(storage, study, _digest(dataset, options))
     search = _Search(plan, space, opened, seed, on_progress, threads)
-    began = time.monotonic()
-    while (done := len(finished_trials(opened))) < trials:
-        if seconds is not None and time.monotonic() - began > seconds:
-            break
-        found = search.run(done, trials)
-        if on_trial is not None:
-            on_trial(found, len(finished_trials(opened)))
+    search.run(trials, seconds, on_trial)
     rows = [_row(one) for one in finished_trials(opened)]
     best = _row(best_trial(opened))
     candidate = space.suggest(_Fixed(best.values))
@@ -183,8 +177,19 @@ class _Search:
     on_progress: OnProgress | None
     threads: int | None
 
-    def run(self, done: int, of: int) -> TunedTrial:
-        """Run the next trial."""
+    def run(self, trials: int, seconds: float | None, on_trial: OnTrial | None) -> None:
+        """Run trials until the study has enough of them, or the time is over."""
+        from .study import finished_trials  # noqa: PLC0415
+
+        began = time.monotonic()
+        while (done := len(finished_trials(self.study))) < trials:
+            if seconds is not None and time.monotonic() - began > seconds:
+                return
+            found = self._run_next(done, trials)
+            if on_trial is not None:
+                on_trial(found, len(finished_trials(self.study)))
+
+    def _run_next(self, done: int, of: int) -> TunedTrial:
         from optuna.exceptions import TrialPruned  # noqa: PLC0415
         from optuna.trial import TrialState  # noqa: PLC0415
 
@@ -280,12 +285,9 @@ def _overall(on_progress: OnProgress | None, done: int, of: int) -> OnProgress |
 
 def _row(trial: FrozenTrial) -> TunedTrial:
     """A finished trial of a study."""
-    attributes, is_complete = trial.user_attrs, trial.value is not None and "n" in trial.user_attrs
-    score = (
-        TrialScore(float(trial.value or 0), attributes["accuracy"], attributes["n"])
-        if is_complete
-        else None
-    )
+    attributes, score = trial.user_attrs, None
+    if trial.value is not None and "n" in attributes:
+        score = TrialScore(trial.value, attributes["accuracy"], attributes["n"])
     return _tuned(trial.number, trial.params, attributes.get("layers", ""), score)
 
 
