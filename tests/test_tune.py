@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from socket import gethostname
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ from piecewise.spec.architecture import Architecture
 from piecewise.training.experiment import TrainingResult
 from piecewise.tuning.picture import tuning_html
 from piecewise.tuning.search_space import block_layers, most_blocks
-from piecewise.tuning.study import FINISHED
+from piecewise.tuning.study import FINISHED, next_trial, open_study
 from piecewise.tuning.tune import TunedTrial, TuningResult, tune
 
 
@@ -93,6 +94,30 @@ def test_trial_that_was_interrupted_is_run_again(data: pw.Dataset, tmp_path: Pat
     result = search(data, tmp_path, 2)
     assert len(result.trials) == 2
     assert result.trials[0].values["learning_rate_factor"] == 1.0
+
+
+def test_processes_with_one_study_run_different_trials(tmp_path: Path) -> None:
+    defaults = [{"rate": 0.5}]
+    studies = [open_study(str(tmp_path / "t.db"), "one", "data") for _ in range(2)]
+    rows = []
+    for _ in range(3):  # the processes ask at the same time, before any trial is finished
+        trials = [next_trial(study, 0, defaults) for study in studies]
+        rows += [trial.suggest_float("rate", 0, 1) for trial in trials]
+    assert rows[0] == 0.5
+    assert len(set(rows)) == 6
+    alone = open_study(str(tmp_path / "alone.db"), "one", "data")
+    again = [next_trial(alone, 0, defaults).suggest_float("rate", 0, 1) for _ in range(6)]
+    assert again == rows
+
+
+def test_default_of_a_killed_process_is_run_again(tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"],
+                          capture_output=True, text=True, check=True)  # fmt: skip
+    study = open_study(str(tmp_path / "t.db"), "one", "data")
+    first = next_trial(study, 0, [{"rate": 0.5}])
+    first.set_user_attr("piecewise process", [gethostname(), int(done.stdout)])
+    assert next_trial(study, 0, [{"rate": 0.5}]).suggest_float("rate", 0, 1) == 0.5
+    assert next_trial(study, 0, [{"rate": 0.5}]).suggest_float("rate", 0, 1) != 0.5
 
 
 def test_test_split_is_not_used_by_trials(data: pw.Dataset, tmp_path: Path) -> None:

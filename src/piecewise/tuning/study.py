@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from socket import gethostname
 from typing import Any
 
 import optuna
 from optuna.pruners import MedianPruner
-from optuna.samplers import TPESampler
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from ..core.errors import DataError, shown
-from ..core.rng import TUNING, derive_key
+from .sampler import NumberedSampler
 from .storage_url import without_password
 
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
-_DATA, _DEFAULT = "piecewise data", "piecewise default"
-_STARTUP = 10
-"""Trials that are drawn at random, before earlier ones guide the next."""
+_DATA, _DEFAULT, _RUNNER = "piecewise data", "piecewise default", "piecewise process"
 _ATTEMPTS, _SECONDS_BETWEEN = 20, 0.2
 """How often a study is opened before its error is one."""
 _BUSY_SECONDS = 60
@@ -81,18 +79,31 @@ def _created(storage: str, name: str) -> optuna.Study:
 def next_trial(study: optuna.Study, seed: int, defaults: Sequence[dict[str, Any]]) -> optuna.Trial:
     """The next trial to run; the trials of the defaults come first. One process that asks again and
     again gets the same trials for the same seed."""
-    trials = study.get_trials(deepcopy=False)
-    known = {trial.user_attrs.get(_DEFAULT) for trial in trials
-             if trial.state in (*FINISHED, TrialState.WAITING)}  # fmt: skip
+    known = {trial.user_attrs.get(_DEFAULT) for trial in study.get_trials(deepcopy=False)
+             if trial.state in (*FINISHED, TrialState.WAITING) or _is_running(trial)}  # fmt: skip
     for number, values in enumerate(defaults):
         if number not in known:
             study.enqueue_trial(values, {_DEFAULT: number})
-    key = int(derive_key(seed, TUNING, len(trials)).low)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # experimental parts of Optuna
-        study.sampler = TPESampler(n_startup_trials=_STARTUP, group=True, multivariate=True,
-                                   warn_independent_sampling=False, seed=key)  # fmt: skip
-        return study.ask()
+    study.sampler = NumberedSampler(seed)
+    trial = study.ask()
+    trial.set_user_attr(_RUNNER, [gethostname(), os.getpid()])
+    return trial
+
+
+def _is_running(trial: FrozenTrial) -> bool:
+    """Whether a process works on a trial, as far as this machine knows: not if it was killed."""
+    host, process = trial.user_attrs.get(_RUNNER, ("", 0))
+    if trial.state is not TrialState.RUNNING or not process:
+        return False
+    if host != gethostname() or os.name == "nt":  # Windows has no signal that only asks
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def finished_trials(study: optuna.Study) -> list[FrozenTrial]:
