@@ -196,7 +196,7 @@ def test_keys_move_in_maps_and_open(opened: AppPage) -> None:
 
 
 def test_stage_of_a_block_is_chosen(opened: AppPage) -> None:
-    stages = opened.page.locator(".stages").first
+    stages = opened.page.locator(".stages", has_text="match").first
     stages.get_by_role("button", name="match").click()
     opened.page.locator(".stack").nth(1).focus()
     opened.page.keyboard.press("Home")
