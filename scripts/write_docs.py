@@ -59,8 +59,8 @@ the same logits whatever the number of positions, unless a `full` reads the posi
 - Token 0 is padding. Its vector is zero, and the first row of `embed1.weight` is never used. The
   length of a text is the index of its last token that is not padding, plus 1; an empty text has
   length 1.
-- Every layer has a length: the number of positions that it would have for the text alone, at least
-  1. Its values after that are zero and get no gradient.
+- The output of every layer has a length: the number of positions that it would have for the text
+  alone, at least 1. Its values after that are zero and get no gradient.
 - `conv` sees zeros after the end of a text. `pool kind=max` takes the largest value before the end.
   `pool kind=average` divides the sum by the number of positions before the end, not by the size of
   the window. So `embed 64, pool all kind=average` is the mean vector of the tokens of a text,

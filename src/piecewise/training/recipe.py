@@ -65,7 +65,10 @@ class Recipe:
         "sgd",
     )
     momentum: float = _knob(
-        FRACTION, "with sgd: fraction of the last update that is added to the next one", 0.9
+        FRACTION,
+        "with sgd: velocity = momentum x velocity + gradient; a step subtracts learning rate x "
+        "velocity",
+        0.9,
     )
     nesterov: bool = _knob(Boolean(), "with sgd: whether to use Nesterov momentum", default=False)
     token_scaling: str = _knob(
