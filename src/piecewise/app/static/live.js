@@ -44,7 +44,11 @@ async function askAll() {
       await answer(question);
       if (state.problem) update({ problem: "" });
     } catch (error) {
-      if (error instanceof Refused) update({ problem: error.message });
+      if (!(error instanceof Refused)) continue;
+      // A sample may have been moved or removed meanwhile: then nothing is asked about it again.
+      const isGone = error.status === 404 && "sample" in question;
+      if (!isGone) update({ problem: error.message });
+      else if (state.question === question) update({ question: null });
     }
     await new Promise(requestAnimationFrame); // so that the answer is seen before the next one
   }
