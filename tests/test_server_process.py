@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +57,8 @@ def serving(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
             wait_until_ready(port)
             yield server, port
         finally:
-            server.kill()
+            server.terminate()
+            server.wait(PATIENCE)
 
 
 def wait_until_ready(port: int) -> None:
@@ -210,6 +211,19 @@ def test_killed_worker_is_replaced(net_file: Path) -> None:
             wait_until_ready(port)
             for _ in range(20):
                 assert logits(port) == wanted
+
+
+@pytest.mark.long
+def test_workers_end_when_their_server_is_killed(net_file: Path) -> None:
+    with serving(str(net_file), "--workers", "2", "--no-log") as (server, port):
+        server.kill()
+        server.wait(PATIENCE)
+        until = time.monotonic() + PATIENCE
+        with suppress(OSError):  # until nobody listens at the port
+            while True:
+                assert ask(port, "GET", "/readyz")
+                assert time.monotonic() < until
+                time.sleep(0.1)
 
 
 @pytest.mark.long

@@ -50,7 +50,7 @@ def test_cntk_that_is_missing_has_no_version(
 ) -> None:
     monkeypatch.setenv("PIECEWISE_TOOLKITS", str(tmp_path))
     assert RUNNER.version() is None
-    with pytest.raises(RunnerError, match=r"scripts/toolkits/cntk\.sh"):
+    with pytest.raises(RunnerError, match="CNTK is not installed"):
         RUNNER.run(tmp_path, samples_of(net_of("sound")))
 
 

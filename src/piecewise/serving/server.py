@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -66,6 +68,7 @@ class PredictionServer:
 
     def __init__(self, settings: ServerSettings) -> None:
         self.metrics = Metrics()
+        self._parent = os.getppid() if settings.workers > 1 else None
         self.nets = ServedNets(settings.nets, 1 if settings.workers > 1 else None)
         self.admission = Admission(settings, self.metrics)
         self.log = RequestLog(enabled=settings.log)
@@ -104,6 +107,9 @@ class PredictionServer:
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(RELOAD_SECONDS)
+            if self._parent is not None and os.getppid() != self._parent:
+                signal.raise_signal(signal.SIGTERM)  # a worker without its server is of no use
+                return
             changes = await loop.run_in_executor(self._readers, self.nets.reload_changed)
             for name, why in changes:
                 self.metrics.reloads.labels(name, "failed" if why else "loaded").inc()
