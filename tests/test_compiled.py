@@ -13,10 +13,13 @@ import pytest
 from PIL import Image
 
 from piecewise import DataError, LimitError, Network
+from piecewise import compiled as compiled_module
 from piecewise.data.text.preprocessor import TextPreprocessor
 from piecewise.engine.runtime.compiled_program import InferenceProgram
 from piecewise.engine.runtime.llvm_compiler import host_target
 from piecewise.engine.runtime.single_image import SingleImageProgram
+from piecewise.inputs import HasInputs, check_inputs
+from piecewise.raw_inputs import Inputs
 
 from .networks import network, sample
 
@@ -113,6 +116,30 @@ def test_compiled_network_invalid_token_raises(token: int) -> None:
     compiled = Network("embed 3, full", (1, 300, 4), 2).compile()
     with pytest.raises(DataError, match="from 0 to 299"):
         compiled.logits(np.array([0, token, 2, 4]))
+
+
+@pytest.mark.parametrize("count", [1, 2, 40])
+def test_compiled_network_keeps_its_threads_for_batches(
+    count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    net = Network("conv 4 3, relu, full", (1, 9, 9), 2)
+    compiled, asked, checks = net.compile(threads=1), list[int | None](), list[int]()
+    own, check = compiled.net.logits, check_inputs
+
+    def logits(inputs: np.ndarray, threads: int | None = None) -> np.ndarray:
+        asked.append(threads)
+        return own(inputs, threads)
+
+    def counted(net: HasInputs, inputs: Inputs) -> np.ndarray:
+        checks.append(1)
+        return check(net, inputs)
+
+    monkeypatch.setattr(compiled.net, "logits", logits)
+    monkeypatch.setattr(compiled_module, "check_inputs", counted)
+    x = np.ones((count, 1, 9, 9), np.float32)
+    assert compiled.logits(x).tobytes() == net.logits(x).tobytes()
+    assert asked == [1] * (count > 1)
+    assert len(checks) == (count == 1)  # a batch is checked by the network, and only there
 
 
 def test_compiled_network_copy_has_same_logits() -> None:

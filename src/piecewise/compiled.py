@@ -131,8 +131,9 @@ class CompiledNetwork:
 
     def _batch(self, inputs: Array) -> Float32:
         """The logits (N, classes) of an array that may need a conversion or a message."""
-        ready = engine_inputs(self.net, check_inputs(self.net, inputs))
-        return self._single(ready[0])[None] if len(ready) == 1 else self.net.logits(ready)
+        if inputs.ndim and len(inputs) == 1:
+            return self._single(engine_inputs(self.net, check_inputs(self.net, inputs))[0])[None]
+        return self.net.logits(inputs, self.threads)
 
     def probabilities(self, inputs: Inputs) -> Float32:
         """The probability of each class.
