@@ -17,6 +17,7 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 import piecewise as pw
+from piecewise.compiled import CompiledNetwork
 from piecewise.core.errors import LimitError
 from piecewise.serving.input_reading import MAX_INPUTS
 from piecewise.serving.served_nets import ServedNets, named_files
@@ -179,6 +180,17 @@ def test_answer_that_is_not_finite_fails_alone(client: TestClient, folder: Path)
         assert logits(client.post("/v1/nets/xo/predict", content=npy(good))) == (
             net.logits(good).tobytes()
         )
+
+
+def test_fault_in_one_batch_does_not_stop_the_next(
+    client: TestClient, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = npy(np.ones((1, 1, 12, 12), np.float32))
+    with monkeypatch.context() as patch:
+        patch.setattr(CompiledNetwork, "logits", lambda *_: 1 / 0)
+        assert client.post("/v1/nets/xo/predict", content=content).status_code == 500
+    wanted = pw.load(folder / "xo.safetensors").logits(np.ones((1, 1, 12, 12), np.float32))
+    assert logits(client.post("/v1/nets/xo/predict", content=content)) == wanted.tobytes()
 
 
 def test_token_host_and_origin_are_checked(client: TestClient) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import rich_click as click
 
 from ..core.errors import DataError
+from ..network import Network
 from ..serving.settings import BODY_MB, PORT, RATE, WAITING, WORKERS, ServerSettings
 from .options import OUTPUT, SERVER, constrained_option, option
 from .output import messages, print_message
@@ -99,13 +100,14 @@ def command(
     if any(find_spec(one) is None for one in _PACKAGES):
         raise DataError("the server needs more packages: pip install 'piecewise-convnet[serve]'")
     from ..serving.run import serve  # noqa: PLC0415 - the help needs no server
-    from ..serving.served_nets import ServedNets, named_files  # noqa: PLC0415
+    from ..serving.served_nets import named_files  # noqa: PLC0415
 
     if no_auth and token_file is not None:
         raise click.UsageError("--no-auth and --token-file exclude each other")
     console = messages()
     files = named_files(nets)
-    ServedNets(files)  # a file that cannot be read is an error of the command, not of a process
+    for _, file in files:  # one that cannot be read is an error of the command, not of a process
+        Network.load(file)
     token, is_new = (None, False) if no_auth else _token(token_file)
     settings = ServerSettings(files, token, host, port, workers, max_requests, max_rate,
                               max_body_mb, log=not no_log)  # fmt: skip

@@ -16,7 +16,6 @@ import numpy as np
 
 from ..core.array_types import Array, Float32
 from ..core.errors import LimitError
-from ..training.effort import cost_per_example
 from .metrics import Metrics
 from .served_nets import LoadedNet
 
@@ -53,7 +52,6 @@ class Batcher:
         self._waiting: deque[_Job] = deque()
         self._engine = ThreadPoolExecutor(1, thread_name_prefix="piecewise predict")
         self._busy = False
-        self._work: dict[LoadedNet, int] = {}
 
     async def scores(self, loaded: LoadedNet, examples: Array) -> BatchScores:
         """The scores of examples that `engine_inputs` has prepared; LimitError."""
@@ -75,9 +73,10 @@ class Batcher:
         if not jobs:
             self._busy = False
             return
-        self._metrics.batch.observe(sum(len(job.examples) for job in jobs))
+        count = sum(len(job.examples) for job in jobs)
+        self._metrics.batch.observe(count)
         loop = asyncio.get_running_loop()
-        if self._is_short(jobs):
+        if count * jobs[0].loaded.work <= _INLINE_WORK:
             _finish(jobs, _run(jobs))
             loop.call_soon(self._start)
             return
@@ -87,8 +86,7 @@ class Batcher:
     def _finished(
         self, jobs: Sequence[_Job], done: asyncio.Future[list[BatchScores | Exception]]
     ) -> None:
-        error = done.exception()
-        _finish(jobs, [error] * len(jobs) if isinstance(error, Exception) else done.result())
+        _finish(jobs, done.result())
         self._start()
 
     def _next_jobs(self) -> list[_Job]:
@@ -107,27 +105,21 @@ class Batcher:
         self._waiting = others
         return jobs
 
-    def _is_short(self, jobs: Sequence[_Job]) -> bool:
-        loaded = jobs[0].loaded
-        if loaded not in self._work:
-            net = loaded.net
-            self._work = {loaded: cost_per_example(net.notation, net.input, len(net.classes))}
-        count = sum(len(job.examples) for job in jobs)
-        return count * self._work[loaded] <= _INLINE_WORK
-
 
 def _can_join(job: _Job, other: _Job) -> bool:
     return job.loaded is other.loaded and job.examples.dtype == other.examples.dtype
 
 
 def _run(jobs: Sequence[_Job]) -> list[BatchScores | Exception]:
-    """The scores of each request, or its error."""
+    """The scores of each request, or its error. It never raises: the next batch must run."""
     loaded = jobs[0].loaded
     try:
         logits = loaded.compiled.logits(np.concatenate([job.examples for job in jobs]))
+        probabilities = loaded.net.probabilities_of(logits)
     except LimitError as error:  # an answer that is not a finite number is an error of its request
         return [error] if len(jobs) == 1 else [_run([job])[0] for job in jobs]
-    probabilities = loaded.net.probabilities_of(logits)
+    except Exception as error:
+        return [error] * len(jobs)
     scores, start = list[BatchScores | Exception](), 0
     for job in jobs:
         rows = slice(start, start := start + len(job.examples))

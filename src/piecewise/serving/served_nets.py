@@ -12,6 +12,7 @@ import numpy as np
 from ..compiled import CompiledNetwork
 from ..core.errors import DataError, LimitError, PiecewiseError, did_you_mean
 from ..network import Network
+from ..training.effort import cost_per_example
 
 _Stamp = tuple[int, int, int]
 _INPUT_TYPES = {True: (np.int64,), False: (np.uint8, np.float32)}
@@ -30,6 +31,8 @@ class LoadedNet:
     net: Network
     compiled: CompiledNetwork
     sha256: str
+    work: int
+    """The work of one example, in multiplications."""
 
     @property
     def description(self) -> dict[str, Any]:
@@ -106,7 +109,8 @@ class ServedNets:
         for count in (1, 3):  # alone and together: the first request waits for no compiler
             for kind in _INPUT_TYPES[net.architecture.reads_texts]:
                 compiled.logits(np.zeros((count, *compiled.input_shape), kind))
-        return LoadedNet(name, net, compiled, net.parameters_sha256)
+        work = cost_per_example(net.notation, net.input, len(net.classes))
+        return LoadedNet(name, net, compiled, net.parameters_sha256, work)
 
 
 def named_files(nets: Sequence[str]) -> tuple[tuple[str, str], ...]:
