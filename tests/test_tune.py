@@ -71,8 +71,8 @@ def test_same_seed_gives_same_trials_and_net(data: pw.Dataset, tmp_path: Path) -
 def test_search_goes_on_where_it_was_stopped(data: pw.Dataset, tmp_path: Path) -> None:
     straight = search(data, tmp_path, 4, storage=str(tmp_path / "straight.log"))
 
-    def stop(trial: TunedTrial, done: int) -> None:
-        if done == 2:
+    def stop(trial: TunedTrial) -> None:
+        if trial.number == 2:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

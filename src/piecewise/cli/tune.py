@@ -197,7 +197,7 @@ def _search(options: TuneOptions, console: Console) -> TuningResult:
         )
         print_skipped(data.skipped, console)
 
-        def print_trial(trial: TunedTrial, _: int) -> None:
+        def print_trial(trial: TunedTrial) -> None:
             meter.clear()
             print_message(console, f"trial {trial.number}: {_described(trial)}")
 

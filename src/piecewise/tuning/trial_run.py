@@ -17,9 +17,8 @@ from ..training.effort import MIN_FOLDS
 from ..training.plan import TrainingPlan
 from ..training.splits import Split, assign_folds
 from ..training.train import train
-from ..training.trials import log_losses, mean
+from ..training.trials import STAGE, log_losses, mean
 
-STAGE = "trials"
 _QUARTERS = 4
 Report = Callable[[int, float], None]
 """Gets a step and the loss there; it may raise to stop the trial."""

@@ -21,8 +21,9 @@ from ..training.candidates import Candidate, TrainingTask
 from ..training.effort import FOLDS, cost_per_example
 from ..training.experiment import TrainingResult, run_training
 from ..training.plan import TrainingPlan, plan_training
+from ..training.trials import STAGE
 from .search_space import SearchSpace
-from .trial_run import STAGE, TrialScore, run_trial
+from .trial_run import TrialScore, run_trial
 
 if TYPE_CHECKING:
     import optuna
@@ -73,7 +74,7 @@ class TuningResult:
 
 FEW_EXAMPLES = 500
 """With fewer examples of each class, trials are measured in folds."""
-OnTrial = Callable[[TunedTrial, int], None]
+OnTrial = Callable[[TunedTrial], None]
 """Called after each trial with it and the number of finished trials of the study."""
 
 
@@ -187,7 +188,7 @@ class _Search:
                 return
             found = self._run_next(done, trials)
             if on_trial is not None:
-                on_trial(found, len(finished_trials(self.study)))
+                on_trial(found)
 
     def _run_next(self, done: int, of: int) -> TunedTrial:
         from optuna.exceptions import TrialPruned  # noqa: PLC0415
