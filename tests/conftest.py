@@ -52,7 +52,7 @@ def many_processors() -> Iterator[None]:
     work."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(compiled_program, "processors", lambda: MAX_THREADS)
-        patch.setattr(compiled_program, "MULTIPLICATIONS_PER_STEP", 1)
+        patch.setattr(compiled_program, "WORK_PER_THREAD", 1)
         yield
 
 

@@ -200,10 +200,10 @@ def test_training_uses_threads_for_enough_work_only(monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(compiled_program, "run_on_threads", record)
     net, x = Network("conv 4 3, relu, pool 2, full", (1, 9, 9), 2), np.zeros((64, 1, 9, 9))
-    step = 3 * 64 * net.architecture.multiplications
+    step = 64 * net.architecture.multiplications
     digests = set()
     for limit, wanted in ((step + 1, 1), (step, 2), (1, 2)):
-        monkeypatch.setattr(compiled_program, "MULTIPLICATIONS_PER_STEP", limit)
+        monkeypatch.setattr(compiled_program, "WORK_PER_THREAD", limit)
         started.clear()
         other = Network("conv 4 3, relu, pool 2, full", (1, 9, 9), 2)
         train(other, x, np.arange(64) % 2, Recipe(epochs=1, batch_size=64), threads=2)

@@ -135,7 +135,7 @@ def train(
     checked_validation = validation and check_examples(net, *validation)
     state = TrainingState(net, recipe, checked_inputs, checked_labels, weights, checked_validation)
     ranks = current_ranks()
-    threads = _thread_count(threads, recipe.batch_size * net.architecture.multiplications, ranks)
+    threads = _thread_count(threads, ranks)
     net.recipe, net.history, net.calibration = recipe.to_json(), [], Calibration()
     net.training_summary = {}
     if keep_digests:
@@ -250,19 +250,13 @@ def _next_chunk(steps: int, seconds: float) -> int:
     return max(1, min(4 * steps, int(steps * _REPORT_INTERVAL / max(seconds, 1e-6))))
 
 
-_WORK_PER_THREAD = 2_000_000
-"""Multiplications of a step's forward pass that are worth another thread. Threads synchronize after
-every step and wait for the slowest one."""
-
-
-def _thread_count(threads: object, work: int, ranks: Ranks | None) -> int:
-    """The requested number; or as many as there are processors and there is work for. Ranks on the
-    same machine share its processors."""
+def _thread_count(threads: object, ranks: Ranks | None) -> int:
+    """The requested number, or that of the processors, which ranks on one machine share. A step
+    uses no more threads than there is work for."""
     requested: int | None = checked("threads", THREADS, threads)
     if requested is not None:
         return requested
-    available = max(1, processors() // ranks.local_size) if ranks else processors()
-    return min(available, 1 + work // ((ranks.size if ranks else 1) * _WORK_PER_THREAD))
+    return max(1, processors() // ranks.local_size) if ranks else processors()
 
 
 def _checked_recipe(recipe: object) -> Recipe:

@@ -31,8 +31,9 @@ MAX_SHARD_BYTES = 1 << 28
 """Bytes of all shards together; a network with more parameters has fewer shards."""
 MULTIPLICATIONS_PER_THREAD = 16_000_000
 """Multiplications that take about as long as starting another thread and waiting for it."""
-MULTIPLICATIONS_PER_STEP = 500_000
-"""Multiplications of a step that take about as long as the threads wait for each other in it."""
+WORK_PER_THREAD = 2_000_000
+"""Multiplications of the forward passes of a step, per thread: with less, waiting for the slowest
+thread in every step takes longer than it saves."""
 MAX_LINES = 200_000
 """Lines of LLVM IR that are still compiled: about ten seconds."""
 MAX_MEMORY = 1 << 32
@@ -321,9 +322,8 @@ class TrainingProgram(CompiledProgram):
 
     def _thread_count(self, threads: int, examples: int, shards: int) -> int:
         """The threads for a step: no more than there is work for."""
-        products = 3  # one forward, two backward
-        step = products * examples * self.architecture.multiplications
-        return min(threads, shards, 1 + step // MULTIPLICATIONS_PER_STEP)
+        work = examples * self.architecture.multiplications
+        return min(threads, shards, 1 + work // WORK_PER_THREAD)
 
     def _begin_steps(
         self, order: Array, labels: Array, batch: int, first: int, rates: Float32
