@@ -68,9 +68,9 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
         yield running
 
 
-@pytest.fixture(scope="module")
-def opened(browser: Browser, shared: Program) -> Iterator[AppPage]:
-    """The page of that program, taught, with a cross on the pad."""
+def page_with_cross(browser: Browser, shared: Program) -> Iterator[AppPage]:
+    """The page of a taught project, with a cross on the pad; in the end, nothing was complained
+    about."""
     page = AppPage(browser, shared.link)
     page.wait_for_score()
     page.draw(CROSS)
@@ -79,6 +79,12 @@ def opened(browser: Browser, shared: Program) -> Iterator[AppPage]:
     assert page.complaints == []
     assert page.foreign(shared.port) == []
     page.close()
+
+
+@pytest.fixture(scope="module")
+def opened(browser: Browser, shared: Program) -> Iterator[AppPage]:
+    """The page of that program, taught, with a cross on the pad."""
+    yield from page_with_cross(browser, shared)
 
 
 @pytest.fixture

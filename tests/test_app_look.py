@@ -14,7 +14,16 @@ from piecewise.app.project_files import OWN, read_json
 
 from .app_page import AppPage, Program, answers, program
 from .programs import needs_chromium
-from .test_app_browser import CROSS, LAYERS, browser, check_axe, filled, own, walked
+from .test_app_browser import (
+    CROSS,
+    LAYERS,
+    browser,
+    check_axe,
+    filled,
+    own,
+    page_with_cross,
+    walked,
+)
 
 pytestmark = needs_chromium
 __all__ = ["browser", "own"]
@@ -29,14 +38,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
 @pytest.fixture(scope="module")
 def opened(browser: Browser, shared: Program) -> Iterator[AppPage]:
     """The page of a taught project, with a cross on the pad."""
-    page = AppPage(browser, shared.link)
-    page.wait_for_score()
-    page.draw(CROSS)
-    expect(page.page.locator(".says-label")).to_have_text("X")
-    yield page
-    assert page.complaints == []
-    assert page.foreign(shared.port) == []
-    page.close()
+    yield from page_with_cross(browser, shared)
 
 
 def open_number(page: Page, *position: Any) -> None:
