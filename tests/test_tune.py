@@ -110,6 +110,22 @@ def test_processes_with_one_study_run_different_trials(tmp_path: Path) -> None:
     assert again == rows
 
 
+def test_processes_that_begin_at_the_same_instant_run_the_default_once(tmp_path: Path) -> None:
+    defaults = [{"rate": 0.5}]
+    first, second = (open_study(str(tmp_path / "t.db"), "one", "data") for _ in range(2))
+    rows, enqueue = list[float](), first.enqueue_trial
+
+    def enqueue_late(*values: Any) -> None:  # the other process comes between look and claim
+        rows.append(next_trial(second, 0, defaults).suggest_float("rate", 0, 1))
+        enqueue(*values)
+
+    first.enqueue_trial = enqueue_late  # type: ignore[method-assign, assignment]
+    rows.append(next_trial(first, 0, defaults).suggest_float("rate", 0, 1))
+    assert rows[0] == 0.5
+    assert rows[1] != 0.5
+    assert [one.state.name for one in first.get_trials()] == ["RUNNING", "FAIL", "RUNNING"]
+
+
 def test_default_of_a_killed_process_is_run_again(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"],
                           capture_output=True, text=True, check=True)  # fmt: skip
@@ -159,6 +175,15 @@ def test_storage_that_cannot_be_used_is_an_error(
     given = storage if "://" in storage else str(tmp_path / storage)
     with pytest.raises(pw.DataError, match="cannot be used for a study"):
         search(data, tmp_path, 1, storage=given)
+
+
+@pytest.mark.parametrize("content", ["begin\n", "{}\n", "[1]\n", "3\n", "[" * 70_000])
+def test_log_that_is_no_journal_is_left_as_it_is(tmp_path: Path, content: str) -> None:
+    (tmp_path / "x.log").write_text(content)
+    with pytest.raises(pw.DataError, match=r"x\.log.*is not a journal of trials"):
+        open_study(str(tmp_path / "x.log"), "one", "data")
+    assert [one.name for one in tmp_path.iterdir()] == ["x.log"]
+    assert (tmp_path / "x.log").read_text() == content
 
 
 def test_messages_hide_password_of_storage(data: pw.Dataset, tmp_path: Path) -> None:

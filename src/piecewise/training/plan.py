@@ -93,9 +93,13 @@ class TrainingPlan:
     @property
     def _cost(self) -> float:
         """The work of the net."""
-        shape, classes = self.preprocessor.shape, len(self.classes)
-        cost = cost_per_example(self.config.layers, shape, classes)
-        return float(cost * len(self.splits["train"].labels) * self.config.recipe.epochs)
+        return self.cost_of(Candidate.of("net", self.config))
+
+    def cost_of(self, candidate: Candidate) -> float:
+        """The work of training a candidate."""
+        shape = (candidate.preprocessor or self.preprocessor).shape
+        cost = cost_per_example(candidate.layers, shape, len(self.classes))
+        return float(cost * len(self.splits["train"].labels) * candidate.recipe.epochs)
 
     @property
     def fold_runs(self) -> int:

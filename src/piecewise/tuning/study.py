@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import time
@@ -18,6 +19,7 @@ from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from ..core.errors import DataError, shown
+from ..data.file_bytes import open_regular_file
 from .sampler import NumberedSampler
 from .storage_url import without_password
 
@@ -27,6 +29,8 @@ _ATTEMPTS, _SECONDS_BETWEEN = 20, 0.2
 """How often a study is opened before its error is one."""
 _BUSY_SECONDS = 60
 """Seconds to wait for a database that another process writes."""
+_LONGEST_LINE = 1 << 16
+"""Bytes of the first line of a journal, at most."""
 
 
 def open_study(storage: str, name: str, data_sha256: str) -> optuna.Study:
@@ -79,15 +83,34 @@ def _created(storage: str, name: str) -> optuna.Study:
 def next_trial(study: optuna.Study, seed: int, defaults: Sequence[dict[str, Any]]) -> optuna.Trial:
     """The next trial to run; the trials of the defaults come first. One process that asks again and
     again gets the same trials for the same seed."""
-    known = {trial.user_attrs.get(_DEFAULT) for trial in study.get_trials(deepcopy=False)
-             if trial.state in (*FINISHED, TrialState.WAITING) or _is_running(trial)}  # fmt: skip
+    runner = [gethostname(), os.getpid()]
+    known = {one.user_attrs.get(_DEFAULT) for one in _claims(study)}
     for number, values in enumerate(defaults):
         if number not in known:
-            study.enqueue_trial(values, {_DEFAULT: number})
+            study.enqueue_trial(values, {_DEFAULT: number, _RUNNER: runner})
     study.sampler = NumberedSampler(seed)
-    trial = study.ask()
-    trial.set_user_attr(_RUNNER, [gethostname(), os.getpid()])
-    return trial
+    while True:
+        trial = study.ask()
+        trial.set_user_attr(_RUNNER, runner)
+        if not _is_second(study, trial):
+            return trial
+        study.tell(trial, state=TrialState.FAIL)
+
+
+def _claims(study: optuna.Study) -> list[FrozenTrial]:
+    """The trials that are finished, or run, or will."""
+    return [trial for trial in study.get_trials(deepcopy=False)
+            if trial.state in (*FINISHED, TrialState.WAITING) or _is_running(trial)]  # fmt: skip
+
+
+def _is_second(study: optuna.Study, trial: optuna.Trial) -> bool:
+    """Whether a trial before this one has the same default: processes that look at the same time
+    all add it, and the storage numbers their trials one after another."""
+    default = trial.user_attrs.get(_DEFAULT)
+    return default is not None and any(
+        one.number < trial.number and one.user_attrs.get(_DEFAULT) == default
+        for one in _claims(study)
+    )
 
 
 def _is_running(trial: FrozenTrial) -> bool:
@@ -124,9 +147,24 @@ def _storage(storage: str) -> BaseStorage:
         return RDBStorage(storage)
     path = Path(storage)
     if path.suffix == ".log":
+        _check_journal(path)
         return JournalStorage(JournalFileBackend(str(path)))
     arguments = {"connect_args": {"timeout": _BUSY_SECONDS}}
     return RDBStorage(f"sqlite:///{path}", arguments)
+
+
+def _check_journal(path: Path) -> None:
+    """DataError if a file is there that is not a journal: trials would be appended to it."""
+    if not path.exists():
+        return
+    with open_regular_file(path) as file:
+        line = file.readline(_LONGEST_LINE)
+    try:
+        is_journal = not line or "op_code" in json.loads(line)
+    except (ValueError, TypeError, RecursionError):
+        is_journal = False
+    if not is_journal:
+        raise DataError("the file is not a journal of trials; choose another name")
 
 
 def _first_line(error: Exception) -> str:

@@ -18,7 +18,7 @@ from ..core.errors import LimitError
 from ..core.progress import OnProgress, in_turn
 from ..data.dataset import Dataset, as_dataset
 from ..training.candidates import Candidate, TrainingTask
-from ..training.effort import FOLDS, cost_per_example
+from ..training.effort import FOLDS
 from ..training.experiment import TrainingResult, run_training
 from ..training.plan import TrainingPlan, plan_training
 from ..training.trials import STAGE
@@ -244,10 +244,7 @@ def _with_folds(data: Dataset, options: dict[str, Any]) -> dict[str, Any]:
 def _task(plan: TrainingPlan, options: dict[str, Any]) -> TrainingTask:
     """The task of a trial: it may take the work of the default net."""
     chosen = {key: value for key, value in options.items() if key not in ("effort", "folds")}
-    candidate = plan.candidates[0]
-    own = candidate.preprocessor or plan.preprocessor
-    cost = cost_per_example(candidate.layers, own.shape, len(plan.classes))
-    work = float(cost * len(plan.splits["train"].labels) * candidate.recipe.epochs)
+    work = plan.cost_of(plan.candidates[0])
     return TrainingTask(
         plan.splits["train"], plan.preprocessor, len(plan.classes), plan.effort, work, chosen
     )
