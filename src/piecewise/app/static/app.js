@@ -7,28 +7,21 @@ import { heardJob } from "app/jobs.js";
 import { listenToKeys } from "app/keys.js";
 import { askAgain } from "app/live.js";
 import { listen } from "app/news.js";
-import { gather } from "app/places/gather.js";
-import { look } from "app/places/look.js";
-import { take } from "app/places/take.js";
-import { tryPlace } from "app/places/try.js";
+import { load, loadAll, PLACES } from "app/places.js";
 import { sendPending } from "app/samples.js";
 import { state, update, watch } from "app/store.js";
 import { words } from "app/words/en.js";
 import { element } from "piecewise/text.js";
-
-/** @type {PlaceName[]} */
-const PLACES = ["gather", "look", "try", "take"];
 
 async function start() {
   if (!(await enter())) {
     locked();
     return;
   }
-  const places = { gather: gather(), look: look(), try: tryPlace(), take: take() };
-  const { top, main, tabs, help } = frame(PLACES, places);
-  document.body.append(...top, main, tabs, help);
-  listenToKeys(places, help);
   listenToAddress(PLACES);
+  const { top, main, tabs, help } = frame();
+  document.body.append(...top, main, tabs, help);
+  listenToKeys(help);
   watch(["project"], () => {
     if (state.project) document.title = words.title(state.project.name);
   });
@@ -69,8 +62,9 @@ async function heard(news) {
         importing: news.importing,
       });
       news.jobs.forEach(heardJob);
-      await readAttempts();
+      await Promise.all([readAttempts(), load(state.place)]);
       document.documentElement.dataset.ready = "";
+      loadAll();
       sendPending();
       askAgain();
       return;

@@ -7,29 +7,21 @@ import { state, watch } from "app/store.js";
 import { strip } from "app/strip.js";
 import { words } from "app/words/en.js";
 import { hasSingleKeys, setSingleKeys } from "app/keys.js";
+import { PLACES, placesElement } from "app/places.js";
 import { repaint } from "piecewise/paint.js";
 import { element } from "piecewise/text.js";
 import { themeButton } from "piecewise/theme.js";
 
 const THEME = "piecewise theme";
 
-/**
- * @param {PlaceName[]} names
- * @param {Record<PlaceName, { element: HTMLElement }>} places
- */
-export function frame(names, places) {
+export function frame() {
   const help = helpDialog();
-  const main = element("main", {}, ...names.map((name) => places[name].element));
-  watch(["place"], () => {
-    for (const name of names) places[name].element.hidden = state.place !== name;
-    dispatchEvent(new Event("resize"));
-  });
   const top = element(
     "header",
     { class: "app-top" },
     element("h1", { class: "word", text: "piecewise" }),
     projectName(),
-    links(names, words.places),
+    links(words.places),
     element("span", { class: "saved", text: words.saved }),
     theme(),
     element("button", {
@@ -40,9 +32,9 @@ export function frame(names, places) {
       onclick: () => help.showModal(),
     }),
   );
-  const tabs = links(names, `${words.places} `);
+  const tabs = links(`${words.places} `);
   tabs.className = "tabs";
-  return { top: [top, strip(), problem(), ...importBar()], main, tabs, help };
+  return { top: [top, strip(), problem(), ...importBar()], main: placesElement(), tabs, help };
 }
 
 function theme() {
@@ -77,15 +69,12 @@ function projectName() {
   return place;
 }
 
-/**
- * @param {PlaceName[]} names
- * @param {string} label
- */
-function links(names, label) {
-  const list = names.map((name) => element("a", { href: `#/${name}`, text: words[name] }));
+/** @param {string} label */
+function links(label) {
+  const list = PLACES.map((name) => element("a", { href: `#/${name}`, text: words[name] }));
   watch(["place"], () => {
     list.forEach((link, i) => {
-      if (names[i] === state.place) link.setAttribute("aria-current", "page");
+      if (PLACES[i] === state.place) link.setAttribute("aria-current", "page");
       else link.removeAttribute("aria-current");
     });
   });

@@ -1,6 +1,7 @@
 /** The keys of the page. Single letters and digits can be switched off. */
 
 import { shownClasses } from "app/classes.js";
+import { loaded } from "app/places.js";
 import { change } from "app/samples.js";
 import { state } from "app/store.js";
 
@@ -21,15 +22,12 @@ export function setSingleKeys(isOn) {
 /** The key that opens a place after G. @type {Record<string, PlaceName>} */
 const PLACE_KEYS = { g: "gather", l: "look", t: "try", a: "take" };
 
-/**
- * @param {Record<PlaceName, Place>} places
- * @param {HTMLDialogElement} help
- */
-export function listenToKeys(places, help) {
+/** @param {HTMLDialogElement} help */
+export function listenToKeys(help) {
   /** @type {Record<string, () => void>} */
   const keys = {
     z: () => {
-      if (!places[state.place].undo?.()) change("POST", "/api/undo", {});
+      if (!loaded[state.place]?.undo?.()) change("POST", "/api/undo", {});
     },
     Z: () => change("POST", "/api/redo", {}),
     g: () => {
@@ -46,10 +44,10 @@ export function listenToKeys(places, help) {
       if (PLACE_KEYS[event.key]) location.hash = `#/${PLACE_KEYS[event.key]}`;
       if (PLACE_KEYS[event.key]) return;
     }
-    const place = places[state.place];
-    const own = { ...keys, ...place.keys };
+    const place = loaded[state.place];
+    const own = { ...keys, ...place?.keys };
     const chosen = /^[1-9]$/.test(event.key) ? shownClasses()[Number(event.key) - 1] : undefined;
-    if (chosen && place.choose) place.choose(chosen);
+    if (chosen && place?.choose) place.choose(chosen);
     else if (Object.hasOwn(own, event.key)) own[event.key]();
     else return;
     event.preventDefault();
