@@ -28,30 +28,39 @@ _WHAT = ("apples", "the old house", "a blue bicycle", "music", "long stories", "
          "a small dog", "warm bread")  # fmt: skip
 
 
+Samples = Iterator[tuple[str, list[Upload]]]
+"""The classes of an example, with their files."""
+
+
 def add_example(project: Project, name: str) -> None:
     """Add the samples of an example, as one change; ``name`` is a key of `EXAMPLES`."""
+    add_samples(project, EXAMPLES[name]())
+
+
+def add_samples(project: Project, samples: Samples) -> None:
+    """Add samples for learning, as one change."""
     with project.incoming() as incoming:
-        for label, uploads in EXAMPLES[name]():
+        for label, uploads in samples:
             project.write(incoming, folder_of(project, label, incoming), "train", uploads)
         project.take_in(incoming, counted("added", incoming.count))
 
 
-def _letters() -> Iterator[tuple[str, list[Upload]]]:
+def letters(each: int = EACH, seed: int = 0) -> Samples:
     """Drawings of X and O."""
-    data = make_xo(2 * EACH, SIDE, 0, XOVariation(stroke_width=1.3, noise=0.0))
+    data = make_xo(2 * each, SIDE, seed, XOVariation(stroke_width=1.3, noise=0.0))
     for number, label in enumerate(data.classes):
         pictures = 255 - data.inputs[data.labels == number, 0]
         yield label, [Upload("", ".png", _png(one)) for one in pictures]
 
 
-def _sounds() -> Iterator[tuple[str, list[Upload]]]:
+def _sounds() -> Samples:
     """Tones that rise and tones that fall."""
     chance = uniform(derive_key(0, NOISE, 2), 3 * EACH).reshape(EACH, 3).tolist()
     for label in ("rising", "falling"):
         yield label, [Upload("", ".wav", _tone(one, label == "rising")) for one in chance]
 
 
-def _texts() -> Iterator[tuple[str, list[Upload]]]:
+def _texts() -> Samples:
     """Questions and statements."""
     forms = {"question": "do {} {} {}", "statement": "{} {} {}"}
     for number, (label, form) in enumerate(forms.items()):
@@ -60,12 +69,12 @@ def _texts() -> Iterator[tuple[str, list[Upload]]]:
         yield label, [Upload("", ".txt", texts[one].encode()) for one in chosen]
 
 
-EXAMPLES: dict[str, Callable[[], Iterator[tuple[str, list[Upload]]]]] = {
-    "letters": _letters,
+EXAMPLES: dict[str, Callable[[], Samples]] = {
+    "letters": letters,
     "sounds": _sounds,
     "texts": _texts,
 }
-"""The classes of each example, with their files."""
+"""The samples of each example."""
 
 
 def _png(picture: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> bytes:

@@ -46,6 +46,14 @@ class ImportReport(NamedTuple):
     skipped_count: int
 
 
+class Batch(NamedTuple):
+    """Some files of a class: the name of the class, the part, and the files."""
+
+    label: str
+    part: str
+    uploads: list[Upload]
+
+
 def import_data(project: Project, path: Path, report: OnProgress | None = None) -> ImportReport:
     """Copy the samples of a folder, or of a zip archive, into a project.
 
@@ -54,10 +62,15 @@ def import_data(project: Project, path: Path, report: OnProgress | None = None) 
     DataError
         If there are no class folders, or their files are of another kind than the project's.
     """
+    return import_tree(project, *open_tree(path), str(path), report)
+
+
+def open_tree(path: Path) -> tuple[Traversable, FolderListing]:
+    """The class folders of a folder, or of a zip archive; DataError if there are none."""
     if path.is_dir():
-        return import_tree(project, path, list_files(path), str(path), report)
+        return path, list_files(path)
     root = open_zip(path)
-    return import_tree(project, root, list_zip(root), str(path), report)
+    return root, list_zip(root)
 
 
 def import_tree(
@@ -69,14 +82,22 @@ def import_tree(
     kind = project.fixed_kind
     if kind not in (None, listing.modality):
         raise DataError(f"{name}: has {listing.modality}, but this project has {kind}")
-    names, skipped = _class_names(root), list(listing.skipped)
+    skipped = list(listing.skipped)
+    batches = tree_batches(root, listing, skipped)
+    return import_batches(project, batches, skipped, len(listing.files), name, report)
+
+
+def tree_batches(root: Traversable, listing: FolderListing, skipped: list[str]) -> Iterator[Batch]:
+    """The samples of a tree of class folders; ``skipped`` gets a message for each that cannot be
+    read."""
+    names = _class_names(root)
     groups = defaultdict[tuple[str, str], list[Traversable]](list)
     for file in listing.files:  # a validation split is for learning, too
         part = "test" if file.split == "test" else "train"
         groups[names.get(file.label, file.label), part].append(file.path)
-    batches = ((label, part, batch) for (label, part), files in groups.items()
-               for batch in _batches(files, listing.modality, skipped))  # fmt: skip
-    return _imported(project, batches, skipped, len(listing.files), name, report)
+    for (label, part), files in groups.items():
+        for batch in _batches(files, listing.modality, skipped):
+            yield Batch(label, part, batch)
 
 
 def import_files(
@@ -88,8 +109,8 @@ def import_files(
     kind = project.fixed_kind or max(MODALITIES, key=lambda one: kinds[one])
     name = next(one.name for one in project.classes() if one.folder == folder)
     skipped: list[str] = []
-    batches = ((name, part, batch) for batch in _batches(files, kind, skipped))
-    return _imported(project, batches, skipped, len(files), "", report)
+    batches = (Batch(name, part, batch) for batch in _batches(files, kind, skipped))
+    return import_batches(project, batches, skipped, len(files), "", report)
 
 
 def import_table(
@@ -109,10 +130,11 @@ def import_table(
     for text, label, split in zip(table.texts, table.labels, table.splits, strict=True):
         part = "test" if split == "test" else "train"
         groups[label, part].append(Upload("", ".txt", text.encode()))
-    batches = ((label, part, texts[at : at + _BATCH]) for (label, part), texts in groups.items()
+    batches = (Batch(label, part, texts[at : at + _BATCH])
+               for (label, part), texts in groups.items()
                for at in range(0, len(texts), _BATCH))  # fmt: skip
     skipped = [message.replace(str(path), name) for message in table.skipped]
-    return _imported(project, batches, skipped, len(table.texts), name, report)
+    return import_batches(project, batches, skipped, len(table.texts), name, report)
 
 
 def import_knobs(project: Project, path: Path) -> None:
@@ -128,17 +150,16 @@ def import_knobs(project: Project, path: Path) -> None:
         project.pin(pinned_preprocessor(values["preprocessor"]))
 
 
-def _imported(
-    project: Project, batches: Iterable[tuple[str, str, list[Upload]]], skipped: list[str],
-    total: int, name: str, report: OnProgress | None,
+def import_batches(
+    project: Project, batches: Iterable[Batch], skipped: list[str], total: int, name: str = "",
+    report: OnProgress | None = None,
 ) -> ImportReport:  # fmt: skip
-    """Save files by the name of their class and their part; ``skipped`` grows while they are
-    read."""
+    """Save files as one change; ``skipped`` grows while they are read."""
     counts, found = Counter[str](), len(skipped)
     with project.incoming() as incoming:
-        for label, part, batch in batches:
-            project.write(incoming, folder_of(project, label, incoming), part, batch)
-            counts[label] += len(batch)
+        for label, part, uploads in batches:
+            project.write(incoming, folder_of(project, label, incoming), part, uploads)
+            counts[label] += len(uploads)
             if report:
                 report(Progress("importing", incoming.count + len(skipped) - found, total))
         if incoming.count:

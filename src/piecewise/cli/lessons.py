@@ -7,6 +7,7 @@ import io
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import rich_click as click
@@ -17,16 +18,23 @@ from ..core.errors import DataError
 from ..lessons.answer_key import KeyRow, answer_key
 from ..lessons.catalog import lesson_files
 from ..lessons.checker import SEEDS, check_lessons
-from ..lessons.learner import Learner, generated_learner, load_own_net, project_learner
+from ..lessons.learner import DRAWINGS, Learner, generated_learner, load_own_net, project_learner
 from ..lessons.lesson_file import Fault, LessonPage, read_lesson
+from ..lessons.seats import SEAT_GROUPS, seat_names
 from ..lessons.teacher_sheet import teacher_sheet
 from ..page.assemble import is_ours
 from .options import DATA, constrained_option, json_option, option, output_option
-from .output import counted, messages, print_json, print_message, printable, results
+from .output import counted, messages, print_json, print_message, print_skipped, printable, results
 from .output_files import check_output, write_page
 
 GENERATED = 3
 """Learners whose drawings are generated, for `check`."""
+GENERATED_SEAT = "generated"
+"""The name of the seat in the key if none is given."""
+
+
+ACTIONS = ("check", "key", "sheet", "pool", "seat")
+_WRITING = ("sheet", "pool", "seat")
 
 
 @dataclass(frozen=True)
@@ -46,14 +54,23 @@ class LessonOptions:
         """UsageError if an option has no effect on the action, or is missing."""
         if self.action != "check" and (self.project or self.net_file or self.as_json):
             raise click.UsageError("--project, --net and --json belong to lessons check")
-        if self.action == "sheet" and (self.files or self.output is None):
-            raise click.UsageError("lessons sheet needs --output, and takes no files")
-        if self.action != "sheet" and self.output is not None:
-            raise click.UsageError("--output belongs to lessons sheet")
+        if self.action in _WRITING and self.output is None:
+            raise click.UsageError(f"lessons {self.action} needs --output")
+        if self.action in ("check", "key") and self.output is not None:
+            raise click.UsageError(f"--output belongs to lessons {', '.join(_WRITING)}")
+        if self.action in ("sheet", "seat") and self.files:
+            raise click.UsageError(f"lessons {self.action} takes no files")
+        if self.action == "pool" and len(self.files) < 2:
+            raise click.UsageError("lessons pool needs two seats or more")
+
+    @property
+    def target(self) -> Path:
+        """The file or folder that is written."""
+        return Path(self.output or "")
 
 
 @click.command(name="lessons")
-@click.argument("action", metavar="ACTION", type=click.Choice(["check", "key", "sheet"]))
+@click.argument("action", metavar="ACTION", type=click.Choice(ACTIONS))
 @click.argument("files", metavar="[FILES]...", nargs=-1)
 @option(
     "--project",
@@ -82,21 +99,27 @@ class LessonOptions:
     constraint=SEED,
     default=0,
     panel=DATA,
-    help="Seed of the questions of a class ({range}).",
+    help="Seed of the questions of a class, or of generated drawings ({range}).",
 )
-@output_option("Write the teacher's sheet to this file.", metavar="HTML")
+@output_option("The file of the sheet, or a new folder for the project.", metavar="HTML|FOLDER")
 @json_option
 def command(**values: Any) -> None:
-    """Check lessons, print the key of their checks, or write the teacher's sheet.
+    """Check lessons; print the key, write the sheet or pool the drawings of a class.
 
     `lessons check [FILES]` checks lessons, by default those of the package. A lesson is wrong if a
     number in it is neither computed nor declared, if a claim is not true, or if a part of it is
     missing. Every fault is printed with its file and line; if there is one, the exit status is 1.
 
-    `lessons key [DATA]...` prints, as CSV, the questions and answers of every seat. A seat is a
-    data set, such as a folder of the app.
+    `lessons key [SEAT]...` prints, as CSV, the questions and answers of every seat. A seat is a
+    data set, such as a folder of the app, or the archive in which the app saves it.
 
     `lessons sheet -o sheet.html` writes a page to print, with the plan of all lessons.
+
+    `lessons pool SEAT... -o FOLDER` makes one project of the samples of many seats. The seat is in
+    the name of each file, so that `piecewise train` can score a net on people it never met.
+
+    `lessons seat -o FOLDER` makes a project with ten generated drawings, for somebody who cannot
+    draw.
     """
     options = LessonOptions(**values)
     options.check()
@@ -143,19 +166,41 @@ def _print(faults: list[Fault], pages: list[LessonPage]) -> None:
 
 def _key(options: LessonOptions) -> None:
     pages = _own_pages()
+    names = seat_names(options.files) or [GENERATED_SEAT]
     seats = [project_learner(Path(file)) for file in options.files] or [generated_learner()]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(KeyRow._fields)
-    for seat in seats:
-        writer.writerows(answer_key(pages, seat, options.seed))
+    for name, seat in zip(names, seats, strict=True):
+        writer.writerows(answer_key(pages, name, seat, options.seed))
     sys.stdout.write(text.getvalue())
 
 
 def _sheet(options: LessonOptions) -> None:
-    assert options.output is not None
     check_output(options.output, ".html", is_ours)
-    write_page(options.output, teacher_sheet(_own_pages(), generated_learner(options.seed)))
+    page = teacher_sheet(_own_pages(), generated_learner(options.seed))
+    write_page(str(options.target), page)
+
+
+def _pool(options: LessonOptions) -> None:
+    from ..app.pooling import pool_seats  # noqa: PLC0415 - the other actions need no project
+
+    report = pool_seats(options.target, [Path(file) for file in options.files])
+    for seat, counts in report.seats.items():
+        samples = ", ".join(f"{count} {label}" for label, count in counts.items())
+        results().print(printable(f"{seat}: {samples}"), soft_wrap=True)
+    print_skipped(report.skipped, messages())
+    print_message(messages(), f"wrote {options.target}; a score on people that it never met:")
+    advice = f"piecewise train {quote(str(options.target))} --groups '{SEAT_GROUPS}' --folds groups"
+    print_message(messages(), f"{advice} -o class.safetensors")
+
+
+def _seat(options: LessonOptions) -> None:
+    from ..app.pooling import fill_seat  # noqa: PLC0415
+
+    fill_seat(options.target, DRAWINGS // 2, options.seed)
+    print_message(messages(), f"wrote {options.target}: {DRAWINGS} generated drawings")
+    print_message(messages(), f"piecewise app {quote(str(options.target))}")
 
 
 def _own_pages() -> list[LessonPage]:
@@ -166,4 +211,4 @@ def _own_pages() -> list[LessonPage]:
     return pages
 
 
-_ACTIONS = {"check": _check, "key": _key, "sheet": _sheet}
+_ACTIONS = dict(zip(ACTIONS, (_check, _key, _sheet, _pool, _seat), strict=True))

@@ -47,7 +47,7 @@ COMMANDS = {
     "demo": CommandEntry("demo", "Train a ConvNet to tell X from O, and test it on unseen images."),
     "tour": CommandEntry("tour", "Walk through the deck: from pixels to votes to learning."),
     "lessons": CommandEntry(
-        "lessons", "Check lessons, print the key of their checks, or the teacher's sheet."
+        "lessons", "Check lessons; make the key, the sheet or the pooled data of a class."
     ),
     "app": CommandEntry("app", "Teach a net and look inside it, in the browser."),
     "inspect": CommandEntry(

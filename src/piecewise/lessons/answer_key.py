@@ -27,8 +27,10 @@ def seat_draw(learner: Learner, lesson: str, check: str, seed: int) -> Draw:
     return Draw(lesson, check, learner.small.parameters_sha256, seed)
 
 
-def answer_key(pages: Sequence[LessonPage], learner: Learner, seed: int) -> Iterator[KeyRow]:
-    """The rows of one seat."""
+def answer_key(
+    pages: Sequence[LessonPage], seat: str, learner: Learner, seed: int
+) -> Iterator[KeyRow]:
+    """The rows of one seat, which is called so in the key."""
     for page in pages:
         name = page.head.get("lesson", page.file)
         for block in page.of_kind("check"):
@@ -36,7 +38,7 @@ def answer_key(pages: Sequence[LessonPage], learner: Learner, seed: int) -> Iter
             pool = list(POOLS[check](learner))
             drawn = draw_question(pool, seat_draw(learner, name, check, seed))
             if drawn is None:
-                yield KeyRow(learner.name, name, check, "", "", "")
+                yield KeyRow(seat, name, check, "", "", "")
                 continue
             wrong = "; ".join(f"{number:.6g}: {hint}" for number, hint in drawn.wrong.items())
-            yield KeyRow(learner.name, name, check, drawn.text, f"{drawn.answer:.6g}", wrong)
+            yield KeyRow(seat, name, check, drawn.text, f"{drawn.answer:.6g}", wrong)
