@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from socket import gethostname
 from typing import Any
@@ -18,15 +21,19 @@ import pytest
 pytest.importorskip("optuna", reason="the search is an extra")
 
 import optuna
+from PIL import Image
+from sqlalchemy.exc import SQLAlchemyError
 
 import piecewise as pw
 from piecewise.cli.main import status
 from piecewise.spec.architecture import Architecture
 from piecewise.training.experiment import TrainingResult
-from piecewise.tuning.picture import tuning_html
+from piecewise.tuning.picture import is_own_report, tuning_html, tuning_png
 from piecewise.tuning.search_space import block_layers, most_blocks
-from piecewise.tuning.study import FINISHED, next_trial, open_study
+from piecewise.tuning.study import _storage, finished_trials, next_trial, open_study
 from piecewise.tuning.tune import TunedTrial, TuningResult, tune
+
+from .long import now_and_long
 
 
 @pytest.fixture(scope="module")
@@ -198,7 +205,20 @@ def test_report_in_missing_folder_is_refused_before_the_search(
     report = tmp_path / "none" / "report.html"
     arguments = ["tune", "missing", "-o", str(tmp_path / "n.safetensors"), "--report", str(report)]
     assert status(arguments) == 1
-    assert "there is no such folder" in capsys.readouterr().err
+    assert "wanted the name of a file in an existing folder" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["notes.html", "photo.png"])
+def test_file_of_others_is_not_replaced_by_a_report(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    Image.new("L", (2, 2)).save(tmp_path / "photo.png")
+    (tmp_path / "notes.html").write_text("<!doctype html><p>mine")
+    before = (tmp_path / name).read_bytes()
+    arguments = ["tune", "missing", "-o", str(tmp_path / "n.safetensors")]
+    assert status([*arguments, "--report", str(tmp_path / name)]) == 1
+    assert "piecewise did not write it" in capsys.readouterr().err
+    assert (tmp_path / name).read_bytes() == before
 
 
 def test_no_time_is_an_error_that_says_so(data: pw.Dataset, tmp_path: Path) -> None:
@@ -219,10 +239,11 @@ def test_texts_are_searched(tmp_path: Path) -> None:
 def test_command_saves_net_and_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     xo = pw.make_xo(40, 9, seed=0)
     np.savez(tmp_path / "xo.npz", images=xo.inputs[:, 0], labels=xo.labels)
-    net, report = tmp_path / "net.safetensors", tmp_path / "report.html"
+    net, report, picture = (tmp_path / one for one in ("net.safetensors", "r.html", "r.png"))
     arguments = ["tune", str(tmp_path / "xo.npz"), "-o", str(net), "--trials", "2", "--effort",
                  "quick", "--layers", "full"]  # fmt: skip
-    assert status([*arguments, "--report", str(report), "--json"]) == 0
+    reports = ["--report", str(report), "--report", str(picture)]
+    assert status([*arguments, *reports, "--json"]) == 0
     values = json.loads(capsys.readouterr().out)
     assert values["parameters_sha256"] == pw.load(net).parameters_sha256
     assert len(values["trials"]) == 2
@@ -231,52 +252,84 @@ def test_command_saves_net_and_report(tmp_path: Path, capsys: pytest.CaptureFixt
     page = report.read_text()
     assert "<svg" in page
     assert "<script" not in page
+    assert is_own_report(report)
+    assert is_own_report(picture)
     assert status(arguments) == 2  # the net exists
     assert status(["tune", "x", "-o", "y.safetensors", "--report", "page.pdf"]) == 2
 
 
-def test_page_shows_every_complete_trial_and_no_markup_of_names() -> None:
+@pytest.fixture
+def result() -> TuningResult:
+    """Three complete trials, the second of which is the best, and a stopped one."""
     trials = [TunedTrial(number, {"net": "<b>", "rate": rate, **more}, "full", loss, 0.9, 20)
               for number, rate, loss, more in ((1, 0.1, 0.5, {}), (2, 0.4, 0.2, {"blocks": 3}),
                                                (3, 0.2, 0.4, {"blocks": 1}))]  # fmt: skip
     trials.append(TunedTrial(4, {"net": "x", "rate": 0.3}, "full", None, None, 0))
     net = pw.Network("full", (1, 2, 2), 2)
-    result = TuningResult(TrainingResult(net), trials[1], trials, {"rate": 0.75})
+    return TuningResult(TrainingResult(net), trials[1], trials, {"rate": 0.75})
+
+
+def test_page_shows_every_complete_trial_and_no_markup_of_names(result: TuningResult) -> None:
     page = tuning_html(result, "<i>data</i>")
-    assert page.count("<polyline") == 3
+    assert page.count('<polyline class="trial') == 3
     assert page.count('class="trial best"') == 1
     assert "75 %" in page
     assert "<b>" not in page
     assert "<i>data" not in page
 
 
-@pytest.mark.long
-def test_killed_search_loses_no_finished_trial(tmp_path: Path) -> None:
+def test_picture_shows_every_complete_trial(result: TuningResult) -> None:
+    def colours(shown: TuningResult) -> Counter[tuple[int, ...]]:
+        with Image.open(io.BytesIO(tuning_png(shown, "data"))) as image:
+            pixels = np.asarray(image.convert("RGB")).reshape(-1, 3)
+        found, counts = np.unique(pixels, axis=0, return_counts=True)
+        return Counter(dict(zip(map(tuple, found.tolist()), counts.tolist(), strict=True)))
+
+    best, good, other = (0xB8, 0x4A, 0), (0x14, 0x63, 0xA5), (0xB3, 0xCB, 0xDF)
+    found = colours(result)
+    assert found[best] > found[other] > 100
+    assert found[good] > 20_000  # the bar of the importance
+    without = replace(result, importances={}, trials=[result.best, result.trials[0]])
+    few = colours(without)
+    assert good not in few
+    assert few[other] < found[other]
+
+
+KILLS = [(2, "tuning.db"), (20, "tuning.db"), (20, "tuning.log")]
+
+
+@pytest.mark.parametrize(("kills", "storage"), now_and_long(KILLS, KILLS[:1]))
+def test_killed_search_loses_no_finished_trial(tmp_path: Path, kills: int, storage: str) -> None:
     xo = pw.make_xo(200, 16, seed=0)
     np.savez(tmp_path / "xo.npz", images=xo.inputs[:, 0], labels=xo.labels)
     command = [sys.executable, "-m", "piecewise", "tune", "xo.npz", "-o", "net.safetensors",
-               "--trials", "200", "--effort", "quick"]  # fmt: skip
-    database = f"sqlite:///{tmp_path / 'net.tuning.db'}"
+               "--storage", storage, "--effort", "quick", "--trials"]  # fmt: skip
 
-    def finished() -> int:
+    def finished() -> dict[int, float | None]:
+        path = tmp_path / storage
+        if not path.exists() or not path.stat().st_size:
+            return {}
         try:
-            study = optuna.load_study(storage=database, study_name="piecewise")
-        except Exception:  # it is not there yet
-            return 0
-        return sum(one.state in FINISHED for one in study.get_trials(deepcopy=False))
+            study = optuna.load_study(storage=_storage(str(path)), study_name="piecewise")
+        except (KeyError, SQLAlchemyError):  # the first process makes it
+            return {}
+        return {one.number: one.value for one in finished_trials(study)}
 
-    for number in range(6):
-        before = finished()
-        runs = [subprocess.Popen(command, cwd=tmp_path)
+    known = dict[int, float | None]()
+    for number in range(kills):
+        runs = [subprocess.Popen([*command, "1000"], cwd=tmp_path)
                 for _ in range(1 + number % 2)]  # fmt: skip
-        while (now := finished()) <= before:
+        while finished().keys() <= known.keys():
             assert all(run.poll() is None for run in runs)
-            time.sleep(0.05 * number)
+            time.sleep(0.02 * number)
+        known = finished()
         for run in runs:
             os.kill(run.pid, signal.SIGKILL)
             run.wait()
-        assert finished() >= now
-    done = subprocess.run([*command[:-4], "--trials", str(finished()), "--effort", "quick"],
-                          cwd=tmp_path, check=False)  # fmt: skip
+        kept = finished()
+        assert kept.items() >= known.items()
+        known = kept
+    done = subprocess.run([*command, str(len(known))], cwd=tmp_path, check=False)
     assert done.returncode == 0
-    assert (tmp_path / "net.safetensors").is_file()
+    summary = pw.load(tmp_path / "net.safetensors").training_summary["tuning"]
+    assert summary["trials"] == len(known) >= kills

@@ -16,6 +16,7 @@ from ..core.errors import DataError, LimitError, NotationError, PiecewiseError
 from ..data.dataset import read_data
 from ..spec.notation import parse
 from ..training.effort import EFFORT
+from ..tuning.picture import REPORTS, is_own_report, tuning_html, tuning_png
 from ..tuning.storage_url import without_password
 from ..tuning.tune import DEFAULT_STUDY, DEFAULT_TRIALS, SECONDS, TRIALS, TunedTrial, TuningResult
 from .dataset_options import DataOptions
@@ -39,7 +40,7 @@ from .options import (
     usage_error,
 )
 from .output import Meter, messages, print_json, print_message, print_skipped, results
-from .output_files import check_net_path, force_option
+from .output_files import check_net_path, check_replaceable, force_option
 from .score_text import score_lines
 
 SHOWN = 5
@@ -63,7 +64,7 @@ class TuneOptions(DataOptions):
     seed: int
     threads: int | None
     output: str
-    report: str | None
+    reports: tuple[str, ...]
     force: bool
 
     @property
@@ -73,10 +74,10 @@ class TuneOptions(DataOptions):
 
     def check(self) -> None:
         """Check what can be checked before anything is read; UsageError."""
-        if self.report is not None and Path(self.report).suffix.lower() not in (".html", ".htm"):
-            raise click.UsageError("--report needs the name of an .html file")
-        if self.report is not None and not Path(self.report).absolute().parent.is_dir():
-            raise DataError(f"{self.report}: there is no such folder")
+        for report in self.reports:
+            if Path(report).suffix.lower() not in REPORTS:
+                raise click.UsageError("--report needs the name of an .html or .png file")
+            check_replaceable(report, is_own_report)
         try:
             if self.layers is not None:
                 parse(self.layers)
@@ -146,9 +147,12 @@ class TuneOptions(DataOptions):
 @output_option("The model file to write.", metavar="NET", required=True)
 @option(
     "--report",
+    "reports",
     metavar="FILE",
+    multiple=True,
     panel=OUTPUT,
-    help="Write a page (.html) with all trials and the importance of each hyperparameter.",
+    help="Write a page (.html) or a picture (.png) of all trials and the importance of each "
+    "hyperparameter. May be repeated.",
 )
 @force_option
 @json_option
@@ -167,8 +171,8 @@ def command(**values: Any) -> None:
     check_net_path(options.output, force=options.force, run_dir=None)
     result = _search(options, console)
     result.training.net.save(options.output)
-    if options.report is not None:
-        _write_report(options.report, result, Path(options.source).name)
+    for report in options.reports:
+        _write_report(report, result, Path(options.source).name)
     if options.as_json:
         print_json(_plain(result))
         return
@@ -249,10 +253,10 @@ def _short(value: Any) -> str:
 
 
 def _write_report(path: str, result: TuningResult, title: str) -> None:
-    from ..tuning.picture import tuning_html  # noqa: PLC0415
-
+    is_picture = Path(path).suffix.lower() == ".png"
+    content = tuning_png(result, title) if is_picture else tuning_html(result, title).encode()
     try:
-        write_atomically(Path(path), tuning_html(result, title).encode())
+        write_atomically(Path(path), content)
     except OSError as error:
         raise PiecewiseError(f"{path}: cannot be written: {error.strerror}") from None
 

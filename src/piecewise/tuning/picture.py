@@ -1,16 +1,26 @@
-"""The report of a hyperparameter search: all trials, and the importance of each hyperparameter."""
+"""The report of a hyperparameter search, as a page or a picture: all trials, and the importance of
+each hyperparameter."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from html import escape
-from typing import Any, NamedTuple
+from pathlib import Path
 
+from ..data.file_bytes import open_regular_file
+from ..display.figures import SOFTWARE, Style, figure_png, figure_svg
+from .chart import importance_bars, paragraphs, parallel_coordinates, words
 from .tune import TunedTrial, TuningResult
 
-_WIDTH, _HEIGHT, _TOP, _LEFT = 960, 340, 58, 30
-_LOGARITHMIC = ("loss", "learning_rate_factor", "weight_decay_factor")
+REPORTS = (".html", ".htm", ".png")
+"""The endings of the names of reports."""
+_BEGINNING = (
+    '<!doctype html><html lang="en"><meta charset="utf-8">'
+    f'<meta name="generator" content="{SOFTWARE}">'
+)
+_LINES = "Trials as lines through their values"
+_CHUNK = f"Software\0{SOFTWARE}".encode()
+_FEW = "There are too few complete trials to say which values matter."
 _ROWS = 50
 """Rows of the table."""
 _STYLE = """
@@ -21,7 +31,7 @@ _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper);
   max-width: 64rem; margin: 2rem auto; padding: 0 1rem }
 svg { width: 100%; min-width: 44rem; height: auto } .scroll { overflow-x: auto }
-text { fill: var(--ink); font-size: 12px } .axis { stroke: var(--edge) }
+text { fill: var(--ink); font-size: 12px } .axis { fill: none; stroke: var(--edge) }
 .trial { fill: none; stroke: var(--line); stroke-opacity: .35 } .good { stroke-opacity: .9 }
 .best { stroke: var(--best); stroke-width: 3; stroke-opacity: 1 }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums }
@@ -31,13 +41,14 @@ td, th { padding: .2rem .7rem; text-align: left; vertical-align: top;
 .bar { display: inline-block; height: .7rem; background: var(--line) }
 .note { color: var(--faint) }
 """
-
-
-class _Axis(NamedTuple):
-    """A value of the trials: its name, and the place (0 to 1) of each value that occurs."""
-
-    name: str
-    places: dict[Any, float]
+_STYLES = {
+    "axis": Style("#bbb", 1),
+    "trial": Style("#b3cbdf"),
+    "trial good": Style("#1463a5"),
+    "trial best": Style("#b84a00", 3),
+    "bar": Style("#1463a5"),
+}
+"""The style sheet of a picture."""
 
 
 def tuning_html(result: TuningResult, title: str) -> str:
@@ -60,79 +71,47 @@ def tuning_html(result: TuningResult, title: str) -> str:
         "orange; the lines of the better half are darker. Default nets have no blocks, so their "
         "lines end before them. The axis of the loss is logarithmic.</p>",
         f'<div class="scroll" tabindex="0" aria-label="Trials as lines">'
-        f"{parallel_coordinates(complete, result.best.number)}</div>",
+        f"{figure_svg(parallel_coordinates(complete, result.best.number), _LINES)}</div>",
         _table(result),
     ]
     return (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(title)}</title>'
+        f"{_BEGINNING}<title>{escape(title)}</title>"
         '<meta name="viewport" content="width=device-width">'
         f"<style>{_STYLE}</style><main>{''.join(parts)}</main></html>\n"
     )
 
 
-def parallel_coordinates(trials: Sequence[TunedTrial], best: int) -> str:
-    """Trials as lines through an axis for each value, as SVG."""
-    axes = _axes(trials)
-    step = (_WIDTH - 2 * _LEFT) / max(1, len(axes) - 1)
-    lines = []
-    for number, axis in enumerate(axes):
-        x = _LEFT + number * step
-        lines.append(f'<line class="axis" x1="{x:.1f}" x2="{x:.1f}" y1="{_TOP}" y2="{_HEIGHT}"/>')
-        anchor = "start" if number == 0 else "end" if number == len(axes) - 1 else "middle"
-        ends = sorted(axis.places.items(), key=lambda item: item[1])
-        low, high = _short(ends[0][0]), _short(ends[-1][0])
-        name_y = 12 + 15 * (number % 2)  # two rows of names, which would touch in one
-        for text, y in ((_words(axis.name), name_y), (high, _TOP - 6), (low, _HEIGHT + 16)):
-            lines.append(f'<text x="{x:.1f}" y="{y}" text-anchor="{anchor}">{text}</text>')
-    middle = sorted(one.loss for one in trials if one.loss is not None)[len(trials) // 2 :][:1]
-    for one in sorted(trials, key=lambda one: one.number == best):
-        kind = "trial best" if one.number == best else "trial"
-        if kind == "trial" and one.loss is not None and middle and one.loss < middle[0]:
-            kind = "trial good"
-        places = [axis.places.get(_value(one, axis.name)) for axis in axes]
-        points = " ".join(f"{_LEFT + number * step:.1f},{_y(place):.1f}"
-                          for number, place in enumerate(places) if place is not None)  # fmt: skip
-        said = escape(f"trial {one.number}: loss {one.loss:.4f}, {one.layers}")
-        lines.append(f'<polyline class="{kind}" points="{points}"><title>{said}</title></polyline>')
-    return (f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT + 22}" role="img" aria-label="Trials as lines '
-            f'through their values">{"".join(lines)}</svg>')  # fmt: skip
+def tuning_png(result: TuningResult, title: str) -> bytes:
+    """A picture: the summary, the importances and the lines of the complete trials.
+
+    Parameters
+    ----------
+    result : TuningResult
+        The result of `tune`.
+    title : str
+        What the trials were about.
+    """
+    complete = [one for one in result.trials if one.loss is not None]
+    matter = "Which values matter:" if result.importances else _FEW
+    return figure_png(
+        [
+            paragraphs(f"{title}: {len(result.trials)} trials", _summary(result, complete), matter),
+            importance_bars(result.importances),
+            paragraphs("All complete trials, each as a line from its loss to its values:"),
+            parallel_coordinates(complete, result.best.number),
+        ],
+        _STYLES,
+    )
 
 
-def _axes(trials: Sequence[TunedTrial]) -> list[_Axis]:
-    """The loss, then every value that differs between trials."""
-    names = list(dict.fromkeys(name for one in trials for name in one.values))
-    axes = []
-    for name in ["loss", *names]:
-        values = {value for one in trials if (value := _value(one, name)) is not None}
-        if len(values) > 1:
-            axes.append(_Axis(name, _places(values, logarithmic=name in _LOGARITHMIC)))
-    return axes
-
-
-def _places(values: set[Any], *, logarithmic: bool) -> dict[Any, float]:
-    """Where each value is on its axis: numbers by their size, words one after another."""
-    if any(isinstance(value, str | bool) for value in values):
-        ordered = sorted(values, key=str)
-        return {value: number / (len(ordered) - 1) for number, value in enumerate(ordered)}
-    sizes = {value: math.log(value) if logarithmic and value > 0 else value for value in values}
-    low, high = min(sizes.values()), max(sizes.values())
-    return {value: (size - low) / (high - low) for value, size in sizes.items()}
-
-
-def _value(trial: TunedTrial, name: str) -> Any:
-    return trial.loss if name == "loss" else trial.values.get(name)
-
-
-def _y(place: float) -> float:
-    return _HEIGHT - place * (_HEIGHT - _TOP)
-
-
-def _words(name: str) -> str:
-    return escape(name.replace("_", " "))
-
-
-def _short(value: Any) -> str:
-    return escape(f"{value:.3g}" if isinstance(value, float) else str(value))
+def is_own_report(path: Path) -> bool:
+    """Whether piecewise wrote this report, so that another one may replace it."""
+    try:
+        with open_regular_file(path) as file:
+            start = file.read(200)
+    except (OSError, ValueError):
+        return False
+    return start.startswith(_BEGINNING.encode()) or (start[1:4] == b"PNG" and _CHUNK in start)
 
 
 def _summary(result: TuningResult, complete: Sequence[TunedTrial]) -> str:
@@ -146,9 +125,9 @@ def _summary(result: TuningResult, complete: Sequence[TunedTrial]) -> str:
 
 def _importances(importances: dict[str, float]) -> str:
     if not importances:
-        return '<p class="note">There are too few complete trials to say which values matter.</p>'
+        return f'<p class="note">{_FEW}</p>'
     rows = "".join(
-        f"<tr><th>{_words(name)}</th><td>{100 * share:.0f} %</td><td style='width:60%'>"
+        f"<tr><th>{escape(words(name))}</th><td>{100 * share:.0f} %</td><td style='width:60%'>"
         f"<span class='bar' style='width:{100 * share:.1f}%'></span></td></tr>"
         for name, share in importances.items()
     )
