@@ -17,6 +17,8 @@ pytest.importorskip("starlette", reason="the app's server is an extra")
 
 from piecewise.app import run
 from piecewise.app.news import KEPT, News
+from piecewise.serving import run as serving
+from piecewise.serving.settings import ServerSettings
 
 from .app_room import Room
 
@@ -170,3 +172,23 @@ def test_server_listens_on_both_loopback_addresses_and_no_other() -> None:
     finally:
         for one in sockets:
             one.close()
+
+
+async def sends_at_once(listener: socket.socket) -> bool:
+    """Whether a connection that the socket accepts sends each write at once."""
+    accepted: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+
+    def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        own = writer.get_extra_info("socket")
+        accepted.set_result(own.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) != 0)
+        writer.close()
+
+    async with await asyncio.start_server(connected, sock=listener):
+        _, writer = await asyncio.open_connection(*listener.getsockname()[:2])
+        writer.close()
+        return await accepted
+
+
+def test_connections_wait_for_no_confirmation_between_head_and_body() -> None:
+    for listener in [*run._listen(0), serving._listen(ServerSettings((), None, port=0))]:
+        assert asyncio.run(sends_at_once(listener))

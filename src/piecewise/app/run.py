@@ -85,7 +85,8 @@ def _bound(family: socket.AddressFamily, address: str, port: int) -> socket.sock
     """A socket at an address; None if that is not possible."""
     listener = None
     try:
-        listener = socket.socket(family, socket.SOCK_STREAM)
+        # With TCP named, asyncio sends the body of an answer at once, not after 40 milliseconds.
+        listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         if os.name == "posix":  # elsewhere, the option lets two programs have one port
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((address, port))
