@@ -24,7 +24,8 @@ from .naughty import naughty
 
 NAMES = ("name", "folder", "into", "part", "ids", "order", "layers", "recipe", "strokes", "width",
          "texts", "side", "from", "count", "walk", "position", "known", "detail", "text", "sample",
-         "stage", "number", "code", "changes", "upload", "expected", "formats")  # fmt: skip
+         "stage", "number", "code", "changes", "upload", "expected", "formats", "answer", "check",
+         "choice", "words", "seed")  # fmt: skip
 LAYERS = ("full", "conv 2 3, relu, full", "conv 4 5 stride=2, relu, pool 2, full",
           "conv 99 99, full", "relu", "conv 2 3 pad=9999999, full", "full 99999999, full",
           "norm, full", "embed 3, full", "pool 2, " * 50 + "full", "conv 2 3,", "",
@@ -69,6 +70,7 @@ class Generator:
         known = {
             "folder": ["up", "down", "class1"],
             "number": ["1", "2", "0", "-1", "99999"],
+            "lesson": ["literal", "votes", "errors"],
             "name": ["net", "onnx", "c", "report.html", "recipe.py", "project.zip"],
         }[part]
         return self.random.choice([*known, *known, self._text().replace("/", "").replace("?", "")])
@@ -101,7 +103,9 @@ class Generator:
             "sample": ids, "stage": ["sketch", "thorough"], "detail": [True, False],
             "upload": [1, 2, 10**9], "expected": ["up", "x"],
             "changes": [{"rotation": 3}, {"right": 1, "scale": 99}],
-            "formats": [["c", "numpy"], ["pdf"]],
+            "formats": [["c", "numpy"], ["pdf"]], "number": [0, 1, 999],
+            "answer": ["7", "0", "5/9", "x"], "check": ["shared_ink", "one_vote", "error_sum"],
+            "choice": [0, 2, 9], "words": ["because"], "seed": [0, 7],
         }  # fmt: skip
         return random.choice(likely[name]) if name in likely else self._text()
 

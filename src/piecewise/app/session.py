@@ -8,6 +8,7 @@ from .answers import Answers
 from .fields import Values
 from .import_run import ImportRun
 from .jobs import Jobs
+from .learn_state import LearnState
 from .news import News
 from .project import Project
 from .project_files import OWN
@@ -23,6 +24,7 @@ class Session:
         self.answers = Answers(project)
         self.thorough = Thorough(project, teacher.attempts, news.publish)
         self.jobs = Jobs(news.publish)
+        self.learn = LearnState(project, teacher)
         self.importing = ImportRun(news.publish)
 
     @property

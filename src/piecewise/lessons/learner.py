@@ -24,6 +24,8 @@ from .references import LessonError
 
 SMALL_NET = "conv 3 3, relu, pool 2, pool 2, full"
 SMALL_SIDE, DRAWINGS = 9, 10
+MOST_DRAWINGS = 20
+"""Drawings of a class that the lessons use."""
 LARGE_NET = "conv 8 5, relu, pool 2, conv 8 3, relu, pool 2, full"
 LARGE_SIDE = 28
 WHITE = 255
@@ -112,8 +114,8 @@ def generated_learner(seed: int = 0, own_net: Network | None = None) -> Learner:
 def project_learner(folder: Path, own_net: Network | None = None) -> Learner:
     """A learner with the pictures of a data set: a folder of the app, or any other.
 
-    Of more than two classes, the first two are taken. In place of photos, sounds and texts, lessons
-    show generated drawings.
+    Of more than two classes, the first two are taken, and of each its first drawings. In place of
+    photos, sounds and texts, lessons show generated drawings.
     """
     preprocessor = read_data(folder).preprocessor
     is_drawn = isinstance(preprocessor, ImagePreprocessor) and preprocessor.background != "any"
@@ -125,7 +127,8 @@ def project_learner(folder: Path, own_net: Network | None = None) -> Learner:
     chosen = np.flatnonzero(counts)[:2]
     if len(chosen) < 2:
         raise DataError(f"{folder}: got examples of {len(chosen)} class, wanted two classes")
-    rows = np.isin(data.labels, chosen)
+    rows = np.concatenate([np.flatnonzero(data.labels == one)[:MOST_DRAWINGS] for one in chosen])
+    rows.sort()
     labels = (data.labels[rows] == chosen[1]).astype(np.int64)
     names = tuple(data.classes[at] for at in chosen.tolist())
     return Learner(str(folder), _dataset(data.inputs[rows], labels, names, data), own_net)

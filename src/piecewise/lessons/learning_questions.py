@@ -9,7 +9,7 @@ from itertools import pairwise, permutations, product
 from ..spec.architecture import Architecture
 from . import net_quantities as nets
 from .learner import Learner
-from .question_parts import CELLS_ASKED, EXACT, HALF_DIGIT, Pool, shown_value, walks
+from .question_parts import CELLS_ASKED, EXACT, HALF_DIGIT, Pool, added, shown_value, walks
 from .questions import CheckQuestion
 
 # Votes.
@@ -30,6 +30,7 @@ def one_vote(learner: Learner) -> Pool:
                      float(value + weight): "multiply, do not add",
                      float(-value * weight): "look at the signs"},
                     HALF_DIGIT,
+                    f"{value} x {weight} = {shown_value(float(value * weight))}",
                 )  # fmt: skip
 
 
@@ -49,6 +50,7 @@ def muted_score(learner: Learner) -> Pool:
                 float(total - votes),
                 {float(total): "that map still votes", float(sum(rest)): "the bias is missing"},
                 HALF_DIGIT,
+                f"{added([*rest, bias])} = {sum(rest, bias)}",
             )
 
 
@@ -66,6 +68,7 @@ def error_sum(_: Learner) -> Pool:
             {float(1 - right - other): "errors have no sign",
              float(2 - right - other): "the right answer for O is 0"},
             HALF_DIGIT,
+            f"(1 - {right}) + ({other} - 0) = {1 - right} + {other} = {1 - right + other}",
         )  # fmt: skip
 
 
@@ -88,6 +91,8 @@ def voting_gradient(learner: Learner) -> Pool:
                 {float(-gradient): "probability minus right answer, in this order",
                  float(p - target): "the value is missing"},
                 HALF_DIGIT * float(abs(value) + abs(p - target)) + HALF_DIGIT / 10,
+                f"({p} - {target}) x {value} = {p - target} x {value} = "
+                f"{shown_value(float(gradient))}",
             )  # fmt: skip
 
 
@@ -112,6 +117,7 @@ def nudged_gradient(learner: Learner) -> Pool:
             {float(high - low): "divide by the whole change, 0.2",
              float(-gradient): "the loss after, minus the loss before"},
             HALF_DIGIT,
+            f"({high} - {low}) / 0.2 = {high - low} / 0.2 = {shown_value(float(gradient))}",
         )  # fmt: skip
 
 
@@ -131,6 +137,7 @@ def next_weight(learner: Learner) -> Pool:
             {float(weight + step): "a step goes against the gradient",
              float(weight - gradient): "the learning rate is missing"},
             HALF_DIGIT,
+            f"{weight} - 0.1 x {gradient} = {weight - step}",
         )  # fmt: skip
 
 
@@ -149,6 +156,7 @@ def full_weights(_: Learner) -> Pool:
             net.parameter_count,
             {neurons * values: "the biases are missing", neurons * (maps + 1): "every value votes"},
             EXACT,
+            f"{neurons} x ({maps} x {side} x {side} + 1) = {neurons * (values + 1)}",
         )
 
 
@@ -166,6 +174,8 @@ def changed_net(_: Learner) -> Pool:
             {convolution: "the voting weights are missing",
              votes: "the kernels are missing"},
             EXACT,
+            f"Kernels: {kernels} x ({size} x {size} + 1) = {convolution}. Votes: 2 x ({kernels} x "
+            f"{pooled} x {pooled} + 1) = {votes}. Together {convolution + votes}.",
         )  # fmt: skip
 
 
@@ -186,6 +196,8 @@ def neighbors_kept(_: Learner) -> Pool:
             again,
             {still: "not the columns that stayed: the pairs", 5: "five columns have four pairs"},
             EXACT,
+            f"{', '.join(f'{a} {b}' for a, b in pairwise(order) if abs(a - b) == 1) or 'none'}: "
+            f"{pairs}",
         )
 
 
@@ -200,4 +212,5 @@ def word_positions(_: Learner) -> Pool:
             net.stages[0].output[2],
             {words: "the kernel needs space", words - width: "count the first position, too"},
             EXACT,
+            f"{words} - {width} + 1 = {words - width + 1}",
         )

@@ -13,7 +13,16 @@ from ..trace.arithmetic import Position, Why
 from ..trace.walk import Walk
 from . import net_quantities as nets
 from .learner import Learner
-from .question_parts import CELLS_ASKED, EXACT, HALF_DIGIT, Pool, class_of, shown_value, walks
+from .question_parts import (
+    CELLS_ASKED,
+    EXACT,
+    HALF_DIGIT,
+    Pool,
+    added,
+    class_of,
+    shown_value,
+    walks,
+)
 from .questions import CheckQuestion
 
 # Computers are literal.
@@ -21,7 +30,7 @@ from .questions import CheckQuestion
 
 def shared_ink(learner: Learner) -> Pool:
     """Ink on ink after a shift."""
-    for drawing in learner.drawings:
+    for index, drawing in enumerate(learner.drawings):
         cells = {(row, column) for row, column in np.argwhere(nets.ink_pixels(drawing)).tolist()}
         for down, right in ((0, 1), (0, 2), (1, 0), (1, 1), (2, 1)):
             moved = {(row + down, column + right) for row, column in cells}
@@ -32,6 +41,8 @@ def shared_ink(learner: Learner) -> Pool:
                 len(cells & moved),
                 {len(cells): "a moved drawing does not cover the old one"},
                 EXACT,
+                f"{len(cells & moved)} of the {len(cells)} moved pixels stand where ink was.",
+                index,
             )
 
 
@@ -47,6 +58,7 @@ def equal_pixels(learner: Learner) -> Pool:
             int((a == b).sum()),
             {both: "equal background counts, too"},
             EXACT,
+            f"{both} + {neither} = {both + neither}",
         )
 
 
@@ -64,6 +76,8 @@ def agreeing_pixels(_: Learner) -> Pool:
             float((feature * patch).mean()),
             {agreeing / 9: "the pixels that disagree count -1", agreeing: "divide by 9"},
             HALF_DIGIT,
+            f"({agreeing} - {9 - agreeing}) / 9 = {2 * agreeing - 9}/9 = "
+            f"{shown_value(nets.match(agreeing, 9))}",
         )
 
 
@@ -83,6 +97,8 @@ def cell_sum(learner: Learner) -> Pool:
                 {products: "the bias is missing",
                  total / len(shown): "a learned kernel does not divide"},
                 HALF_DIGIT,
+                f"{added(shown)} is {shown_value(products)}; with the bias {bias} it is "
+                f"{shown_value(total)}.",
             )  # fmt: skip
 
 
@@ -107,6 +123,8 @@ def map_rows(_: Learner) -> Pool:
             stops,
             {rows: "the kernel needs space", rows - kernel: "count the first position, too"},
             EXACT,
+            f"({rows} - {kernel}) / {stride} = {(rows - kernel) / stride:g}, rounded down, and one "
+            f"more for the first position: {stops}.",
         )
 
 
@@ -122,6 +140,7 @@ def kernel_weights(_: Learner) -> Pool:
             {kernels * maps * side * side: "the biases are missing",
              **({kernels * (side * side + 1): "a kernel reads all maps"} if maps > 1 else {})},
             EXACT,
+            f"{kernels} x ({maps} x {side} x {side} + 1) = {kernels * (maps * side * side + 1)}",
         )  # fmt: skip
 
 
@@ -144,6 +163,7 @@ def pooled_value(learner: Learner) -> Pool:
                 float(max(values)),
                 wrong,
                 HALF_DIGIT,
+                f"The largest of {', '.join(map(str, values))} is {max(values)}.",
             )
 
 
@@ -158,6 +178,7 @@ def pooled_rows(_: Learner) -> Pool:
             stage.output[1],
             {rows // window: "the edge is dropped", rows - window + 1: "the stride is forgotten"},
             EXACT,
+            f"{rows} / {window} = {shown_value(rows / window)}, rounded up: {stage.output[1]}.",
         )
 
 
@@ -180,6 +201,8 @@ def zeros_in_row(learner: Learner) -> Pool:
                 {positive: "ReLU keeps the positive ones",
                  0: "ReLU changes everything negative"},
                 EXACT,
+                f"{len(values)} values, {positive} above 0: {len(values)} - {positive} = "
+                f"{len(values) - positive}",
             )  # fmt: skip
 
 
@@ -199,6 +222,7 @@ def relu_then_pool(learner: Learner) -> Pool:
                 {float(min(values)): "the smallest is not kept",
                  float(sum(values)): "pooling does not add"},
                 HALF_DIGIT,
+                f"ReLU leaves {', '.join(map(str, clipped))}. The largest is {max(clipped)}.",
             )  # fmt: skip
 
 
@@ -212,10 +236,11 @@ def layer_rows(_: Learner) -> Pool:
     """The rows after several layers."""
     for stack, side in product(_STACKS, (16, 28)):
         stages = Architecture(f"{stack}, full", (1, side, side), 2).stages
-        rows, again = stages[-2].output[1], side
+        rows, again, steps = stages[-2].output[1], side, [str(side)]
         for layer in stack.split(", "):
             size = int(layer.rsplit(" ", 1)[1])
             again = -(-again // size) if layer.startswith("pool") else again - size + 1
+            steps.append(f"after {layer} {again}")
         yield CheckQuestion(
             f"An image of {side}x{side} goes through {stack}. How many rows does the last map "
             "have?",
@@ -223,6 +248,7 @@ def layer_rows(_: Learner) -> Pool:
             again,
             {side: "layers make maps smaller", rows + 1: "count again, one too many"},
             EXACT,
+            ", ".join(steps),
         )
 
 
@@ -242,6 +268,7 @@ def field_rows(learner: Learner) -> Pool:
                 len(seen),
                 {1: "a value sees more than one pixel", net.input[1] + 1: "there are not so many"},
                 EXACT,
+                f"Rows {min(seen) + 1} to {max(seen) + 1} of the input: {len(seen)}.",
             )
 
 

@@ -43,7 +43,11 @@ class PageValues:
     def printed(self, reference: Reference) -> str:
         """A value as it is printed."""
         check_printable(reference, self._types, planes=False)
-        return printed(self.value(reference), reference.format)
+        return self.printed_as(reference, reference.format)
+
+    def printed_as(self, reference: Reference, form: str) -> str:
+        """A value as it is printed in another format."""
+        return printed(self.value(reference), form)
 
     def filled(self, pieces: Iterable[Piece]) -> str:
         """Pieces as text; a known slip is followed by the true value."""

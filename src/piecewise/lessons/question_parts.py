@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 
 from ..trace.walk import Walk
@@ -21,6 +21,13 @@ def shown_value(value: float) -> Decimal:
     """A value as it is printed, with two decimals; questions are about what is printed."""
     text = f"{value:.2f}"
     return Decimal(text.lstrip("-") if not text.strip("-0.") else text)
+
+
+def added(values: Iterable[Decimal]) -> str:
+    """A sum as it is written: 0.5 + 0.2 - 0.1."""
+    first, *others = values
+    signed = (f"{'-' if one < 0 else '+'} {abs(one)}" for one in others)
+    return " ".join([str(first), *signed])
 
 
 def walks(learner: Learner) -> list[tuple[LearnerDrawing, Walk]]:

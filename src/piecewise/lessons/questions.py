@@ -32,6 +32,10 @@ class CheckQuestion:
         Hints by wrong answer: what went wrong.
     tolerance : float
         How far a typed answer may be off.
+    work : str
+        How the answer is calculated.
+    drawing : int, optional
+        The index of the drawing that it is about, where the drawing has to be seen.
     """
 
     text: str
@@ -39,6 +43,8 @@ class CheckQuestion:
     again: float
     wrong: dict[float, str] = field(default_factory=dict)
     tolerance: float = 1e-6
+    work: str = ""
+    drawing: int | None = None
 
     @property
     def agrees(self) -> bool:
@@ -59,7 +65,15 @@ class CheckQuestion:
 
     def is_right(self, typed: float) -> bool:
         """Whether a typed answer is accepted."""
-        return abs(typed - self.answer) <= self.tolerance + 1e-12
+        return self._is_near(typed, self.answer)
+
+    def hint(self, typed: float) -> str:
+        """What went wrong if a known wrong answer is typed; empty for others."""
+        near = (hint for wrong, hint in self.wrong.items() if self._is_near(typed, wrong))
+        return next(near, "")
+
+    def _is_near(self, typed: float, number: float) -> bool:
+        return abs(typed - number) <= self.tolerance + 1e-12
 
 
 class Draw:
@@ -74,6 +88,17 @@ class Draw:
         """A number from 0 to ``count - 1``."""
         self._drawn += 2
         return int(random_words(self._key, 2, self._drawn)[0]) % count
+
+
+def numbered_question(
+    pool: Sequence[CheckQuestion], draw: Draw, number: int
+) -> CheckQuestion | None:
+    """The question of this number, from 0: each is another one than the question before it."""
+    found = draw_question(pool, draw)
+    for _ in range(number):
+        others = [one for one in pool if found is None or one.text != found.text]
+        found = draw_question(others, draw) or found
+    return found
 
 
 def draw_question(pool: Sequence[CheckQuestion], draw: Draw) -> CheckQuestion | None:

@@ -14,6 +14,7 @@ from . import (
     gathering,
     inside,
     jobs,
+    learn,
     maps,
     nets,
     nudge,
@@ -35,6 +36,7 @@ TABLE: tuple[tuple[Any, tuple[AppRoute, ...]], ...] = (
     (jobs.JobActions, jobs.ROUTES),
     (nudge.NudgeActions, nudge.ROUTES),
     (nets.NetActions, nets.ROUTES),
+    (learn.LearnActions, learn.ROUTES),
 )
 """Groups of actions, each with its routes, whose actions are methods of the group."""
 

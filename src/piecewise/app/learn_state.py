@@ -1,0 +1,114 @@
+"""The learner of the place Learn: the drawings of the project, and the nets of the lessons.
+
+They are pinned when the place is first opened. What is drawn or taught afterwards is offered, and
+taken when the learner asks for it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from threading import Lock
+
+from ..core.errors import PiecewiseError
+from ..lessons.deck_quantities import Deck
+from ..lessons.learner import Learner, generated_learner, project_learner
+from ..lessons.question_pools import POOLS
+from ..lessons.questions import CheckQuestion
+from ..network import Network
+from .learn_log import LearnLog
+from .listing import PARTS
+from .project import Project
+from .project_files import OWN
+from .teaching import LEAST, Teacher
+
+MOST_PICTURES = 1_000
+"""Pictures of a project that are read for the lessons; of more, generated drawings are shown."""
+MODALITY = {"pictures": "picture", "sounds": "sound", "texts": "text"}
+"""The word of the lesson files for the kind of a project."""
+
+
+@dataclass
+class PinnedLearner:
+    """A learner, and what is computed for it once.
+
+    Attributes
+    ----------
+    learner : Learner
+    why_generated : str
+        Empty for own drawings; else "few", "many", "photos" or "kind".
+    modality : str
+        What the project holds: picture, sound or text.
+    data_sha256 : str
+        The samples of the project when the learner was pinned.
+    """
+
+    learner: Learner
+    why_generated: str
+    modality: str
+    data_sha256: str
+    deck: Deck = field(default_factory=Deck)
+    _pools: dict[str, list[CheckQuestion]] = field(default_factory=dict)
+    _lock: Lock = field(default_factory=Lock)
+
+    def pool(self, check: str) -> list[CheckQuestion]:
+        """The questions of a check."""
+        with self._lock:
+            if check not in self._pools:
+                self._pools[check] = list(POOLS[check](self.learner))
+            return self._pools[check]
+
+
+class LearnState:
+    """The lessons of a project: who learns, and what was answered."""
+
+    def __init__(self, project: Project, teacher: Teacher) -> None:
+        self._project, self._teacher = project, teacher
+        self._lock = Lock()
+        self._pinned: PinnedLearner | None = None
+        self.log = LearnLog(project.root / OWN / "learn.jsonl")
+
+    def pinned(self) -> PinnedLearner:
+        """The learner, who is made at the first call."""
+        with self._lock:
+            if self._pinned is None:
+                self._pinned = self._make()
+            return self._pinned
+
+    def renew(self) -> PinnedLearner:
+        """Make the learner of the drawings and the net that there are now."""
+        with self._lock:
+            self._pinned = self._make()
+            return self._pinned
+
+    def is_outdated(self, pinned: PinnedLearner) -> bool:
+        """Whether there are other drawings, or another net."""
+        net = self._own_net()
+        has_newer = net is not None and net is not pinned.learner.own_net
+        return has_newer or pinned.data_sha256 != self._project.data_sha256()
+
+    def _make(self) -> PinnedLearner:
+        digest, net = self._project.data_sha256(), self._own_net()
+        why, learner = self._why_generated(), generated_learner(own_net=net)
+        if not why:
+            try:
+                learner = project_learner(self._project.root, net)
+                is_own = learner.name == str(self._project.root)
+                why = "" if is_own else "photos"
+            except PiecewiseError:  # pictures that cannot be read
+                why = "few"
+        return PinnedLearner(learner, why, MODALITY[self._project.kind], digest)
+
+    def _why_generated(self) -> str:
+        """Why the drawings of the project cannot be those of the lessons; empty if they can."""
+        if self._project.kind != "pictures":
+            return "kind"
+        counts = [one.train for one in self._project.classes()]
+        if sum(count >= LEAST for count in counts) < 2:
+            return "few"
+        count = sum(len(self._project.labelled(part)[0]) for part in PARTS)
+        return "many" if count > MOST_PICTURES else ""
+
+    def _own_net(self) -> Network | None:
+        """The net that answers, if it reads pictures."""
+        net = self._teacher.net
+        return net if net is not None and net.preprocessor.modality == "pictures" else None
