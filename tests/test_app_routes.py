@@ -57,6 +57,15 @@ def test_page_gets_the_news_that_it_missed() -> None:
     assert [one["type"] for one in stream(news, first + 9, 2)] == ["resync", "hello"]
 
 
+def test_state_in_the_news_keeps_the_number_of_the_news(tmp_path: Path) -> None:
+    room = Room(tmp_path / "project", each=1)
+    before = room.news.seq
+    room.session.report()  # the state holds the number of the news before
+    assert [one["type"] for one in stream(room.news, before, 1)] == ["project"]
+    assert stream(room.news, before, 1)[0]["seq"] == before + 1
+    room.close()
+
+
 def test_page_that_missed_nothing_gets_what_comes_next() -> None:
     news = News()
     news.publish({"type": "taught"})

@@ -38,7 +38,7 @@ class News:
         """Send a piece of news, a dict with its ``type``, to every open page."""
         with self._lock:
             self.seq += 1
-            numbered = {"seq": self.seq, **news}
+            numbered = {**news, "seq": self.seq}
             self._kept.append(numbered)
             for reader in self._readers:
                 reader.put(numbered)

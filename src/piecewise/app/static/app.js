@@ -33,6 +33,7 @@ async function start() {
   await listen(inTurn, (connection) => {
     if (connection === "locked") locked();
     update({ connection });
+    if (connection === "open" && state.project) cameBack();
   });
 }
 
@@ -49,10 +50,17 @@ function locked() {
   document.documentElement.dataset.ready = "locked";
 }
 
+/** The server answers again: it gets what waited for it, and is asked what is asked about. */
+function cameBack() {
+  sendPending();
+  askAgain();
+}
+
 /** @param {any} news */
 async function heard(news) {
   switch (news.type) {
     case "beat":
+    case "resync": // what was missed is not known any more; all that there is follows
       return;
     case "hello":
       update({
@@ -65,8 +73,7 @@ async function heard(news) {
       await Promise.all([readAttempts(), load(state.place)]);
       document.documentElement.dataset.ready = "";
       loadAll();
-      sendPending();
-      askAgain();
+      cameBack();
       return;
     case "project":
       update({ project: news });

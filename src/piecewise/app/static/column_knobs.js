@@ -1,8 +1,8 @@
 /** The knobs of a column: its features, kernel and window, and what can be done with its layers. */
 
-import { openChoices } from "app/popup.js";
 import { change } from "app/samples.js";
-import { currentAttempt, state, watch } from "app/store.js";
+import { currentAttempt, state, update, watch } from "app/store.js";
+import { knobValue, turnKnob } from "app/turn.js";
 import { lookWords as words } from "app/words/look.js";
 import { element } from "piecewise/text.js";
 
@@ -24,10 +24,15 @@ function layersNow() {
   return own && wanted.from === own ? wanted.layers : own;
 }
 
-/** Teach these layers. @param {string} layers */
-function use(layers) {
+/** The layers that the project had when a person last saw edits of them. @type {string | undefined} */
+let known;
+
+/** Teach these layers; whether they are taken. @param {string} layers */
+async function use(layers) {
   wanted = { from: currentAttempt()?.layers ?? "", layers };
-  return change("PATCH", "/api/project", { layers });
+  const message = await turnKnob("layers", layers, known);
+  if (message) update({ problem: message });
+  return message === "";
 }
 
 /**
@@ -36,6 +41,7 @@ function use(layers) {
  * @returns {Promise<Edit[]>}
  */
 async function editsOf(column, knob) {
+  known = knobValue("layers");
   const answer = await change("POST", "/api/edits", { layers: layersNow(), column, knob });
   return answer?.edits ?? [];
 }
@@ -48,6 +54,12 @@ async function editsOf(column, knob) {
 async function makeEdit(column, name) {
   const found = (await editsOf(column)).find(({ edit }) => edit === name);
   if (found && !found.message) await use(found.layers);
+}
+
+/** @type {typeof import("app/popup.js").openChoices} */
+async function openList(button, label, choices) {
+  const { openChoices } = await import("app/popup.js"); // needed only now
+  openChoices(button, label, choices);
 }
 
 /**
@@ -117,7 +129,7 @@ function stepper(column, knob, value, unit) {
       refusal: edit.message,
       choose: () => show(edit),
     }));
-    if (choices.length) openChoices(middle, name, choices);
+    if (choices.length) await openList(middle, name, choices);
   };
   const step = async (/** @type {number} */ by) => {
     const edits = await editsOf(column, knob);
@@ -179,7 +191,7 @@ export function menuButton(block, column) {
       refusal: edit.message,
       choose: () => use(edit.layers),
     }));
-    if (choices.length) openChoices(button, label, choices);
+    if (choices.length) await openList(button, label, choices);
   });
   button.addEventListener("keydown", (event) => {
     const name = keyEdit(event);

@@ -1,10 +1,10 @@
 /** The knobs: the layers in their notation, the epochs and the learning rate. */
 
 import { ask, Refused } from "app/ask.js";
-import { change } from "app/samples.js";
 import { currentAttempt, state, watch } from "app/store.js";
 import { words } from "app/words/en.js";
 import { tricksKnob } from "app/tricks_knob.js";
+import { knobValue, turnKnob } from "app/turn.js";
 import { element, separated } from "piecewise/text.js";
 
 const WAIT = 150; // milliseconds after the last key until the layers are checked
@@ -34,24 +34,28 @@ export function knobs() {
 function numberKnob(name, label, limits) {
   const field = element("input", { type: "number", ...limits });
   const problem = element("span", { class: "problem", role: "alert" });
+  let turns = 0;
+  let known = knobValue(name); // what the person sees: a knob that is held does not move
   field.addEventListener("change", async () => {
     const value = field.value === "" ? undefined : Number(field.value);
-    const recipe = { ...state.project?.settings.recipe, [name]: value };
-    try {
-      await ask("PATCH", "/api/project", { recipe });
-      problem.textContent = "";
-    } catch (error) {
-      if (error instanceof Refused) problem.textContent = error.message;
-    }
+    const turned = turnKnob(name, value, known);
+    known = value; // the next turn may come before this one is done
+    turns += 1;
+    problem.textContent = await turned;
+    turns -= 1;
+    if (!turns) known = knobValue(name);
+    show();
   });
-  watch(["project", "attempts"], () => {
-    if (document.activeElement === field) return; // a knob that is held does not move
-    const set = state.project?.settings.recipe?.[name];
+  field.addEventListener("blur", () => show());
+  const show = () => {
+    if (document.activeElement === field || turns) return;
+    known = knobValue(name);
     const used = currentAttempt()?.recipe[name];
-    field.value = String(set ?? "");
+    field.value = String(known ?? "");
     field.placeholder =
       used === undefined || used === null ? "" : separated(Number(Number(used).toPrecision(3)));
-  });
+  };
+  watch(["project", "attempts"], show);
   return element("label", { class: "knob" }, element("span", { text: label }), field, problem);
 }
 
@@ -72,6 +76,12 @@ function layersKnob() {
     element("strong"),
   );
   let timer = 0;
+  let known = knobValue("layers"); // as the person saw them
+  const teach = async (/** @type {string | undefined} */ layers) => {
+    const message = await turnKnob("layers", layers, known);
+    if (message) check.replaceChildren(element("p", { class: "problem", text: message }));
+    known = knobValue("layers");
+  };
   const examine = async () => {
     const layers = field.value.trim() || currentAttempt()?.layers;
     if (!layers) return check.replaceChildren();
@@ -93,14 +103,14 @@ function layersKnob() {
     type: "button",
     class: "act",
     text: words.useLayers,
-    onclick: () => change("PATCH", "/api/project", { layers: field.value.trim() || null }),
+    onclick: () => teach(field.value.trim() || undefined),
   });
   const chosen = element("button", {
     type: "button",
     text: words.chosenLayers,
     onclick: () => {
       field.value = "";
-      change("PATCH", "/api/project", { layers: null });
+      teach(undefined);
     },
   });
   const box = element(
@@ -117,7 +127,9 @@ function layersKnob() {
     const used = currentAttempt()?.layers ?? "";
     const count = summary.querySelector("strong");
     if (count) count.textContent = words.layerCount(used ? used.split(",").length : 0);
-    if (!details.open) field.value = state.project?.settings.layers ?? used;
+    if (details.open) return;
+    known = knobValue("layers");
+    field.value = known ?? used;
   });
   closeOnEscape(details, summary);
   return details;

@@ -11,16 +11,23 @@ const LONGEST_WAIT = 15; // seconds between attempts to reach the server
  */
 export async function listen(heard, changed) {
   let wait = 1;
+  /** The number of the last news, so that only those after it are asked for. */
+  let seen = 0;
+  const hear = (/** @type {any} */ news) => {
+    seen = news.seq ?? seen;
+    heard(news);
+  };
   for (;;) {
     await untilSeen();
     const abort = new AbortController();
     const hide = () => document.hidden && abort.abort();
     document.addEventListener("visibilitychange", hide);
+    const path = seen ? `/api/news?since=${seen}` : "/api/news";
     try {
-      const response = await request("GET", "/api/news", undefined, abort.signal);
+      const response = await request("GET", path, undefined, abort.signal);
       wait = 1;
       changed("open");
-      await read(response, heard);
+      await read(response, hear);
     } catch (error) {
       if (error instanceof Refused && error.status === 401) return changed("locked");
     } finally {

@@ -1,8 +1,8 @@
 /** The knob of the tricks: the random changes of the samples while the net learns. */
 
-import { ask, Refused } from "app/ask.js";
 import { closeOnEscape } from "app/knobs.js";
 import { currentAttempt, state, watch } from "app/store.js";
+import { turnKnob } from "app/turn.js";
 import { lookWords as words } from "app/words/look.js";
 import { element } from "piecewise/text.js";
 
@@ -80,13 +80,7 @@ export function tricksKnob() {
 
   /** @param {Record<string, any> | undefined} augmentation */
   async function send(augmentation) {
-    const recipe = { ...state.project?.settings.recipe, augmentation };
-    try {
-      await ask("PATCH", "/api/project", { recipe });
-      problem.textContent = "";
-    } catch (error) {
-      if (error instanceof Refused) problem.textContent = error.message;
-    }
+    problem.textContent = await turnKnob("augmentation", augmentation);
   }
 
   /**

@@ -1,0 +1,68 @@
+/**
+ * The knobs are turned here, one after another. Each turn says what the page knew before, so that a
+ * change of another window is not overwritten: a person then sees both values.
+ */
+
+import { ask, Refused } from "app/ask.js";
+import { state, update } from "app/store.js";
+import { words } from "app/words/en.js";
+
+/** The turns before. @type {Promise<unknown>} */
+let last = Promise.resolve();
+
+/**
+ * The value of a knob, `layers` or one of the recipe; undefined if it is chosen.
+ * @param {string} name
+ */
+export function knobValue(name) {
+  const { layers, recipe = {} } = state.project?.settings ?? {};
+  return name === "layers" ? layers : recipe[name];
+}
+
+/**
+ * Turn a knob. What is wrong with the value; empty if nothing, null if another window has turned it.
+ * @param {string} name
+ * @param {any} value undefined to have it chosen
+ * @param {any} [known] the value that the person saw, where that may be another one than now
+ * @returns {Promise<string | null>}
+ */
+export function turnKnob(name, value, known = knobValue(name)) {
+  const turn = last.then(() => send(name, value, known));
+  last = turn.catch(() => {});
+  return turn;
+}
+
+/**
+ * @param {string} name
+ * @param {any} value
+ * @param {any} known
+ */
+async function send(name, value, known) {
+  try {
+    const answer = await ask("PATCH", "/api/project", body(name, value, known));
+    const { project } = state;
+    if (project) update({ project: { ...project, settings: answer.settings } });
+    return "";
+  } catch (error) {
+    if (!(error instanceof Refused)) return words.stopped;
+    if (error.status !== 409) return error.message;
+    const project = await ask("GET", "/api/project");
+    update({ project });
+    const { showConflict } = await import("app/conflict.js");
+    showConflict(name, knobValue(name), value);
+    return null;
+  }
+}
+
+/**
+ * @param {string} name
+ * @param {any} value
+ * @param {any} known
+ */
+function body(name, value, known) {
+  if (name === "layers") return { layers: value ?? null, was: { layers: known ?? null } };
+  const recipe = state.project?.settings.recipe;
+  const isNew = recipe === undefined && known === undefined;
+  const was = isNew ? null : { ...recipe, [name]: known };
+  return { recipe: { ...recipe, [name]: value }, was: { recipe: was } };
+}
