@@ -124,7 +124,7 @@ def test_right_reason_is_known_by_its_text_not_by_its_position(room: Room) -> No
 
 def test_checks_ask_what_the_key_says(room: Room) -> None:
     own = project_learner(room.project.root)
-    for row in answer_key([lesson(name) for name in LESSONS], own, 7):
+    for row in answer_key([lesson(name) for name in LESSONS], "seat", own, 7):
         path = f"/api/learn/{row.lesson}/check"
         asked = got(room, "GET", f"{path}?check={row.check}&seed=7")
         assert asked["question"] == row.question
@@ -136,7 +136,8 @@ def test_checks_ask_what_the_key_says(room: Room) -> None:
 
 def test_three_wrong_answers_solve_a_question(room: Room) -> None:
     committed(room, "literal")
-    row = next(answer_key([lesson("literal")], project_learner(room.project.root), 0))
+    own = project_learner(room.project.root)
+    row = next(answer_key([lesson("literal")], "seat", own, 0))
     wrong = row.wrong_answers.split(": ")
     path, check = "/api/learn/literal/check", {"check": row.check}
     said = got(room, "POST", path, **check, answer=wrong[0])
