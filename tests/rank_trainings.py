@@ -5,9 +5,12 @@ Each rank prints lines that begin with its number.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +19,8 @@ import numpy as np
 import piecewise as pw
 from piecewise.core.errors import TrainingError
 from piecewise.training import checkpoint
+from piecewise.training import ranks as ranks_module
+from piecewise.training.cross_validation import cross_validate
 from piecewise.training.ranks import current_ranks
 from piecewise.training.step import BackpropagationSteps
 
@@ -24,7 +29,8 @@ PICTURES = (
 )
 TEXTS = "embed 16, dropout 0.4, conv 8 1x3, norm, relu, pool all, full"
 VOCABULARY, POSITIONS = 17_000, 12
-FAILURE_STEP = 20
+STEPS = 36
+"""Steps of `long_run`."""
 
 
 def train_pictures(threads: int, **options: Any) -> str:
@@ -60,25 +66,74 @@ def hashes(threads: int) -> list[str]:
     return [train_pictures(threads), train_weighted(threads), train_texts(threads)]
 
 
+def small_data(count: int = 60) -> pw.Dataset:
+    """Pictures without a validation or test split."""
+    xo = pw.make_xo(count, size=9, seed=0)
+    splits = np.full(count, "train")
+    return pw.Dataset(xo.inputs, xo.labels, ("X", "O"), splits, xo.preprocessor)
+
+
+def job_answers(threads: int | None) -> list[str]:
+    """The results of folds, label issues and leave-one-out retraining, and the error of folds."""
+    data = small_data()
+    options: dict[str, Any] = {"layers": "conv 4 3, relu, full", "epochs": 2, "folds": 3}
+    result = pw.run_training(pw.plan_training(data, **options), threads=threads)
+    issues = pw.find_label_issues(data, 5, layers="full", threads=threads)
+    chosen = slice(0, 12)
+    causes = pw.influential_examples(
+        result.net, data.inputs[chosen], data.labels[chosen], data.inputs[20], data.labels[20],
+        epochs=2, seeds=1, threads=threads,
+    )  # fmt: skip
+    diverging = {**options, "learning_rate": 1e3, "optimizer": "sgd"}
+    folds = cross_validate(pw.plan_training(data, **options), None, None, threads)
+    try:
+        cross_validate(pw.plan_training(data, **diverging), None, None, threads)
+        error = "no error"
+    except TrainingError as raised:
+        error = str(raised)
+    every: list[Any] = [result.scores["folds"], result.linear["folds"], *issues, *causes]
+    logits = hashlib.sha256(folds.logits.tobytes()).hexdigest()
+    return [json.dumps([one.to_json() for one in every], sort_keys=True), logits, error]
+
+
 def long_run(run_dir: Path, threads: int = 1) -> str:
     """A training with a checkpoint after every step."""
     checkpoint.INTERVAL = checkpoint.COST_FACTOR = 0.0
     return train_pictures(threads, run_dir=run_dir, recipe={"epochs": 12})
 
 
-def fail_on_last_rank(how: str) -> None:
-    """Let the last rank raise an error, or be killed, at a step."""
-    ranks, inner = current_ranks(), BackpropagationSteps._settings
-    assert ranks is not None
+class Failure:
+    """Lets this process raise an error, or be killed, at a step: before it, in its exchange, or
+    while it saves a checkpoint (rank 0)."""
 
-    def settings(runner: BackpropagationSteps, steps: int) -> Any:
-        if ranks.rank == ranks.size - 1 and runner.state.step >= FAILURE_STEP:
-            if how == "kill":
-                os.kill(os.getpid(), signal.SIGKILL)
-            raise RuntimeError("broken on purpose")
-        return inner(runner, steps)
+    def __init__(self, how: str, step: int, place: str) -> None:
+        self.how, self.first, self.place, self.step = how, step, place, 0
+        begin, add, move = BackpropagationSteps._settings, ranks_module._add, os.replace
 
-    BackpropagationSteps._settings = settings  # type: ignore[assignment, method-assign]
+        def settings(runner: BackpropagationSteps, steps: int) -> Any:
+            self.step = runner.state.step
+            self.reached("before")
+            return begin(runner, steps)
+
+        BackpropagationSteps._settings = settings  # type: ignore[assignment, method-assign]
+        ranks_module._add = self.before(add, "exchange")
+        os.replace = self.before(move, "checkpoint")
+
+    def before(self, function: Callable[..., Any], place: str) -> Callable[..., Any]:
+        """The function, which fails if it is the place."""
+
+        def failing(*arguments: Any, **options: Any) -> Any:
+            self.reached(place)
+            return function(*arguments, **options)
+
+        return failing
+
+    def reached(self, place: str) -> None:
+        if place != self.place or self.step < self.first:
+            return
+        if self.how == "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        raise RuntimeError("broken on purpose")
 
 
 def main(arguments: list[str]) -> None:
@@ -91,6 +146,11 @@ def main(arguments: list[str]) -> None:
 
     if arguments[0] == "hashes":
         say(*hashes(int(arguments[1])))
+    elif arguments[0] == "jobs":
+        say(*job_answers(1))
+    elif arguments[0] == "tune":
+        result = pw.tune(small_data(), 6, storage=arguments[1], effort="quick", epochs=2)
+        say(result.training.net.parameters_sha256)
     elif arguments[0] == "resume":
         say(long_run(Path(arguments[1])))
     elif arguments[0] == "differ":
@@ -100,9 +160,11 @@ def main(arguments: list[str]) -> None:
             say(str(error))
         say(train_texts(1))  # the next training works
     else:
-        fail_on_last_rank(arguments[0])
+        how, run_dir, failing, step, place = arguments
+        if rank == int(failing):
+            Failure(how, int(step), place)
         try:
-            long_run(Path(arguments[1]))
+            long_run(Path(run_dir))
         except (RuntimeError, TrainingError) as error:
             say(f"{type(error).__name__}: {error}")
             raise

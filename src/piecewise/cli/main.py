@@ -24,6 +24,9 @@ NO_THREAD = "can't start new thread"
 """What Python says if the system gives no more threads, mostly for want of memory."""
 NO_MEMORY = "not enough memory; try a smaller network, image size or data set"
 
+ON_RANKS = {"train", "tune", "influence", "label-issues"}
+"""The commands whose work processes share that `mpiexec` has started."""
+
 HELP = {
     "options_table_column_types": ["required", "opt_all_metavar", "help"],
     "options_table_help_sections": ["help", "required"],
@@ -133,9 +136,9 @@ def run(arguments: list[str] | None = None) -> None:
 
 
 def _status_of_process(arguments: list[str] | None) -> int:
-    """The exit status; processes that `mpiexec` has started together share a training."""
+    """The exit status; processes that `mpiexec` has started together share a command."""
     if may_have_ranks():
-        if "train" in (sys.argv[1:] if arguments is None else arguments)[:1]:
+        if {*(sys.argv[1:] if arguments is None else arguments)[:1]} & ON_RANKS:
             from .ranks import status_of_ranks  # noqa: PLC0415 - a single process needs it not
 
             return status_of_ranks(lambda: status(arguments))

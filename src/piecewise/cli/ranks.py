@@ -1,4 +1,4 @@
-"""`piecewise train` in several processes (ranks): rank 0 prints and writes, a failure ends all."""
+"""Commands in several processes (ranks): rank 0 prints and writes, a failure ends all."""
 
 from __future__ import annotations
 

@@ -41,6 +41,7 @@ from .options import (
 )
 from .output import Meter, messages, print_json, print_message, print_skipped, results
 from .output_files import check_net_path, check_replaceable, force_option
+from .ranks import is_first_rank
 from .score_text import score_lines
 
 SHOWN = 5
@@ -170,9 +171,10 @@ def command(**values: Any) -> None:
     options.check()
     check_net_path(options.output, force=options.force, run_dir=None)
     result = _search(options, console)
-    result.training.net.save(options.output)
-    for report in options.reports:
-        _write_report(report, result, Path(options.source).name)
+    if is_first_rank():
+        result.training.net.save(options.output)
+        for report in options.reports:
+            _write_report(report, result, Path(options.source).name)
     if options.as_json:
         print_json(_plain(result))
         return

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from ..core.array_types import Bool, Float32, Int64, Labels
+from ..core.array_types import Array, Bool, Float32, Int64, Labels
 from ..core.progress import OnProgress, in_turn
 from .candidates import Candidate
 from .defaults import without_small_rest
 from .linear_baseline import LinearBaseline, linear_predictions
 from .metrics import Scores, scores_from_logits
 from .plan import TrainingPlan
-from .splits import Split, assign_folds
+from .rank_jobs import JobResult, run_jobs
+from .splits import assign_folds
 from .train import train
 
 STAGE = "folds"
@@ -31,6 +33,15 @@ class FoldResults:
     linear_correct: list[Bool | None] = field(default_factory=list)
     """By fold of the first repeat: which of its examples the linear model gets right; None if its
     training diverged."""
+
+    def add(self, found: JobResult, *, has_linear: bool) -> None:
+        """Add the results of a fold: its rows, their logits, and which of them the linear model
+        gets right; the last one is missing if its training diverged."""
+        rows, logits, *correct = found
+        self.rows.append(rows)
+        self.logits_by_fold.append(logits)
+        if has_linear:
+            self.linear_correct.append(correct[0] if correct else None)
 
     @property
     def logits(self) -> Float32:
@@ -78,46 +89,65 @@ def cross_validate(
     on_progress: OnProgress | None,
     threads: int | None,
 ) -> FoldResults:
-    """Train the folds of a plan, and the linear model for each fold of the first repeat."""
-    results, part, runs = FoldResults(plan), plan.splits["train"], plan.fold_runs
-    recipe, so_far = plan.config.recipe, ""
-    for run in range(runs):
+    """Train the folds of a plan, and the linear model for each fold of the first repeat. Ranks
+    share the folds."""
+    runs, results = _FoldRuns(plan, linear), FoldResults(plan)
+    for run, found in enumerate(run_jobs(plan.fold_runs, runs.train, on_progress, threads)):
+        if found:
+            results.add(found, has_linear=linear is not None and run < plan.folds)
+    return results
+
+
+@dataclass(frozen=True)
+class _FoldRuns:
+    """Trains nets, each without one fold."""
+
+    plan: TrainingPlan
+    linear: Candidate | None
+
+    def train(
+        self, runs: Sequence[int], on_progress: OnProgress | None, threads: int | None
+    ) -> Iterator[JobResult]:
+        """For each run, the rows of the held-out examples, their logits, and which of them the
+        linear model gets right, if it is measured and does not diverge. Nothing for an empty
+        fold."""
+        plan, correct = self.plan, list[Bool]()
+        for run in runs:
+            right = 100 * float(np.concatenate(correct).mean()) if correct else None
+            so_far = "" if right is None else f", {right:.1f} % right so far"
+            report = in_turn(on_progress, STAGE, run, plan.fold_runs, _title(plan, run) + so_far)
+            found = self._train(run, report, threads)
+            if found:
+                labels = plan.splits["train"].labels[found[0]]
+                correct.append(np.asarray(found[1].argmax(axis=1) == labels))
+            yield found
+
+    def _train(self, run: int, report: OnProgress | None, threads: int | None) -> list[Array]:
+        plan, part, recipe = self.plan, self.plan.splits["train"], self.plan.config.recipe
         repeat, number = divmod(run, plan.folds)
         fold = assign_folds(
             part.labels, recipe.seed, repeat, plan.folds, plan.groups, part.recordings
         )
         out = fold == number
         if not out.any():
-            continue
-        report = in_turn(on_progress, STAGE, run, runs, f"{_title(plan, run)}{so_far}")
+            return []
         net, training, held_out = plan.network(), part.where(~out), part.where(out & part.is_first)
         batch = without_small_rest(recipe.batch_size, len(training.labels))
         train(net, training.inputs, training.labels, replace(recipe, batch_size=batch), None,
               report, threads, keep_digests=False)  # fmt: skip
-        results.rows.append(np.flatnonzero(out & part.is_first))
-        results.logits_by_fold.append(net.logits(held_out.inputs))
-        if linear and repeat == 0:
-            _add_linear(results, linear, training, held_out, threads)
-        so_far = f", {100 * float(results.correct.mean()):.1f} % right so far"
-    return results
+        found: list[Array] = [
+            np.flatnonzero(out & part.is_first),
+            net.logits(held_out.inputs, threads),
+        ]
+        if self.linear and repeat == 0:
+            predictions = linear_predictions(
+                self.linear, training, [held_out], plan.classes, plan.preprocessor, threads
+            )
+            found += [np.asarray(one == held_out.labels) for one in predictions or ()]
+        return found
 
 
 def _title(plan: TrainingPlan, run: int) -> str:
     repeat, number = divmod(run, plan.folds)
     title = f"fold {number + 1} of {min(plan.folds, plan.fold_runs)}"
     return f"{title}, repeat {repeat + 1} of {plan.repeats}" if plan.repeats > 1 else title
-
-
-def _add_linear(
-    results: FoldResults,
-    linear: Candidate,
-    training: Split,
-    held_out: Split,
-    threads: int | None,
-) -> None:
-    plan = results.plan
-    predictions = linear_predictions(
-        linear, training, [held_out], plan.classes, plan.preprocessor, threads
-    )
-    correct = None if predictions is None else np.asarray(predictions[0] == held_out.labels)
-    results.linear_correct.append(correct)

@@ -20,6 +20,7 @@ from .cross_validation import FoldResults, cross_validate
 from .linear_baseline import LinearBaseline, linear_predictions
 from .metrics import Scores, scores_from_logits
 from .plan import TrainingPlan, plan_training
+from .ranks import RankStoppedError
 from .splits import Split, assign_folds
 from .train import train
 from .trials import run_trials
@@ -180,6 +181,8 @@ def _measure(
         with result.timed("folds"):
             try:
                 folds = cross_validate(plan, linear, on_progress, threads)
+            except RankStoppedError:
+                raise
             except TrainingError as error:  # the net itself is trained
                 result.fold_error = str(error)
             else:

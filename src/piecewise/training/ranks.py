@@ -18,6 +18,7 @@ from ..core.array_types import Array, Float32
 from ..core.errors import TrainingError
 from ..core.launcher import may_have_ranks
 from ..engine.runtime.split_training import Term
+from ..engine.runtime.thread_pool import processors
 
 _CHUNK = 1 << 16
 """Floats that a rank passes on at once, so that the ranks add at the same time."""
@@ -34,8 +35,9 @@ _SUM, _STOP = 1, 2
 def current_ranks() -> Ranks | None:
     """The ranks that train together; None for a single process, or without mpi4py. Trainings on
     other threads than the main one run at the same time as others, so each process runs them
-    alone."""
-    return _ranks() if threading.current_thread() is threading.main_thread() else None
+    alone; so do jobs of `rank_jobs`."""
+    ranks = _ranks() if threading.current_thread() is threading.main_thread() else None
+    return None if ranks is None or ranks.is_apart else ranks
 
 
 @cache
@@ -49,6 +51,10 @@ def _ranks() -> Ranks | None:
     return Ranks(MPI) if MPI.COMM_WORLD.Get_size() > 1 else None
 
 
+class RankStoppedError(TrainingError):
+    """Another rank has stopped the training that it shares."""
+
+
 class Ranks:
     """Communication among the ranks. It is a `GradientExchange`."""
 
@@ -57,6 +63,8 @@ class Ranks:
         self.rank, self.size = self._world.Get_rank(), self._world.Get_size()
         self.local_size: int = self._world.Split_type(mpi.COMM_TYPE_SHARED).Get_size()
         """The number of ranks on this machine."""
+        self.is_apart = False
+        """Whether this rank works on a job of its own."""
         self._trainings = 0
         """Trainings that have ended: a stop belongs to one of them."""
         self._sent: list[Any] = []
@@ -71,6 +79,25 @@ class Ranks:
             raise
         finally:
             self._trainings += 1
+
+    @property
+    def processors(self) -> int:
+        """The processors of this rank: those of a machine are divided among its ranks."""
+        return max(1, processors() // self.local_size)
+
+    @contextmanager
+    def apart(self) -> Iterator[None]:
+        """Work that this rank does not share: `current_ranks` finds no others."""
+        self.is_apart = True
+        try:
+            yield
+        finally:
+            self.is_apart = False
+
+    def check_stop(self) -> None:
+        """RankStoppedError if another rank has stopped the current training."""
+        if self._has_stop():
+            raise self._stop()
 
     def sum_in_order(self, total: Float32, terms: Sequence[Term], members: int) -> None:
         """See `GradientExchange`. The sum goes from rank to rank in pieces; the last rank sends it
@@ -94,18 +121,18 @@ class Ranks:
         own = marks.copy()
         self._wait(self._world.Iallreduce(own, marks, self._mpi.BOR))
 
-    def share(self, array: Array) -> None:
-        """Set an array on every rank to that of rank 0."""
-        self._wait(self._world.Ibcast(array, 0))
+    def share(self, array: Array, root: int = 0) -> None:
+        """Set an array on every rank to that of one of them."""
+        self._wait(self._world.Ibcast(array, root))
 
-    def share_bytes(self, data: bytes) -> bytes:
-        """The bytes of rank 0, on every rank."""
+    def share_bytes(self, data: bytes, root: int = 0) -> bytes:
+        """The bytes of one rank, on every rank."""
         count = np.array([len(data)], np.int64)
-        self.share(count)
+        self.share(count, root)
         array = np.zeros(count[0], np.uint8)
-        if self.rank == 0:
+        if self.rank == root:
             array[:] = np.frombuffer(data, np.uint8)
-        self.share(array)
+        self.share(array, root)
         return array.tobytes()
 
     def agree(self, digest: bytes) -> bool:
@@ -155,14 +182,14 @@ class Ranks:
     def _has_stop(self) -> bool:
         return bool(self._world.Iprobe(self._mpi.ANY_SOURCE, self._stop_tag))
 
-    def _stop(self) -> TrainingError:
+    def _stop(self) -> RankStoppedError:
         """The error for a training that another rank has stopped."""
         status = self._mpi.Status()
         self._world.Probe(self._mpi.ANY_SOURCE, self._stop_tag, status)
         data = np.zeros(status.Get_count(self._mpi.BYTE), np.uint8)
         self._world.Recv(data, status.Get_source(), self._stop_tag)
         reason = data.tobytes().decode(errors="replace")
-        return TrainingError(f"rank {status.Get_source()} of {self.size} stopped: {reason}")
+        return RankStoppedError(f"rank {status.Get_source()} of {self.size} stopped: {reason}")
 
 
 def _add(part: Float32, begin: int, term: Float32, start: int) -> None:

@@ -256,7 +256,7 @@ def _thread_count(threads: object, ranks: Ranks | None) -> int:
     requested: int | None = checked("threads", THREADS, threads)
     if requested is not None:
         return requested
-    return max(1, processors() // ranks.local_size) if ranks else processors()
+    return ranks.processors if ranks else processors()
 
 
 def _checked_recipe(recipe: object) -> Recipe:

@@ -134,14 +134,6 @@ def finished_trials(study: optuna.Study) -> list[FrozenTrial]:
     return study.get_trials(deepcopy=False, states=FINISHED)
 
 
-def best_trial(study: optuna.Study) -> FrozenTrial:
-    """The trial with the smallest loss, the first of equal ones; DataError if none is complete."""
-    complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    if not complete:
-        raise DataError("no trial is complete yet; allow more of them, or more time")
-    return min(complete, key=lambda trial: (trial.value, trial.number))
-
-
 def _storage(storage: str) -> BaseStorage:
     if "://" in storage:
         return RDBStorage(storage)

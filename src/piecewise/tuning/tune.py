@@ -7,20 +7,21 @@ import json
 import os
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..core.constraints import Integer, Real, checked
-from ..core.errors import LimitError
+from ..core.errors import DataError, LimitError
 from ..core.progress import OnProgress, in_turn
 from ..data.dataset import Dataset, as_dataset
 from ..training.candidates import Candidate, TrainingTask
 from ..training.effort import FOLDS
 from ..training.experiment import TrainingResult, run_training
 from ..training.plan import TrainingPlan, plan_training
+from ..training.rank_jobs import JobResult, of_first_rank, rank_count, run_jobs
 from ..training.trials import STAGE
 from .search_space import SearchSpace
 from .trial_run import TrialScore, run_trial
@@ -141,7 +142,7 @@ def tune(
     >>> data = pw.Dataset(xo.inputs, xo.labels, ("X", "O"), np.full(60, "train"), xo.preprocessor)
     >>> result = pw.tune(data, trials=2, storage="xo.db", epochs=2)  # doctest: +SKIP
     """
-    from .study import best_trial, finished_trials, open_study  # noqa: PLC0415 - loads Optuna
+    from .study import finished_trials, open_study  # noqa: PLC0415 - loads Optuna
 
     checked("trials", TRIALS, trials)
     if seconds is not None:
@@ -155,9 +156,11 @@ def tune(
     space = SearchSpace(_task(plan, {**options, "seed": seed}), plan.candidates)
     opened = open_study(storage, study, _digest(dataset, options))
     search = _Search(plan, space, opened, seed, on_progress, threads)
-    search.run(trials, seconds, on_trial)
+    search.run_on_ranks(trials, seconds, on_trial)
     rows = [_row(one) for one in finished_trials(opened)]
-    best = _row(best_trial(opened))
+    known = of_first_rank([one.number for one in rows])  # other processes may go on
+    rows = [one for one in rows if one.number in known]
+    best = _best(rows)
     candidate = space.suggest(_Fixed(best.values))
     training = run_training(_final(plan, candidate), on_progress, threads=threads)
     importances = _importances(opened)
@@ -177,6 +180,19 @@ class _Search:
     seed: int
     on_progress: OnProgress | None
     threads: int | None
+
+    def run_on_ranks(self, trials: int, seconds: float | None, on_trial: OnTrial | None) -> None:
+        """The same on all ranks, each of which runs trials of its own; rank 0 reports."""
+
+        def compute(
+            own: Sequence[int], report: OnProgress | None, threads: int | None
+        ) -> Iterator[JobResult]:
+            alone = replace(self, on_progress=report, threads=threads)
+            for rank in own:
+                alone.run(trials, seconds, None if rank else on_trial)
+                yield ()
+
+        run_jobs(rank_count(), compute, self.on_progress, self.threads)
 
     def run(self, trials: int, seconds: float | None, on_trial: OnTrial | None) -> None:
         """Run trials until the study has enough of them, or the time is over."""
@@ -279,6 +295,14 @@ def _reporter(trial: optuna.Trial) -> Callable[[int, float], None]:
 def _overall(on_progress: OnProgress | None, done: int, of: int) -> OnProgress | None:
     """A callback for one of the trials: it reports the progress of all."""
     return in_turn(on_progress, STAGE, done, of, f"trial {done + 1} of {of}")
+
+
+def _best(trials: Sequence[TunedTrial]) -> TunedTrial:
+    """The trial with the smallest loss, the first of equal ones; DataError if none is complete."""
+    complete = [(one.loss, one.number, one) for one in trials if one.loss is not None]
+    if not complete:
+        raise DataError("no trial is complete yet; allow more of them, or more time")
+    return min(complete)[2]
 
 
 def _row(trial: FrozenTrial) -> TunedTrial:

@@ -9,7 +9,7 @@ difference of the predictions is then the influence of the example.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -25,7 +25,7 @@ from ...network import Network
 from ...reference.losses import shifted_exponentials
 from ...training.train import train
 from ..retraining.cost import SEEDS, RetrainingCost, retraining_cost
-from ..retraining.parallel_training import side_by_side
+from ..retraining.parallel_training import Job, side_by_side
 
 NOISE_THRESHOLD = 2.0
 """Number of standard deviations of the noise that a harm must exceed to count."""
@@ -203,7 +203,8 @@ def influential_examples(
     ]
     small = "small " if layers is None and budget.layers != net.notation else ""
     stage = f"training {len(jobs):,} {small}nets, each without some examples"
-    results = side_by_side(jobs, budget.recipe.epochs, stage, on_progress, threads)
+    found = side_by_side(jobs, budget.recipe.epochs, stage, on_progress, threads)
+    results = [_LeftOutResult(*one) for one in found]
     by_set = [results[number :: len(sets)] for number in range(len(sets))]
     return _ranked(net.classes, left_out, by_set, checked_queries)
 
@@ -222,7 +223,7 @@ class _LeaveOneOut:
         self.net, self.pictures, self.labels = net, pictures, labels
         self.queries, self.budget = queries, budget
 
-    def job(self, out: tuple[int, ...], seed: int) -> Callable[[OnProgress], _LeftOutResult]:
+    def job(self, out: tuple[int, ...], seed: int) -> Job:
         """A function that trains a net without these examples."""
 
         def train_and_predict(report: OnProgress) -> _LeftOutResult:

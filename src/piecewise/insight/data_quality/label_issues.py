@@ -9,13 +9,12 @@ round trains without the examples whose labels the first round contradicts confi
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from ...core.array_types import Array, Bool, Float32, Float64, Labels, Strings
+from ...core.array_types import Array, Bool, Float64, Labels, Strings
 from ...core.constraints import SEED, Integer, checked
 from ...core.errors import DataError
 from ...core.portable_math import exp
@@ -28,7 +27,7 @@ from ...training.calibrate import calibrate
 from ...training.defaults import TrainingConfig, augmentation_for, default_config
 from ...training.splits import assign_folds
 from ...training.train import train
-from ..retraining.parallel_training import side_by_side
+from ..retraining.parallel_training import Job, side_by_side
 
 FOLDS, REPEATS = 5, 2
 CONFIDENT = 0.9
@@ -201,16 +200,16 @@ class _CrossValidation:
             jobs = [self._job(fold == number, selected) for number in range(self.folds)]
             logits = np.empty((len(self.labels), len(self.data.classes)))
             of_folds = side_by_side(jobs, self.config.recipe.epochs, stage, on_progress, threads)
-            for number, some in enumerate(of_folds):
+            for number, (some,) in enumerate(of_folds):
                 logits[fold == number] = some
             rounds.append(logits)
             selected = self._selected(logits)
         return np.stack(rounds)
 
-    def _job(self, out: Bool, selected: Bool) -> Callable[[OnProgress], Float32]:
+    def _job(self, out: Bool, selected: Bool) -> Job:
         """Trains a net without the fold ``out`` and computes the logits of this fold."""
 
-        def train_and_predict(report: OnProgress) -> Float32:
+        def train_and_predict(report: OnProgress) -> list[Array]:
             preprocessor = self.data.preprocessor
             recipe = self.config.recipe
             net = Network(
@@ -227,7 +226,7 @@ class _CrossValidation:
                 1,
                 keep_digests=False,
             )
-            return net.logits(select_rows(self.inputs, out), 1)
+            return [net.logits(select_rows(self.inputs, out), 1)]
 
         return train_and_predict
 

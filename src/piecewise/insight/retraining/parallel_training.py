@@ -9,13 +9,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
-from typing import TypeVar
 
 from ...core.constraints import THREADS, checked
 from ...core.progress import OnProgress, Progress
 from ...engine.runtime.thread_pool import processors
+from ...training.rank_jobs import JobResult, run_jobs
 
-Result = TypeVar("Result")
+Job = Callable[[OnProgress], JobResult]
+"""Trains a net with the callback that it receives, and returns arrays."""
 
 _REPORT_INTERVAL = 0.1
 """Seconds between two progress reports, and between two checks for Ctrl-C."""
@@ -26,22 +27,34 @@ class _StoppedError(Exception):
 
 
 def side_by_side(
-    jobs: Sequence[Callable[[OnProgress], Result]],
+    jobs: Sequence[Job],
     epochs: int,
     stage: str,
     on_progress: OnProgress | None = None,
     threads: int | None = None,
-) -> list[Result]:
+) -> list[JobResult]:
     """Run jobs in parallel and return their results in order. Each job trains a net for ``epochs``
-    epochs, with one thread and the callback that it receives.
+    epochs with one thread. Ranks share the jobs.
 
     ``on_progress`` is called on the caller's thread, with the epochs of all nets. An exception that
     it raises, Ctrl-C, or an error of a job stops all jobs at their next report; no thread is left.
     ``threads``: the number of processors by default; the results are the same for any number.
     LimitError if it is out of range.
     """
-    count, stopped = checked_threads(threads), threading.Event()
-    done, lock = 0, threading.Lock()
+
+    def compute(
+        own: Sequence[int], report: OnProgress | None, count: int | None
+    ) -> Sequence[JobResult]:
+        chosen = [jobs[number] for number in own]
+        return _on_threads(chosen, epochs, stage, report, count or processors())
+
+    return run_jobs(len(jobs), compute, on_progress, checked("threads", THREADS, threads))
+
+
+def _on_threads(
+    jobs: Sequence[Job], epochs: int, stage: str, on_progress: OnProgress | None, threads: int
+) -> list[JobResult]:
+    done, lock, stopped = 0, threading.Lock(), threading.Event()
 
     def report(progress: Progress) -> None:
         nonlocal done
@@ -51,8 +64,8 @@ def side_by_side(
             with lock:
                 done += 1
 
-    with ThreadPoolExecutor(min(count, max(1, len(jobs)))) as pool:
-        futures: list[Future[Result]] = [pool.submit(job, report) for job in jobs]
+    with ThreadPoolExecutor(min(threads, max(1, len(jobs)))) as pool:
+        futures: list[Future[JobResult]] = [pool.submit(job, report) for job in jobs]
         try:
             pending = set(futures)
             while pending:
