@@ -196,6 +196,28 @@ def test_files_that_are_dropped_are_taken_and_others_are_said(
     assert [one.name for one in (running.folder / "train").iterdir() if one.name in ("cat", "dog")]
 
 
+def test_archives_that_are_dropped_together_are_seats(empty: tuple[Program, AppPage]) -> None:
+    running, app = empty
+    page, bar = app.page, app.page.locator(".import-bar")
+    seats = {
+        f"{seat}.zip": archive({f"{name}/{number}.png": drawing(number + 7 * at, turn)
+                                for name, turn in (("X", 1), ("O", 0)) for number in range(3)})
+        for at, seat in enumerate(("anna", "ben"))
+    }  # fmt: skip
+    drop(page, page.locator(".bench"), seats)
+    expect(bar).to_contain_text("12 samples of 2 classes imported.")
+    expect(page.locator(".strip .method")).to_have_text(", each by nets that never met its seat")
+    files = sorted(one.name for one in (running.folder / "train" / "X").iterdir())
+    assert [one[5:] for one in files] == ["anna.png"] * 3 + ["ben.png"] * 3
+    bar.get_by_role("button", name="Undo").click()
+    expect(page.locator(".gather .welcome")).to_be_visible()
+    drop(page, page.locator(".bench"), {**seats, "bad.zip": b"no archive"})
+    expect(page.get_by_text("not a whole .zip file")).to_be_visible()
+    expect(bar).to_contain_text("12 samples of 2 classes imported.")
+    assert len(app.complaints) == 1
+    assert "422" in app.complaints.pop()
+
+
 def test_folder_of_folders_makes_classes(empty: tuple[Program, AppPage], tmp_path: Path) -> None:
     page = empty[1].page
     for name in ("cat", "dog"):

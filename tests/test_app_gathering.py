@@ -8,6 +8,7 @@ import wave
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import numpy as np
 import pytest
@@ -52,6 +53,26 @@ def test_folder_of_folders_makes_classes(room: Room) -> None:
     assert classes(room) == {"up": (0, 0), "down": (0, 0), "cat": (3, 0), "dog": (3, 0)}
     room.ask("POST", "/api/undo")
     assert classes(room) == {"up": (0, 0), "down": (0, 0)}
+
+
+def test_archives_of_seats_are_pooled_and_scored_by_seat(room: Room) -> None:
+    parts = ("train", "train", "test", "train")
+    for each, name in enumerate(("Anna (1).zip", "ben.zip", "eve_2.zip"), 2):
+        files = {f"{part}/{one}/{at}.png": picture(one, 4 * each + at)
+                 for one in ("up", "down") for at, part in enumerate(parts[:each])}  # fmt: skip
+        query = urlencode({"kind": "archive", "seat": name})
+        status, report = room.ask("POST", f"/api/import?{query}", archive(files))
+        assert (status, report["classes"]) == (200, {"up": each, "down": each})
+    assert classes(room) == {"up": (9, 0), "down": (9, 0)}
+    ends = [one.partition("_")[2] for one in room.project.ids("train", "up")]
+    assert ends == ["Anna1.png"] * 2 + ["ben.png"] * 3 + ["eve2.png"] * 4
+    room.teacher.changed()
+    assert room.wait_for("score", done=1)["n"] == 8  # eve2, the largest seat, is the first fold
+    score = room.wait_for("score", done=3)
+    assert (score["of"], score["n"], score["by_seat"]) == (3, 18, True)
+    room.project.add_drawing("up", "train", room.drawing("up", 20))
+    room.teacher.changed()
+    assert room.wait_for("score", done=5)["by_seat"] is False
 
 
 def test_files_of_one_class_are_one_change(room: Room) -> None:

@@ -25,7 +25,7 @@ from piecewise.data.sources.discovery import discover
 from piecewise.data.sources.groups import grouping_options
 from piecewise.lessons import learner
 from piecewise.lessons.question_pools import POOLS
-from piecewise.lessons.seats import SEAT_GROUPS, seat_names
+from piecewise.lessons.seats import SEAT_GROUPS, seat_names, seats_of
 
 from .lesson_pages import save_drawings
 from .real_data import real
@@ -92,6 +92,24 @@ def test_names_of_seats_are_single_words_and_differ() -> None:
     ]
     assert seat_names(files) == ["Anna", "annan2", "anna1", "zo\u00eboneil", "v12", "seat"]
     assert seat_names(["zoe\u0308.zip"]) == ["zo\u00eb"]
+
+
+@pytest.mark.parametrize(
+    ("files", "seats"),
+    [
+        (["0001_anna.png", "0002_ben.png", "0003_anna.png", "0004_ben.png"], ["anna", "ben"] * 2),
+        (["0001_anna.png", "0002_ben.png", "0003_anna.png", "0004.png"], None),
+        (["0001_anna.png", "0002_ben.png", "0003_anna.png", "0004-b_c.png"], None),
+        (["0001_up.png", "0002_up.png", "0003_down.png", "0004_down.png"], None),
+        ([], None),
+    ],
+    ids=["seats", "one without", "another name", "classes as seats", "no files"],
+)
+def test_seats_are_known_if_all_files_have_one_in_every_class(
+    files: list[str], seats: list[str] | None
+) -> None:
+    found = seats_of(files, np.array([0, 0, 1, 1][: len(files)]))
+    assert (found if found is None else found.tolist()) == seats
 
 
 PICTURE = to_png(checked_drawing([[[10, 10], [90, 90]]], 6))

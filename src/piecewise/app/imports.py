@@ -53,16 +53,24 @@ class Batch(NamedTuple):
     part: str
     uploads: list[Upload]
 
+    def in_seat(self, seat: str) -> Batch:
+        """The files for learning, with names that end in the seat: their group (`SEAT_GROUPS`)."""
+        uploads = [one._replace(end=f"_{seat}") for one in self.uploads]
+        return Batch(self.label, "train", uploads)
 
-def import_data(project: Project, path: Path, report: OnProgress | None = None) -> ImportReport:
-    """Copy the samples of a folder, or of a zip archive, into a project.
+
+def import_data(
+    project: Project, path: Path, report: OnProgress | None = None, seat: str = ""
+) -> ImportReport:
+    """Copy the samples of a folder, or of a zip archive, into a project; all are of one ``seat`` if
+    it is given.
 
     Raises
     ------
     DataError
         If there are no class folders, or their files are of another kind than the project's.
     """
-    return import_tree(project, *open_tree(path), str(path), report)
+    return import_tree(project, *open_tree(path), str(path), report, seat)
 
 
 def open_tree(path: Path) -> tuple[Traversable, FolderListing]:
@@ -75,7 +83,7 @@ def open_tree(path: Path) -> tuple[Traversable, FolderListing]:
 
 def import_tree(
     project: Project, root: Traversable, listing: FolderListing, name: str,
-    report: OnProgress | None = None,
+    report: OnProgress | None = None, seat: str = "",
 ) -> ImportReport:  # fmt: skip
     """Copy the samples of a tree of class folders, as `import_data` does; ``name`` is what messages
     call it."""
@@ -84,6 +92,8 @@ def import_tree(
         raise DataError(f"{name}: has {listing.modality}, but this project has {kind}")
     skipped = list(listing.skipped)
     batches = tree_batches(root, listing, skipped)
+    if seat:
+        batches = (one.in_seat(seat) for one in batches)
     return import_batches(project, batches, skipped, len(listing.files), name, report)
 
 

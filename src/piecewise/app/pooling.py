@@ -20,7 +20,6 @@ from ..lessons.seats import seat_names
 from .examples import add_samples, letters
 from .imports import Batch, import_batches, open_tree, tree_batches
 from .project import Project
-from .uploads import in_seat
 
 
 class Seat(NamedTuple):
@@ -106,11 +105,11 @@ def _batches(
     known: dict[bytes, Seat] = {}
     for seat in seats:
         digest = sha256()
-        for label, _, uploads in tree_batches(seat.root, seat.listing, skipped):
-            for one in uploads:
+        for batch in tree_batches(seat.root, seat.listing, skipped):
+            for one in batch.uploads:
                 digest.update(sha256(one.content).digest())
-            counts[seat.name][label] += len(uploads)
-            yield Batch(label, "train", in_seat(uploads, seat.name))
+            counts[seat.name][batch.label] += len(batch.uploads)
+            yield batch.in_seat(seat.name)
         if not counts[seat.name]:
             raise DataError(f"{seat.path}: none of its samples can be read")
         if (other := known.setdefault(digest.digest(), seat)) is not seat:

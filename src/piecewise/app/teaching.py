@@ -21,6 +21,7 @@ from ..core.array_types import Array, Labels
 from ..core.errors import DataError, LimitError, PiecewiseError, TrainingError
 from ..core.progress import Progress
 from ..data.preprocessing import Preprocessor
+from ..lessons.seats import seats_of
 from ..network import Network
 from ..training.defaults import TrainingConfig
 from ..training.metrics import scores_from_logits
@@ -283,8 +284,9 @@ class Teacher:
         if whole and known is not None and known.attempt == attempt.number:
             return
         counts = np.bincount(data.labels, minlength=len(data.classes))
-        folds = min(FOLDS, int(counts.min()))
-        fold = assign_folds(data.labels, 0, 0, folds, None)
+        seats = seats_of([one.rpartition("/")[2] for one in data.ids], data.labels)
+        folds = min(FOLDS, int(counts.min()) if seats is None else len(np.unique(seats)))
+        fold = assign_folds(data.labels, 0, 0, folds, seats)
         logits = np.zeros((len(data.labels), len(data.classes)), np.float32)
         measured = np.zeros(len(data.labels), bool)
         for number in range(folds):
@@ -296,7 +298,7 @@ class Teacher:
                 "done": number + 1, "of": folds, "n": int(measured.sum()),
                 "right": round(scores.accuracy * int(measured.sum())),
                 "low": scores.interval[0], "high": scores.interval[1],
-                "base": scores.baseline,
+                "base": scores.baseline, "by_seat": seats is not None,
             }  # fmt: skip
             probabilities = net.probabilities_of(logits[measured])
             ids = [one for one, known in zip(data.ids, measured, strict=True) if known]

@@ -34,8 +34,3 @@ def checked_upload(name: str, content: bytes, kind: str | None) -> Upload:
     letters = (one if one.isalnum() or one in "-_" else "-" for one in stem)
     plain = "".join(letters)[:_MOST_NAME].strip("-")
     return Upload(f"-{plain}" if plain else "", suffix, content)
-
-
-def in_seat(uploads: list[Upload], seat: str) -> list[Upload]:
-    """Files whose names end in the seat, so that it is their group (`SEAT_GROUPS`)."""
-    return [one._replace(end=f"_{seat}") for one in uploads]

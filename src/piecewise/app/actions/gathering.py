@@ -10,6 +10,7 @@ from ...core.progress import OnProgress, Progress
 from ...data.inspection.duplicates import DuplicatePairs
 from ...data.inspection.report import inspect_data
 from ...data.sources.folders import list_files
+from ...lessons.seats import seat_names
 from ..examples import EXAMPLES, add_example
 from ..failures import ConflictError
 from ..fields import PART, TEXT, RequestField, Values, WholeKind, WordKind
@@ -30,14 +31,15 @@ class GatheringActions:
         self._session, self._project = session, session.project
 
     def take_in(self, values: Values) -> Values:
-        """Import an archive of class folders, a table of texts, or a pack of files: class folders,
-        or files of the class ``folder``; what was left out, and why."""
+        """Import an archive of class folders, which may be that of a ``seat``, a table of texts, or
+        a pack of files: class folders, or files of the class ``folder``; what was left out."""
         content: Path = values["content"]
         kind, folder, part = (values.get(one) for one in ("kind", "folder", "part"))
 
         def work(report: OnProgress) -> ImportReport:
             if kind == "archive":
-                return import_data(self._project, content, report)
+                seats = seat_names([values["seat"]]) if "seat" in values else [""]
+                return import_data(self._project, content, report, *seats)
             if kind == "table":
                 return self._table(content, values["name"], report)
             root = open_pack(content)
@@ -122,7 +124,7 @@ _KEY = RequestField("key", TEXT, "")
 _IMPORT = (
     RequestField("kind", WordKind("archive", "table", "files"), "archive"),
     RequestField("name", TEXT, "table.csv"), RequestField("folder", TEXT),
-    RequestField("part", PART, "train"), _KEY,
+    RequestField("part", PART, "train"), RequestField("seat", TEXT), _KEY,
 )  # fmt: skip
 _EXAMPLE = (RequestField("name", WordKind(*EXAMPLES), required=True),)
 _SHARE = (

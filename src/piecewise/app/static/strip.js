@@ -114,12 +114,12 @@ function score() {
     const found = currentAttempt()?.score;
     box.hidden = !found;
     if (!found) return;
-    const { n, right, low, high, done, of, base } = found;
+    const { n, right, low, high, done, of, base, by_seat } = found;
     value.textContent = n < LEAST_FOR_SHARE ? words.countOf(right, n) : words.share(right / n);
     unit.textContent = words.right;
     range.textContent = words.interval(low, high);
-    method.textContent = words.method(done, of);
-    detail.title = words.meaning(base);
+    method.textContent = words.method(done, of, by_seat);
+    detail.title = words.meaning(base, by_seat);
   });
   return box;
 }

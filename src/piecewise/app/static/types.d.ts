@@ -43,6 +43,8 @@ interface Score {
   low: number;
   high: number;
   base: number;
+  /** Whether the nets met no other sample of the same seat. */
+  by_seat?: boolean;
   /** Below this probability it does not know; what this leaves to be answered. */
   doubt?: { coverage: number; threshold: number; right: number } | null;
 }
@@ -186,6 +188,8 @@ interface ImportReport {
   classes: Record<string, number>;
   skipped: string[];
   skipped_count: number;
+  /** How many changes it was; 1 if it is left out. */
+  changes?: number;
 }
 
 interface AlikePairs {

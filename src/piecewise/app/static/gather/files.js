@@ -54,10 +54,11 @@ async function collect(entry, found) {
  */
 export async function takeFiles(files, folder = null) {
   const others = [];
+  const archives = files.filter(({ path }) => ARCHIVE.test(path));
+  await importArchives(archives.map(({ file }) => file));
   for (const one of files) {
-    if (ARCHIVE.test(one.path)) await importBody({ kind: "archive" }, one.file);
-    else if (TABLE.test(one.path))
-      await importBody({ kind: "table", name: one.file.name }, one.file);
+    if (archives.includes(one)) continue;
+    if (TABLE.test(one.path)) await importBody({ kind: "table", name: one.file.name }, one.file);
     else others.push(one);
   }
   const isFlat = new Set(others.map(({ path }) => path.split("/").slice(0, -1).join("/"))).size < 2;
@@ -68,6 +69,28 @@ export async function takeFiles(files, folder = null) {
   if (nested.length) await importFiles(nested);
   if (loose.length && folder !== null) return importFiles(loose, folder);
   if (loose.length) update({ asked: loose });
+}
+
+/**
+ * Import archives, each as one change; several are the seats of a class, each with its name.
+ * @param {File[]} archives
+ */
+async function importArchives(archives) {
+  /** @type {ImportReport & { changes: number }} */
+  const whole = { classes: {}, skipped: [], skipped_count: 0, changes: 0 };
+  for (const file of archives) {
+    const report = await importBody(
+      { kind: "archive", ...(archives.length > 1 ? { seat: file.name } : {}) },
+      file,
+    );
+    if (!report) break; // refused, or stopped
+    whole.changes += 1;
+    for (const [name, count] of Object.entries(report.classes))
+      whole.classes[name] = (whole.classes[name] ?? 0) + count;
+    whole.skipped.push(...report.skipped);
+    whole.skipped_count += report.skipped_count;
+  }
+  if (archives.length > 1 && whole.changes) update({ imported: whole });
 }
 
 /**
@@ -89,6 +112,7 @@ let key = "";
 /**
  * @param {Record<string, string>} fields
  * @param {Blob} body
+ * @returns {Promise<ImportReport | undefined>}
  */
 async function importBody(fields, body) {
   key = crypto.randomUUID();
@@ -96,6 +120,7 @@ async function importBody(fields, body) {
   const query = new URLSearchParams({ ...fields, key });
   const report = await change("POST", `/api/import?${query}`, body);
   update({ imported: report ?? null, importing: { state: "idle" } });
+  return report;
 }
 
 /** Stop the import. */

@@ -59,7 +59,9 @@ function result() {
           class: "plain",
           text: words.undo,
           onclick: async () => {
-            if (await change("POST", "/api/undo", {})) update({ imported: null });
+            for (let left = imported.changes ?? 1; left > 0; left -= 1)
+              if (!(await change("POST", "/api/undo", {}))) return;
+            update({ imported: null });
           },
         })
       : "",

@@ -133,14 +133,20 @@ export const words = {
   /**
    * @param {number} done
    * @param {number} of
+   * @param {boolean} [bySeat]
    */
-  method: (done, of) =>
-    done < of
-      ? `, from ${counted(of, "net", "nets")}, ${whole.format(done)} done`
-      : ", each by nets that never saw it",
-  /** @param {number} base */
-  meaning: (base) =>
-    "Each sample is judged by a net that was taught without it. The true score lies in this range " +
+  method: (done, of, bySeat) => {
+    if (done < of) return `, from ${counted(of, "net", "nets")}, ${whole.format(done)} done`;
+    return bySeat ? ", each by nets that never met its seat" : ", each by nets that never saw it";
+  },
+  /**
+   * @param {number} base
+   * @param {boolean} [bySeat]
+   */
+  meaning: (base, bySeat) =>
+    "Each sample is judged by a net that was taught without it" +
+    (bySeat ? " and without the others of its seat" : "") +
+    ". The true score lies in this range " +
     `with 95 % confidence. Naming the most frequent class would reach ${percent(base)}.`,
   stop: "Stop",
   teachAgain: "Teach again",
