@@ -132,3 +132,10 @@ def test_docs_show_current_listing() -> None:
     architecture = Architecture("conv 16 5, relu, pool 2, full", (1, 28, 28), 10)
     assert shown[1].rstrip() == listing(architecture, "conv1", machine)
     assert page.count("\n") <= 120
+
+
+def test_listing_of_mostly_full_layers_shows_two_groups() -> None:
+    text = listing(Architecture("full 200, relu, full", (1, 12, 12), 10), target=host_target())
+    assert text.count("two groups at a time") == 2
+    assert text.count("each a sum of products, 2 groups at once") == 3
+    assert text.count("full_weight_gradient") == 2

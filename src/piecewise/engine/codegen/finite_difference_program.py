@@ -154,8 +154,8 @@ class _GroupWriter(EntryWriter):
     def run_forward(self, first: int, examples: str) -> None:
         """The forward pass from pass ``first`` on, for the group in memory."""
         running_stats, key = self.load_pointers("running_stats", "key")
-        pointers = (self.memory, self.weights, running_stats, self.statistics, key)
-        self.call_network(f"forward_from{first}", pointers, examples)
+        group = (self.memory, self.statistics, examples)
+        self.call_network(f"forward_from{first}", (self.weights, running_stats, key), [group])
 
     def compute_losses(self) -> str:
         """The losses of the logits in memory."""

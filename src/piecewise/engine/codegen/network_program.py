@@ -6,7 +6,7 @@ calls.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
 from ...spec.architecture import Architecture
@@ -25,6 +25,7 @@ from ..kernels.losses import loss
 from ..kernels.threefry import draw_order
 from ..passes.base import Pass
 from ..passes.chain import passes_of
+from .full_layer_plan import runs_pairs
 from .training_loop import write_infer, write_split_train, write_train
 from .training_loop_writer import ProgramLayout
 
@@ -106,15 +107,16 @@ def generate_network_ir(
         plan.use("input", 64 * architecture.input.values, 0)
     if spec.geometric:
         plan.use("frames", frames_size(architecture.input), 0)
-    forward = NetworkWriter(network_function("forward"), module, target, plan, kernels, stats_at)
-    drivers = [_write_forward(passes, forward)]
     last = passes[-1]
+    together = 2 if runs_pairs(architecture) else 1
+    drivers: list[NetworkWriter] = []
+    for groups in range(1, 1 + together):
+        for name in ("forward", "backward")[: 1 + backward]:
+            function = network_function(name + "_pair" * (groups - 1), groups=groups)
+            driver = NetworkWriter(function, module, target, plan, kernels, stats_at, groups)
+            (_write_forward if name == "forward" else _write_backward)(passes, driver)
+            drivers.append(driver)
     plan.use(last.target, last.output.size, len(passes))
-    if backward:
-        driver = NetworkWriter(
-            network_function("backward"), module, target, plan, kernels, stats_at
-        )
-        drivers.append(_write_backward(passes, driver))
     memory = plan.assign_offsets()
     calls: list[tuple[str, str]] = []
     for driver in drivers:
@@ -136,30 +138,43 @@ def generate_network_ir(
         spec.frozen,
         large_table(architecture) if spec.optimizer != "none" else None,
         spec.scaled,
+        memory if together > 1 else 0,
     )
     _write_input(module, architecture, spec)
     _write_entry(module, architecture, target, spec, layout, masked=last.relu)
     declare(module, target)
-    return NetworkIR(module.text(), layout, memory, plan, passes, dict(module.functions), calls)
+    return NetworkIR(
+        module.text(), layout, memory * together, plan, passes, dict(module.functions), calls
+    )
 
 
-def _write_forward(passes: list[Pass], driver: NetworkWriter) -> NetworkWriter:
+def _write_forward(passes: list[Pass], driver: NetworkWriter) -> None:
     for number, layer_pass in enumerate(passes):
         driver.time = number
         driver.layer = layer_pass.name
-        layer_pass.forward(driver)
-    return driver
+        _for_groups(driver, layer_pass, layer_pass.forward)
 
 
-def _write_backward(passes: list[Pass], driver: NetworkWriter) -> NetworkWriter:
+def _write_backward(passes: list[Pass], driver: NetworkWriter) -> None:
     driver.time = len(passes)
-    passes[-1].output_gradient(driver)
+    for _ in driver.each_group():
+        passes[-1].output_gradient(driver)
     for number, layer_pass in enumerate(reversed(passes)):
         driver.time = len(passes) + 1 + number
         driver.layer = layer_pass.name
         if layer_pass.trained or layer_pass.needs_input_gradient:
-            layer_pass.backward(driver)
-    return driver
+            _for_groups(driver, layer_pass, layer_pass.backward)
+
+
+def _for_groups(
+    driver: NetworkWriter, layer_pass: Pass, write: Callable[[NetworkWriter], None]
+) -> None:
+    """Write a pass for all groups of the driver."""
+    if layer_pass.takes_all_groups:
+        write(driver)
+    else:
+        for _ in driver.each_group():
+            write(driver)
 
 
 def _write_input(module: Module, architecture: Architecture, spec: ProgramSpec) -> None:

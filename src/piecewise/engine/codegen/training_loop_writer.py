@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ...spec.frozen_layers import NOTHING, FrozenPart
 from ..ir.function_writer import EntryWriter
 from ..ir.llvm_text import Module
-from ..ir.program_context import STOPPED
+from ..ir.program_context import STOPPED, WEIGHTS
 from ..ir.thread_header import (
     INPUTS_OFFSET,
     LABELS_OFFSET,
@@ -46,6 +46,9 @@ class ProgramLayout:
     """The embedding table, if it is so large that its gradient is summed where it is not zero."""
     scaled: bool = False
     """Whether each gradient is multiplied by a factor of its own."""
+    second_memory: int = 0
+    """The offset of a second group's memory in a thread's, if the program runs two at a time; 0 if
+    it runs one."""
 
     @property
     def blocks(self) -> int:
@@ -77,6 +80,22 @@ class LoopWriter(EntryWriter):
         f = self.f
         slot = f.at(self.load_context("thread_memories", "ptr"), self.integer("shl", "%thread", 3))
         return f.load(slot, 0, "ptr")
+
+    def network_arguments(self) -> tuple[str, str, str]:
+        """The arguments of a network function that its groups share: parameters, running statistics
+        and the key."""
+        weights = self.f.load("%context", WEIGHTS, "ptr")
+        running_stats, key = self.load_pointers("running_stats", "key")
+        return weights, running_stats, key
+
+    def groups_together(self, items: str) -> str:
+        """How many of these groups or shards a thread runs at once: 1, or 2 if there are enough of
+        them for all threads."""
+        if not self.layout.second_memory:
+            return "1"
+        needed = self.integer("shl", self.load_context("threads"), 1)
+        enough = self.integer("icmp sge", items, needed)
+        return self.f.value(f"select i1 {enough}, i64 2, i64 1")
 
     def gather(self, memory: str, start: str, count: str, *, ordered: bool) -> None:
         """Fill the group's header from position ``start`` on: the examples' indices, labels,

@@ -72,7 +72,13 @@ class EntryWriter(Writer):
         """The number of the next work item; no other thread gets it."""
         return self.atomic_increment(self.f.at("%context", NEXT_ITEM), "monotonic")
 
-    def call_network(self, function: str, pointers: Sequence[str], examples: str) -> None:
-        """Call a function of a `NetworkWriter`: (memory, parameters, running statistics, shard,
-        key) and the number of examples in the group."""
-        self.f.call(function, *(f"ptr {pointer}" for pointer in pointers), f"i64 {examples}")
+    def call_network(
+        self, function: str, shared: Sequence[str], groups: Sequence[tuple[str, str, str]]
+    ) -> None:
+        """Call a function of a `NetworkWriter` with what its groups share (parameters, running
+        statistics, key), and each group's memory, shard and number of examples. The function for
+        two groups has the name of the other one, with "_pair"."""
+        arguments = [f"ptr {pointer}" for pointer in shared]
+        for memory, shard, examples in groups:
+            arguments += [f"ptr {memory}", f"ptr {shard}", f"i64 {examples}"]
+        self.f.call(function + "_pair" * (len(groups) - 1), *arguments)

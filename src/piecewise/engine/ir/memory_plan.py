@@ -6,7 +6,7 @@ in use and assigns offsets, so that buffers with disjoint lifetimes may share me
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from ...spec.architecture import ArrayEntry
@@ -72,13 +72,17 @@ class MemoryPlan:
         return -(-buffer.size // LINE) * LINE + self.guard
 
 
-def network_function(name: str, real: str = "float") -> Function:
-    """A function that runs passes on a group. ``real`` is the type of all numbers, "float" or
-    "double"."""
-    pointers = [
-        f"ptr %{what}" for what in ("memory", "parameters", "running_stats", "shard", "key")
-    ]
-    return Function(name, [*pointers, "i64 %examples"], real=real)
+GROUP_ARGUMENTS = ("ptr %memory", "ptr %shard", "i64 %examples")
+"""The arguments of a network function for each of its groups: the memory of its buffers, the shard
+of its gradients and its number of examples. A digit follows the names of the second group's."""
+
+
+def network_function(name: str, real: str = "float", groups: int = 1) -> Function:
+    """A function that runs passes on one group, or on several at once. ``real`` is the type of all
+    numbers, "float" or "double"."""
+    shared = ("ptr %parameters", "ptr %running_stats", "ptr %key")
+    own = [f"{argument}{group or ''}" for group in range(groups) for argument in GROUP_ARGUMENTS]
+    return Function(name, [*shared, *own], real=real)
 
 
 class NetworkWriter(Writer):
@@ -93,6 +97,7 @@ class NetworkWriter(Writer):
         plan: MemoryPlan,
         kernels: dict[Hashable, str],
         statistics_offset: int = 0,
+        groups: int = 1,
     ) -> None:
         super().__init__(f, module, machine.pause)
         self.real, self.bytes = f.real, f.bytes
@@ -101,6 +106,10 @@ class NetworkWriter(Writer):
         """The number of the pass that is being written."""
         self.calls: list[tuple[str, str]] = []
         """(layer, kernel) of every call, in order."""
+        self.groups = range(groups)
+        """The numbers of the groups that the function runs on."""
+        self.group = 0
+        """The group that kernels are called for now."""
         self.statistics_offset = statistics_offset
         """Where a shard keeps batch statistics, counted in numbers."""
         self._kernels = kernels
@@ -115,11 +124,37 @@ class NetworkWriter(Writer):
     def layer(self, layer: str) -> None:
         self.f.layer = layer
 
+    def each_group(self) -> Iterator[int]:
+        """The groups in turn; each is the current one until the next."""
+        for group in self.groups:
+            self.group = group
+            yield group
+        self.group = 0
+
+    def _of_group(self, argument: str) -> str:
+        """The name of the current group's argument."""
+        return f"{argument}{self.group or ''}"
+
+    @property
+    def memory(self) -> str:
+        """The pointer to the current group's memory."""
+        return self._of_group("%memory")
+
+    @property
+    def shard(self) -> str:
+        """The pointer to the current group's shard."""
+        return self._of_group("%shard")
+
+    @property
+    def examples(self) -> str:
+        """The current group's number of examples, as an argument."""
+        return f"i64 {self._of_group('%examples')}"
+
     def buffer(self, name: str, size: int) -> str:
-        """The pointer to a buffer that is in use now."""
+        """The pointer to a buffer of the current group that is in use now."""
         self.plan.use(name, size, self.time)
         self._used.add(name)
-        return f"%at.{name}"
+        return f"%at{self.group or ''}.{name}"
 
     def weights(self, row: ArrayEntry) -> str:
         """The pointer to the parameters of a row of the parameter table."""
@@ -127,7 +162,7 @@ class NetworkWriter(Writer):
 
     def gradient(self, row: ArrayEntry) -> str:
         """The pointer to their gradient in the shard."""
-        return self.f.at("%shard", self.bytes * row.offset)
+        return self.f.at(self.shard, self.bytes * row.offset)
 
     def running_stat(self, row: ArrayEntry) -> str:
         """The pointer to a running statistic."""
@@ -135,7 +170,7 @@ class NetworkWriter(Writer):
 
     def shard_statistic(self, row: ArrayEntry) -> str:
         """The pointer to the shard's sum for a running statistic."""
-        return self.f.at("%shard", self.bytes * (self.statistics_offset + row.offset))
+        return self.f.at(self.shard, self.bytes * (self.statistics_offset + row.offset))
 
     def kernel(
         self,
@@ -160,7 +195,8 @@ class NetworkWriter(Writer):
     def call(self, kernel: str, *arguments: str) -> None:
         """Call a kernel. Arguments that start with "i64 " are integers, others pointers."""
         declared = self.module.functions[kernel].arguments
-        self.f.note_call(kernel, declared, arguments)
+        if not self.group:  # the calls of a second group are the same
+            self.f.note_call(kernel, declared, arguments)
         self._call(kernel, arguments)
 
     def _call(self, kernel: str, arguments: Sequence[str]) -> None:
@@ -173,7 +209,9 @@ class NetworkWriter(Writer):
         ``vectors`` are pointers that advance by one vector per call, ``others`` stay the same."""
         lanes = self.machine.lanes
         declared, values = self.module.functions[kernel].arguments, [*vectors, *others]
-        if lanes == 16:
+        if self.group:
+            pass  # the calls of a second group are the same
+        elif lanes == 16:
             self.f.note_call(kernel, declared, values)
         else:
             with self.f.nested(f"{16 // lanes} times", f"{lanes} examples at once"):
@@ -186,8 +224,10 @@ class NetworkWriter(Writer):
         """Compute the buffers' pointers at the function's start and add it to the module. The plan
         must have its offsets."""
         pointers = [
-            f"  %at.{name} = getelementptr i8, ptr %memory, i64 {self.plan.buffers[name].offset}"
+            f"  %at{group or ''}.{name} = getelementptr i8, ptr %memory{group or ''}, "
+            f"i64 {self.plan.buffers[name].offset}"
             for name in sorted(self._used)
+            for group in self.groups
         ]
         self.f.prelude = pointers
         super().finish()

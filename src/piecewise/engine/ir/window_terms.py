@@ -48,6 +48,15 @@ def split_evenly(count: int, most: int, unit: int = 1) -> list[int]:
     return spans
 
 
+def tile_height(count: int, most: int) -> int:
+    """The height of tiles that divide ``count``: a divisor near ``most`` if there is one, because a
+    remainder needs a second tile size."""
+    for height in range(most, max(1, 3 * most // 4), -1):
+        if count % height == 0:
+            return height
+    return max(split_evenly(count, most))
+
+
 def run_lengths(spans: list[int]) -> list[tuple[int, int]]:
     """Run-length encoding of spans: (span, repeats)."""
     groups: list[tuple[int, int]] = []

@@ -26,6 +26,7 @@ from ..ir.window_terms import (
     split_evenly,
     term_steps,
     term_table,
+    tile_height,
     tile_runs,
 )
 
@@ -347,15 +348,6 @@ def tile(spec: Correlation, sums: int) -> tuple[int, int]:
     many = sums > 16
     most = (sums if single else min(sums, 20)) if many else 8
     tallest = most // 4 if many else 4
-    height = max(split_evenly(outputs, tallest)) if single else _height(outputs, tallest)
+    height = max(split_evenly(outputs, tallest)) if single else tile_height(outputs, tallest)
     width = max(split_evenly(columns, min(8, 4 if many and height >= 3 else most // height)))
-    return _height(outputs, min(16, most // width)), width
-
-
-def _height(outputs: int, most: int) -> int:
-    """Outputs per tile: a divisor near ``most`` if there is one, because a remainder needs a second
-    tile size."""
-    for height in range(most, max(1, 3 * most // 4), -1):
-        if outputs % height == 0:
-            return height
-    return max(split_evenly(outputs, most))
+    return tile_height(outputs, min(16, most // width)), width

@@ -43,6 +43,8 @@ class Pass:
 
     kind: ClassVar[type[Layer]]
     """The kind of layer that it computes."""
+    takes_all_groups: ClassVar[bool] = False
+    """Whether it computes all groups of a writer at once, instead of one after the other."""
 
     @property
     def name(self) -> str:

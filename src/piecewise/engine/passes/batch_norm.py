@@ -46,7 +46,7 @@ class NormPass(Pass):
                 "source saved count:examples" + " lengths" * padded,
                 lambda f: batch_statistics(f, layout, Norm.epsilon, padded=padded),
             )
-            writer.call(observer, source, saved, "i64 %examples", *lengths)
+            writer.call(observer, source, saved, writer.examples, *lengths)
         else:
             self._load_running_stats(writer, saved)
         weight, bias = (writer.weights(row) for row in self.stage.parameters)
@@ -73,7 +73,7 @@ class NormPass(Pass):
                 "source mean variance count:examples" + " lengths" * padded,
                 lambda f: float64_kernels.batch_statistics(f, layout, padded=padded),
             )
-            writer.call(observer, source, mean, variance, "i64 %examples", *lengths)
+            writer.call(observer, source, mean, variance, writer.examples, *lengths)
         weight, bias = (writer.weights(row) for row in self.stage.parameters)
         kernel = writer.kernel(
             "normalize",
@@ -119,7 +119,7 @@ class NormPass(Pass):
         out = self.input_gradient(writer) if self.needs_input_gradient else upstream
         gradients = (writer.gradient(weight), writer.gradient(bias))
         arguments = (self.input_pointer(writer), saved, writer.weights(weight), upstream)
-        writer.call(kernel, *arguments, *gradients, out, "i64 %examples", *lengths)
+        writer.call(kernel, *arguments, *gradients, out, writer.examples, *lengths)
         if self.training:
             self._add_statistics(writer, saved)
 
@@ -133,4 +133,4 @@ class NormPass(Pass):
             "saved mean variance count:examples",
             lambda f: add_statistics(f, channels),
         )
-        writer.call(kernel, saved, mean, variance, "i64 %examples")
+        writer.call(kernel, saved, mean, variance, writer.examples)

@@ -31,7 +31,7 @@ class DropoutPass(Pass):
             self.output_pointer(writer),
             factors,
             "%key",
-            "%memory",
+            writer.memory,
         )
 
     def backward(self, writer: NetworkWriter) -> None:

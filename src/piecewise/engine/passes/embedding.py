@@ -16,7 +16,7 @@ class EmbedPass(Pass):
     kind = Embed
 
     def input_pointer(self, writer: NetworkWriter) -> str:
-        return writer.f.at("%memory", INPUTS_OFFSET)
+        return writer.f.at(writer.memory, INPUTS_OFFSET)
 
     def forward(self, writer: NetworkWriter) -> None:
         words = self.input_pointer(writer)
@@ -45,5 +45,5 @@ class EmbedPass(Pass):
             self.output_gradient(writer),
             writer.gradient(self.stage.parameters[0]),
             writer.buffer(f"{self.name}.transposed", transposed_bytes(layout)),
-            "i64 %examples",
+            writer.examples,
         )

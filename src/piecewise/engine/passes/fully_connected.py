@@ -1,4 +1,4 @@
-"""Fully connected layers, as a correlation of one cell."""
+"""Fully connected layers."""
 
 from __future__ import annotations
 
@@ -6,24 +6,21 @@ from ...spec.layer_base import Shape
 from ...spec.layers import Full
 from ..ir.feature_maps import FeatureMapLayout
 from ..ir.memory_plan import NetworkWriter
-from ..ir.window_terms import Terms
-from ..kernels.convolution import Correlation
+from ..kernels.fully_connected import FullSums, full_sums
 from ..kernels.fully_connected_weight_gradient import (
     FullWeightGradient,
     full_weight_gradient,
     transpose_inputs,
     transposed_row_bytes,
 )
-from .base import Pass, reduce_sums, run_correlation
-
-_ONE: Terms = (((0, 0),),)
-"""The terms of an axis with one cell."""
+from .base import Pass, reduce_sums
 
 
 class FullPass(Pass):
     """A fully connected layer: input and output are channels of one cell."""
 
     kind = Full
+    takes_all_groups = True
 
     @property
     def values(self) -> FeatureMapLayout:
@@ -37,24 +34,32 @@ class FullPass(Pass):
 
     def forward(self, writer: NetworkWriter) -> None:
         weight, bias = (writer.weights(row) for row in self.stage.parameters)
-        inputs = self.values.channels
-        spec = Correlation(
-            self.values, self.outputs, _ONE, _ONE, inputs, 1, 1, bias=True, relu=self.relu
-        )
-        run_correlation(
-            writer,
-            "fully_connected",
+        inputs, neurons = self.values.channels, self.outputs.channels
+        spec = FullSums(inputs, neurons, inputs, 1, len(writer.groups), bias=True, relu=self.relu)
+        buffers = [
+            pointer
+            for _ in writer.each_group()
+            for pointer in (self.input_pointer(writer), self.output_pointer(writer))
+        ]
+        self._sum(writer, "fully_connected", spec, [*buffers, weight, bias])
+
+    def _sum(self, writer: NetworkWriter, name: str, spec: FullSums, arguments: list[str]) -> None:
+        kernel = writer.kernel(
+            name,
             spec,
-            (
-                self.input_pointer(writer),
-                weight,
-                bias,
-                self.output_pointer(writer),
-                self.output_pointer(writer),
-            ),
+            spec.arguments,
+            lambda f: full_sums(f, writer.machine, spec),
+            writer.machine.lanes,
         )
+        writer.call(kernel, *arguments)
 
     def backward(self, writer: NetworkWriter) -> None:
+        for _ in writer.each_group():
+            self._parameter_gradients(writer)
+        if self.needs_input_gradient:
+            self._input_gradient(writer)
+
+    def _parameter_gradients(self, writer: NetworkWriter) -> None:
         inputs, neurons = self.values.channels, self.outputs.channels
         weight, bias = self.stage.parameters
         upstream = self.output_gradient(writer)
@@ -71,32 +76,17 @@ class FullPass(Pass):
             lambda f: full_weight_gradient(f, spec),
             writer.machine.lanes,
         )
-        writer.call(kernel, transposed, upstream, writer.gradient(weight), "i64 %examples")
+        writer.call(kernel, transposed, upstream, writer.gradient(weight), writer.examples)
         reduce_sums(writer, upstream, bias)
-        if self.needs_input_gradient:
-            self._input_gradient(writer, upstream)
 
-    def _input_gradient(self, writer: NetworkWriter, upstream: str) -> None:
-        inputs = self.values.channels
-        spec = Correlation(
-            self.outputs,
-            self.values,
-            _ONE,
-            _ONE,
-            1,
-            inputs,
-            1,
-            bias=False,
-            masked=self.masked,
-            backward=True,
+    def _input_gradient(self, writer: NetworkWriter) -> None:
+        inputs, neurons = self.values.channels, self.outputs.channels
+        spec = FullSums(
+            neurons, inputs, 1, inputs, len(writer.groups), masked=self.masked, backward=True
         )
-        row = self.stage.parameters[0]
-        weight, no_bias = writer.weights(row), writer.weights(row)
-        buffers = (
-            upstream,
-            weight,
-            no_bias,
-            self.input_gradient(writer),
-            self.relu_mask(writer, upstream),
-        )
-        run_correlation(writer, "input_gradient", spec, buffers)
+        buffers: list[str] = []
+        for _ in writer.each_group():
+            buffers += [self.output_gradient(writer), self.input_gradient(writer)]
+            buffers += [self.input_pointer(writer)] * self.masked
+        weight = writer.weights(self.stage.parameters[0])
+        self._sum(writer, "input_gradient", spec, [*buffers, weight])

@@ -61,6 +61,7 @@ def _list_pass(
     layers = ", ".join(write_layer(stage.layer) for stage in layer_pass.fused_stages)
     shapes = f"{layer_pass.input.shape} -> {layer_pass.output.shape}"
     vectors = f"vectors of {target.lanes} examples ({target.name})"
+    vectors += ", two groups at a time" * bool(training.layout.second_memory)
     forward, forward_training, backward = (
         list(_list_calls(ir, function, layer_pass.name))
         for ir, function in (
@@ -91,7 +92,8 @@ def _list_pass(
 def _list_calls(ir: NetworkIR, function: str, layer: str) -> Iterator[tuple[_ListingLine, ...]]:
     """The kernel calls of a layer in a function, each with the loops of its kernel, and the loops
     around the calls."""
-    for note in ir.kernels[function].notes:
+    pair = ir.layout.second_memory > 0
+    for note in ir.kernels[f"{function}_pair" if pair else function].notes:
         if note.layer != layer:
             continue
         if not note.kernel:
