@@ -61,6 +61,13 @@ def test_mean_squared_length_of_averaged_features_is_one() -> None:
     assert 0.05 < squares[:, 0].mean() < 0.5
 
 
+def test_intercept_of_many_texts_counts_less() -> None:
+    tokens = np.array([[1, 2], [1, 3], [1, 0], [1, 4]])
+    few, many = (token_scales(np.tile(tokens, (copies, 1)), 5) for copies in (175, 350))
+    assert few[1] / few[2] == pytest.approx(2 * many[1] / many[2], rel=0.01)
+    assert many[2] == pytest.approx(few[2], rel=0.01)
+
+
 def test_scales_do_not_depend_on_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     tokens, _ = some_texts(50)
     whole = token_scales(tokens, 40)

@@ -15,6 +15,10 @@ from ..core.array_types import Float32, Float64, Int64
 from ..core.portable_math import log
 from ..spec.layer_base import PADDING
 
+INTERCEPT_TEXTS = 700
+"""With N texts, if N is higher, the factor of the intercept is multiplied by ``INTERCEPT_TEXTS``
+/ N. Then the tokens alone tell the classes apart, and a large intercept would decide short texts:
+as one of few tokens, it has a large share of their average."""
 _CHUNK = 4_096  # texts counted at a time
 
 
@@ -25,8 +29,8 @@ def token_scales(tokens: Int64, rows: int) -> Float32:
     times one number for all tokens: it makes the mean squared length of the texts' averaged
     features 1. Tokens that all texts have tell no texts apart: their votes are an intercept. With
     their idf, 1, it would learn too slowly to follow the sizes of the classes, because it is one
-    token of many. So together they count as much as all others would if these had the idf 1, too.
-    Texts without tokens do not count.
+    token of many. So together they count as much as all others would if these had the idf 1, too;
+    from `INTERCEPT_TEXTS` texts on, less. Texts without tokens do not count.
     """
     texts, lengths = _occurrences(tokens, rows)
     count = int((tokens != PADDING).any(axis=1).sum())
@@ -36,7 +40,8 @@ def token_scales(tokens: Int64, rows: int) -> Float32:
     weighted = fsum((scales * lengths)[~everywhere].tolist())
     if weighted:
         scales *= count / weighted
-        scales[everywhere] = (plain * count) / (weighted * length) if length else 0
+        intercept = min(1, INTERCEPT_TEXTS / count) * (plain * count) / weighted
+        scales[everywhere] = intercept / length if length else 0
     return scales.astype(np.float32)
 
 
