@@ -32,8 +32,8 @@ def script(name: str) -> ModuleType:
         sys.path.remove(str(SCRIPTS))
 
 
-table, fuzzing = script("fuzz_table"), script("fuzz_readers")
-PICTURES: list[bytes] = table.picture_seeds()
+table, pictures, fuzzing = map(script, ("fuzz_table", "fuzz_pictures", "fuzz_readers"))
+PICTURES: list[bytes] = pictures.picture_seeds()
 IDS = [f"{number}-{detect_format(content)}" for number, content in enumerate(PICTURES)]
 
 
@@ -55,12 +55,12 @@ import re, sys
 from collections import Counter
 from pathlib import Path
 sys.path.insert(0, {scripts!r})
-import fuzz_readers, fuzz_table
+import fuzz_pictures, fuzz_readers
 from piecewise.data.images.containers import detect_format
 from tests.steps import at_most
 def most():  # its own, while that of `resource` may be that of the process before it
     return int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) << 10
-check, contents = {check}, fuzz_table.picture_seeds()
+check, contents = {check}, fuzz_pictures.picture_seeds()
 counts = Counter()
 for content in contents:
     check(content)
@@ -91,12 +91,12 @@ def many(count: int, check: str) -> int:
 
 
 def test_mutated_images_are_read_or_refused() -> None:
-    memory = many(4_000, "fuzz_table.check_picture")
+    memory = many(4_000, "fuzz_pictures.check_picture")
     assert memory < 512 << 20
 
 
 def test_fuzzing_detects_a_memory_leak() -> None:
-    hungry = "lambda one, kept=[]: kept.append(b'a' * 2**20) or fuzz_table.check_picture(one)"
+    hungry = "lambda one, kept=[]: kept.append(b'a' * 2**20) or fuzz_pictures.check_picture(one)"
     memory = many(1_000, hungry)
     assert memory > 512 << 20
 
@@ -208,8 +208,8 @@ def test_fuzzing_folder_is_removed_with_its_process(tmp_path: Path) -> None:
 def test_fuzzing_has_images_of_many_tiny_pieces() -> None:
     for kind, piece in (("PNG", b"\0\0\0\1IDAT"), ("PNG", b"teSt"), ("JPEG", b"\xff\xfe\0\2")):
         assert any(c.count(piece) > 100 for c in PICTURES if detect_format(c) == kind), piece
-    whole = table.encoded(table.Image.new("L", (9, 7), 40), "PNG")
-    assert np.array_equal(read_picture(table.in_tiny_chunks(whole)), read_picture(whole))
+    whole = pictures.encoded(pictures.Image.new("L", (9, 7), 40), "PNG")
+    assert np.array_equal(read_picture(pictures.in_tiny_chunks(whole)), read_picture(whole))
 
 
 def test_fuzzing_cases_are_spread_over_readers() -> None:
