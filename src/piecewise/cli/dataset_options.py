@@ -19,6 +19,29 @@ class DataOptions:
     as_json: bool
 
 
+@dataclass(frozen=True)
+class PreprocessingOptions(DataOptions):
+    """The data, and how to group, cut and resize examples that no net has read before."""
+
+    groups: str | None
+    image_size: tuple[int, int] | None
+    text_length: int | None
+    framing: str
+
+    def read(self, on_progress: OnProgress, **more: Any) -> Dataset:
+        """Read the data; ``more``: other arguments of `read_data`."""
+        return read_data(
+            self.source,
+            size=self.image_size,
+            text_length=self.text_length,
+            framing=self.framing,
+            groups=self.groups,
+            on_progress=on_progress,
+            **self.table,
+            **more,
+        )
+
+
 def read_for(
     net: Network, source: str, table: dict[str, Any], on_progress: OnProgress, **more: Any
 ) -> Dataset:

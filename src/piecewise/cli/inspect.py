@@ -8,11 +8,10 @@ from typing import Any
 import rich_click as click
 
 from ..core.errors import DataError
-from ..data.dataset import read_data
 from ..data.inspection.report import DataReport, inspect_data
 from ..training.shuffle_test import ShuffleTestResult, shuffle_test
 from .data_report_text import report_lines, shuffled_lines
-from .dataset_options import DataOptions
+from .dataset_options import PreprocessingOptions
 from .options import (
     TRAINING,
     data_argument,
@@ -28,13 +27,9 @@ from .output import Meter, messages, print_json, results
 
 
 @dataclass(frozen=True)
-class InspectOptions(DataOptions):
+class InspectOptions(PreprocessingOptions):
     """The options of the command."""
 
-    groups: str | None
-    image_size: tuple[int, int] | None
-    framing: str
-    text_length: int | None
     run_shuffle_test: bool
 
 
@@ -64,16 +59,7 @@ def command(**values: Any) -> None:
     """
     options, console = InspectOptions(**values), messages()
     with Meter(console) as meter:
-        dataset = read_data(
-            options.source,
-            size=options.image_size,
-            framing=options.framing,
-            text_length=options.text_length,
-            groups=options.groups,
-            on_progress=meter,
-            every_class=True,
-            **options.table,
-        )
+        dataset = options.read(meter, every_class=True)
     report = _with_option_names(inspect_data(dataset))
     shuffled: ShuffleTestResult | None = None
     error_after_report: DataError | None = None  # raised at the end, after the report

@@ -19,7 +19,7 @@ from ..core.errors import (
     NotationError,
     TrainingError,
 )
-from ..data.dataset import Dataset, read_data
+from ..data.dataset import Dataset
 from ..data.images.preprocessor import RESIZES
 from ..data.inspection.report import warnings
 from ..network import Network, load
@@ -32,7 +32,7 @@ from ..training.linear_baseline import LinearBaseline
 from ..training.metrics import Scores
 from ..training.plan import TrainingPlan, plan_training
 from ..training.recipe import Recipe, knobs
-from .dataset_options import DataOptions
+from .dataset_options import PreprocessingOptions
 from .interrupts import DeferredInterrupt, ignore_further_interrupts, ignore_interrupts
 from .options import (
     DATA,
@@ -76,14 +76,10 @@ class _Folds(click.ParamType[Any]):
 
 
 @dataclass(frozen=True)
-class TrainOptions(DataOptions):
+class TrainOptions(PreprocessingOptions):
     """The options of the command; ``recipe``: the values of its fields that the user set."""
 
-    image_size: tuple[int, int] | None
-    text_length: int | None
     resize: str | None
-    framing: str
-    groups: str | None
     folds: int | str | None
     layers: str | None
     start: str | None
@@ -264,17 +260,11 @@ def command(**values: Any) -> None:
 def _read(options: TrainOptions, start: Network | None, console: Console) -> Dataset:
     """Read the data and print what was skipped and what may be wrong with them."""
     with Meter(console) as meter:
-        dataset = read_data(
-            options.source,
-            None if start is None else start.preprocessor,
-            size=options.image_size,
-            text_length=options.text_length,
+        dataset = options.read(
+            meter,
+            preprocessor=None if start is None else start.preprocessor,
             resize=options.resize,
-            framing=options.framing,
-            groups=options.groups,
-            on_progress=meter,
             cache=options.cache,
-            **options.table,
         )
     print_skipped(dataset.skipped, console)
     if dataset.source_description:

@@ -13,13 +13,12 @@ from rich.console import Console
 from ..core.atomic_write import write_atomically
 from ..core.constraints import SEED
 from ..core.errors import DataError, LimitError, NotationError, PiecewiseError
-from ..data.dataset import read_data
 from ..spec.notation import parse
 from ..training.effort import EFFORT
 from ..tuning.picture import REPORTS, is_own_report, tuning_html, tuning_png
 from ..tuning.storage_url import without_password
 from ..tuning.tune import DEFAULT_STUDY, DEFAULT_TRIALS, SECONDS, TRIALS, TunedTrial, TuningResult
-from .dataset_options import DataOptions
+from .dataset_options import PreprocessingOptions
 from .options import (
     NETWORK,
     OUTPUT,
@@ -49,13 +48,9 @@ SHOWN = 5
 
 
 @dataclass(frozen=True)
-class TuneOptions(DataOptions):
+class TuneOptions(PreprocessingOptions):
     """The options of the command."""
 
-    image_size: tuple[int, int] | None
-    text_length: int | None
-    framing: str
-    groups: str | None
     layers: str | None
     effort: str
     trials: int
@@ -192,15 +187,7 @@ def _search(options: TuneOptions, console: Console) -> TuningResult:
     from ..tuning.tune import tune  # noqa: PLC0415
 
     with Meter(console) as meter:
-        data = read_data(
-            options.source,
-            size=options.image_size,
-            text_length=options.text_length,
-            framing=options.framing,
-            groups=options.groups,
-            on_progress=meter,
-            **options.table,
-        )
+        data = options.read(meter)
         print_skipped(data.skipped, console)
 
         def print_trial(trial: TunedTrial) -> None:

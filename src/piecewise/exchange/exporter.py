@@ -12,6 +12,11 @@ from ..storage.model_file import SavedModel
 
 Files = dict[str, bytes]
 """The content of each file that an exporter makes, by its name in the folder of the exporter."""
+COMMON_SUPPORT: Mapping[str, str] = {
+    **dict.fromkeys(("conv", "relu", "pool", "full"), "yes"),
+    "dropout": "left out (dropout acts only in training)",
+}
+"""`Exporter.support` of the layers that most toolkits have. An exporter names all others itself."""
 
 
 class Exporter(ABC):

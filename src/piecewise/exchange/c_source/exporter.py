@@ -12,7 +12,7 @@ from ...data.text.preprocessor import TextPreprocessor
 from ...spec.architecture import Stage
 from ...spec.layers import Norm
 from ...storage.model_file import SavedModel
-from ..exporter import Exporter, Files, inference_stages, stage_arrays
+from ..exporter import COMMON_SUPPORT, Exporter, Files, inference_stages, stage_arrays
 from ..source_code.preparation import input_code, preparation_files, reads_files
 from ..source_code.sentences import input_sentence, layer_lines, plural, preparation_sentence, title
 from ..source_code.templates import functions, template, used_functions
@@ -30,11 +30,7 @@ class CExporter(Exporter):
     name: ClassVar[str] = "c"
     title: ClassVar[str] = "C"
     support: ClassVar[dict[str, str]] = {
-        "conv": "yes",
-        "relu": "yes",
-        "pool": "yes",
-        "full": "yes",
-        "dropout": "left out (dropout acts only in training)",
+        **COMMON_SUPPORT,
         "norm": "yes; the root is computed beforehand",
         "embed": "yes",
     }

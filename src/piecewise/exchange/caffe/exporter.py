@@ -11,7 +11,7 @@ from ...core.array_types import Float32
 from ...spec.architecture import Stage
 from ...spec.layers import Convolution, Norm, Pool
 from ...storage.model_file import SavedModel
-from ..exporter import Exporter, Files, inference_stages, stage_arrays
+from ..exporter import COMMON_SUPPORT, Exporter, Files, inference_stages, stage_arrays
 from ..formats.prototxt import Message, Value, Word, written
 from ..own_metadata import one_line
 from ..pool_axis import PoolAxis, pool_axes
@@ -36,13 +36,11 @@ class CaffeExporter(Exporter):
     name = "caffe"
     title = "Caffe"
     support: ClassVar = {
+        **COMMON_SUPPORT,
         "conv": "as Convolution; `mean` adds a Power layer after it; `pad=same` with unequal "
         "padding adds a row or column of zeros to the kernel",
-        "relu": "yes",
         "pool": "as Pooling; with `edge=drop`, a Slice before it cuts off the cells of the "
         "windows that are left out",
-        "full": "yes",
-        "dropout": "left out (dropout acts only in training)",
         "norm": "as BatchNorm and Scale",
         "embed": "no: Caffe's layers cannot skip padding, so it would change predictions",
     }

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from ...storage.model_file import SavedModel
-from ..exporter import Exporter, Files
+from ..exporter import COMMON_SUPPORT, Exporter, Files
 from ..onnx.graph import Graph
 from ..onnx.layers import add_layers_alone
 from ..own_metadata import metadata
@@ -28,11 +28,7 @@ class CntkExporter(Exporter):
     name = "cntk"
     title = "CNTK"
     support: ClassVar = {
-        "conv": "yes",
-        "relu": "yes",
-        "pool": "yes",
-        "full": "yes",
-        "dropout": "left out (dropout acts only in training)",
+        **COMMON_SUPPORT,
         "norm": "yes",
         "embed": "no: CNTK's reader of ONNX lacks the integer operators that find the end of a "
         "text",

@@ -11,7 +11,7 @@ from ...reference.losses import softmax
 from ...spec.architecture import Stage
 from ...spec.layers import Convolution, Pool, Relu
 from ...storage.model_file import SavedModel
-from ..exporter import Exporter, Files, inference_stages
+from ..exporter import COMMON_SUPPORT, Exporter, Files, inference_stages
 from ..keras.layer_list import LayerList
 from ..keras.layers import KERAS_2, LayerWriter, overhang
 from ..keras.legacy_files import legacy_bytes
@@ -34,12 +34,11 @@ class Deeplearning4jExporter(Exporter):
     name = "dl4j"
     title = "Deeplearning4j"
     support: ClassVar = {
+        **COMMON_SUPPORT,
         "conv": "as Conv2D; a number for `pad` adds ZeroPadding2D before it, `mean` adds "
         "BatchNormalization after it; not after `full`",
-        "relu": "yes",
         "pool": "yes; windows past the edge only for max pooling after `relu`; not after `full`",
         "full": "as Dense, its weights in the order row, column, channel",
-        "dropout": "left out (dropout acts only in training)",
         "norm": "yes",
         "embed": "no: its import of Keras files cannot skip padding",
     }

@@ -12,7 +12,7 @@ from string import Template
 from typing import Any, ClassVar
 
 from ...storage.model_file import SavedModel
-from ..exporter import Exporter, Files
+from ..exporter import COMMON_SUPPORT, Exporter, Files
 from ..readable import json_text, readable
 from ..source_code.preparation import reads_files
 from .net_data import net_data, parameter_text
@@ -48,11 +48,7 @@ class HtmlExporter(Exporter):
     name: ClassVar[str] = "html"
     title: ClassVar[str] = "HTML"
     support: ClassVar[dict[str, str]] = {
-        "conv": "yes",
-        "relu": "yes",
-        "pool": "yes",
-        "full": "yes",
-        "dropout": "left out (dropout acts only in training)",
+        **COMMON_SUPPORT,
         "norm": "yes",
         "embed": "yes",
     }

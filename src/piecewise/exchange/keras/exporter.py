@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from ...storage.model_file import SavedModel
-from ..exporter import Exporter, Files
+from ..exporter import COMMON_SUPPORT, Exporter, Files
 from ..own_metadata import metadata
 from ..source_code.preparation import input_code, preparation_files
 from ..source_code.sentences import preparation_sentence
@@ -25,13 +25,12 @@ class TensorFlowExporter(Exporter):
     name = "tensorflow"
     title = "TensorFlow (Keras)"
     support: ClassVar = {
+        **COMMON_SUPPORT,
         "conv": "as Conv2D; a number for `pad` adds ZeroPadding2D before it, `mean` adds Rescaling "
         "after it",
-        "relu": "yes",
         "pool": "as pooling of padded maps, so that all windows are complete; averages of windows "
         "past the edge are multiplied by a factor",
         "full": "as Dense, its weights in the order row, column, channel",
-        "dropout": "left out (dropout acts only in training)",
         "norm": "yes",
         "embed": "as Embedding, and layers that set the values after the end of a text to zero",
     }

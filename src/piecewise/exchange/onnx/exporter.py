@@ -7,7 +7,7 @@ from typing import ClassVar
 from ...data.audio.preprocessor import AudioPreprocessor
 from ...data.text.preprocessor import TextPreprocessor
 from ...storage.model_file import SavedModel
-from ..exporter import Exporter, Files
+from ..exporter import COMMON_SUPPORT, Exporter, Files
 from ..own_metadata import metadata
 from ..source_code.preparation import preparation_files, raw_code
 from .graph import Graph
@@ -30,11 +30,7 @@ class OnnxExporter(Exporter):
     name = "onnx"
     title = "ONNX"
     support: ClassVar = {
-        "conv": "yes",
-        "relu": "yes",
-        "pool": "yes",
-        "full": "yes",
-        "dropout": "left out (dropout acts only in training)",
+        **COMMON_SUPPORT,
         "norm": "yes",
         "embed": "as Gather, and operators that set the values after the end of a text to zero",
     }

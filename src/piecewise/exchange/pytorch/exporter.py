@@ -7,7 +7,7 @@ from typing import ClassVar
 from ...spec.layers import Norm
 from ...storage import model_file
 from ...storage.model_file import SavedModel
-from ..exporter import Exporter, Files
+from ..exporter import COMMON_SUPPORT, Exporter, Files
 from ..source_code.preparation import input_code, preparation_files
 from ..source_code.python_code import WIDTH, byte_scaling, is_flat_after
 from ..source_code.sentences import input_sentence, layer_lines, preparation_sentence, title
@@ -29,10 +29,7 @@ class PyTorchExporter(Exporter):
     name: ClassVar[str] = "pytorch"
     title: ClassVar[str] = "PyTorch"
     support: ClassVar[dict[str, str]] = {
-        "conv": "yes",
-        "relu": "yes",
-        "pool": "yes",
-        "full": "yes",
+        **COMMON_SUPPORT,
         "dropout": "yes",
         "norm": "yes",
         "embed": "yes",

@@ -8,7 +8,7 @@ from ...spec.architecture import Stage
 from ...spec.layer_base import Layer
 from ...spec.layers import Convolution, Embed, Full, Norm, Pool
 from ...storage.model_file import SavedModel
-from ..exporter import Exporter, Files, inference_stages
+from ..exporter import COMMON_SUPPORT, Exporter, Files, inference_stages
 from ..formats.npz import npz_bytes
 from .preparation import preparation_files
 from .python_code import (
@@ -32,11 +32,7 @@ class ScriptExporter(Exporter):
     the package of the subclass."""
 
     support: ClassVar[dict[str, str]] = {
-        "conv": "yes",
-        "relu": "yes",
-        "pool": "yes",
-        "full": "yes",
-        "dropout": "left out (dropout acts only in training)",
+        **COMMON_SUPPORT,
         "norm": "yes",
         "embed": "yes",
     }

@@ -10,7 +10,7 @@ from ...core.array_types import Float32
 from ...spec.architecture import Stage
 from ...spec.layers import Convolution, Norm, Pool
 from ...storage.model_file import SavedModel
-from ..exporter import Exporter, Files, inference_stages, stage_arrays
+from ..exporter import COMMON_SUPPORT, Exporter, Files, inference_stages, stage_arrays
 from ..formats.t7 import TorchModule
 from ..formats.t7_writer import LongStorage, T7Writer
 from ..own_metadata import one_line
@@ -31,13 +31,12 @@ class TorchExporter(Exporter):
     name = "torch"
     title = "Torch7"
     support: ClassVar = {
+        **COMMON_SUPPORT,
         "conv": "as nn.SpatialConvolution; `mean` adds nn.MulConstant after it; `pad=same` with "
         "unequal padding adds nn.SpatialZeroPadding before it",
-        "relu": "yes",
         "pool": "as nn.SpatialMaxPooling or nn.SpatialAveragePooling; as two of them, one per "
         "axis, if only one axis has windows past the edge",
         "full": "as nn.Linear",
-        "dropout": "left out (dropout acts only in training)",
         "norm": "as nn.SpatialBatchNormalization",
         "embed": "no: Torch7's modules cannot skip padding, so it would change predictions",
     }
