@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,6 +12,7 @@ from typing import Any
 
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from .app_process import started
 from .steps import HANG
 
 Strokes = Sequence[Sequence[Sequence[float]]]
@@ -32,19 +31,17 @@ class Program:
 
     def start(self) -> None:
         self.starts += 1
-        command = [sys.executable, "-m", "piecewise", "app", str(self.folder), "--no-browser",
-                   "--port", str(self.port)]  # fmt: skip
         log = self.folder.parent / f"log-{self.port}-{self.starts}.txt"
-        with log.open("w") as file:
-            self.process = subprocess.Popen(command, stderr=file, stdout=file)
+        log.touch()
+        self.process = started([str(self.folder), "--no-browser", "--port", str(self.port)], log)
         while "#k=" not in (words := log.read_text()):
-            assert self.process.poll() is None, words
+            assert self.process.is_alive(), words
             time.sleep(0.05)
         self.link = next(word for word in words.split() if "#k=" in word)
 
     def stop(self) -> None:
         self.process.terminate()
-        self.process.wait(HANG)
+        self.process.join(HANG)
 
 
 @contextmanager

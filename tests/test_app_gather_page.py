@@ -40,10 +40,9 @@ def drawing(number: int, turn: int = 1) -> bytes:
     return to_png(checked_drawing([[[x, y], [x + 40, y + 30 * turn]], [[100, 60], [x, 100]]], 5))
 
 
-@pytest.fixture
-def opened(browser: Browser, tmp_path: Path) -> Iterator[tuple[Program, AppPage]]:
-    """Gather of a project of six X and six O."""
-    project = Project(tmp_path / "project")
+def filled(folder: Path) -> Path:
+    """A project of six X and six O."""
+    project = Project(folder)
     for name in "XO":
         project.add_class(name)
         for number in range(6):
@@ -51,7 +50,13 @@ def opened(browser: Browser, tmp_path: Path) -> Iterator[tuple[Program, AppPage]
     project.set_order(["X", "O"])
     project.set_settings(layers="conv 2 3, relu, pool 2, full", recipe={"epochs": 2})
     project.close()
-    yield from page_of(browser, tmp_path / "project")
+    return folder
+
+
+@pytest.fixture
+def opened(browser: Browser, tmp_path: Path) -> Iterator[tuple[Program, AppPage]]:
+    """Gather of that project."""
+    yield from page_of(browser, filled(tmp_path / "project"))
 
 
 @pytest.fixture
@@ -333,21 +338,31 @@ def test_pairs_that_are_alike_are_found(opened: tuple[Program, AppPage]) -> None
     expect(page.locator(".actions b")).to_contain_text("chosen")
 
 
+@pytest.fixture(scope="module")
+def judged(
+    browser: Browser, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Program, AppPage]]:
+    """Gather of that project with the camera, a sample and the menu of a class open, for axe."""
+    folder = filled(tmp_path_factory.mktemp("judged") / "project")
+    for app in page_of(browser, folder):
+        page = app[1].page
+        page.get_by_role("button", name="Camera", exact=True).click()
+        thumbs(page, "X").first.click()
+        row(page, "O").locator(".opener").click()
+        row(page, "O").locator("summary").click()
+        yield app
+        app[1].complaints.clear()  # axe sets styles that the policy forbids
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1024, 1600])
-def test_gather_is_accessible(opened: tuple[Program, AppPage], width: int, scheme: Any) -> None:
-    app = opened[1]
-    page = app.page
+def test_gather_is_accessible(judged: tuple[Program, AppPage], width: int, scheme: Any) -> None:
+    page = judged[1].page
     page.set_viewport_size({"width": width, "height": 900})
     page.emulate_media(color_scheme=scheme)
-    page.get_by_role("button", name="Camera", exact=True).click()
-    thumbs(page, "X").first.click()
-    row(page, "O").locator(".opener").click()
-    row(page, "O").locator("summary").click()
     found = Axe().run(page)
     assert found.violations_count == 0, found.generate_report()
     assert page.evaluate("document.documentElement.scrollWidth") <= width
-    app.complaints.clear()  # axe sets styles that the policy forbids
 
 
 def test_start_is_accessible(empty: tuple[Program, AppPage]) -> None:
