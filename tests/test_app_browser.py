@@ -312,6 +312,11 @@ def test_reload_and_restart_lose_nothing(own: tuple[Program, AppPage]) -> None:
     expect(app.samples("O")).to_have_count(7)
     app.wait_for_score()
     assert len(list((running.folder / "train" / "O").iterdir())) == 7
+    running.stop()
+    expect(page.locator(".state b")).to_have_text("The program has stopped")
+    running.start()
+    page.evaluate("location.hash = '#/try'")
+    expect(page.locator(".try .confusion")).to_be_visible()  # no button has to be pressed
 
 
 def test_two_windows_show_the_same(own: tuple[Program, AppPage]) -> None:

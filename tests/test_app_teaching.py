@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import piecewise as pw
@@ -300,3 +301,64 @@ def test_fault_in_a_training_is_named_and_the_next_change_is_taught(
     classroom.teacher.changed()
     assert classroom.wait_for("taught")["attempt"] == 1
     assert "ZeroDivisionError: a fault" in capsys.readouterr().err
+
+
+def restarted(room: Classroom) -> Teacher:
+    """The teacher of a program that is started again."""
+    room.teacher.close()
+    room.teacher = Teacher(room.project, room.news.put)
+    return room.teacher
+
+
+def test_answers_of_the_score_are_there_after_a_restart(classroom: Classroom) -> None:
+    classroom.teacher.changed()
+    score = classroom.wait_for("score", done=5)
+    before = classroom.teacher.held_out
+    assert before is not None
+    teacher = restarted(classroom)
+    assert teacher.state() == score
+    assert teacher.held_out is not None
+    assert teacher.held_out.to_json() == before.to_json()
+    np.testing.assert_array_equal(teacher.held_out.probabilities, before.probabilities)
+
+
+@pytest.mark.parametrize("content", [b"{}", b"x", b'{"classes": ["a"], "ids": ["b"], '
+                                     b'"labels": [7], "probabilities": [[1]]}'])  # fmt: skip
+def test_damaged_answers_of_the_score_are_measured_again(
+    classroom: Classroom, content: bytes
+) -> None:
+    classroom.teacher.changed()
+    score = classroom.wait_for("score", done=5)
+    before = classroom.teacher.held_out
+    assert before is not None
+    [file] = (classroom.project.root / OWN / "answers").iterdir()
+    file.write_bytes(content)
+    teacher = restarted(classroom)
+    while (held_out := teacher.held_out) is None or len(held_out.ids) < len(before.ids):
+        assert classroom.wait_for("score") == score  # a whole score stays
+    assert held_out.to_json() == before.to_json()
+    assert len(teacher.attempts.list()) == 1
+
+
+def test_answers_of_other_samples_are_not_those_of_the_net(classroom: Classroom) -> None:
+    classroom.teacher.changed()
+    classroom.wait_for("score", done=5)
+    classroom.teacher.close()
+    classroom.draw("up", 9)
+    teacher = classroom.teacher = Teacher(classroom.project, classroom.news.put)
+    assert teacher.held_out is None
+    assert teacher.state()["type"] == "waiting"
+
+
+def test_attempt_that_is_used_brings_its_answers_back(classroom: Classroom) -> None:
+    classroom.teacher.changed()
+    classroom.wait_for("score", done=5)
+    first = classroom.teacher.held_out
+    classroom.project.set_settings(recipe={"epochs": 3})
+    classroom.teacher.changed()
+    classroom.wait_for("score", done=5, attempt=2)
+    classroom.teacher.use(1)
+    assert classroom.teacher.state()["type"] == "score"
+    assert first is not None
+    assert classroom.teacher.held_out is not None
+    assert classroom.teacher.held_out.to_json() == first.to_json()

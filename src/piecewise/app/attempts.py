@@ -13,7 +13,8 @@ from typing import Any
 from ..core.errors import DataError, PiecewiseError, reason, shown
 from ..network import Network
 from .failures import MissingError
-from .project_files import OWN, write_file
+from .mistakes import HeldOut
+from .project_files import OWN, read_json, write_file
 
 MOST = 50
 """Nets that are kept, besides pinned ones."""
@@ -105,6 +106,14 @@ class Attempts:
         self.get(number)
         return self._unsaved.get(number) or Network.load(self._path(number))
 
+    def save_held_out(self, held_out: HeldOut) -> None:
+        """Keep the answers of the score of an attempt; DataError if they cannot be saved."""
+        write_file(self._answers_path(held_out.attempt), held_out.saved())
+
+    def held_out(self, number: int) -> HeldOut | None:
+        """The answers of the score of an attempt; None if they are not kept, or damaged."""
+        return HeldOut.from_saved(number, read_json(self._answers_path(number)))
+
     def latest(self) -> tuple[Attempt, Network] | None:
         """The newest attempt whose net can be read."""
         for attempt in reversed(self.list()):
@@ -115,10 +124,14 @@ class Attempts:
     def _path(self, number: int) -> Path:
         return self._folder / f"{number:04d}.safetensors"
 
+    def _answers_path(self, number: int) -> Path:
+        return self._folder.parent / "answers" / f"{number:04d}.json"
+
     def _forget_old(self) -> None:
         free = [one.number for one in self.list() if not one.pinned]
         for number in free[:-MOST]:
             self._path(number).unlink(missing_ok=True)
+            self._answers_path(number).unlink(missing_ok=True)
             del self._attempts[number]
 
     def _save(self) -> None:

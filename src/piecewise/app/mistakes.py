@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -29,6 +30,29 @@ class HeldOut(NamedTuple):
     labels: Labels
     probabilities: Float32
     """(N, classes)"""
+
+    def saved(self) -> bytes:
+        """These answers as a file."""
+        values = {"classes": self.classes, "ids": self.ids, "labels": self.labels.tolist(),
+                  "probabilities": self.probabilities.tolist()}  # fmt: skip
+        return json.dumps(values, ensure_ascii=False).encode()
+
+    @classmethod
+    def from_saved(cls, attempt: int, values: dict[str, Any]) -> HeldOut | None:
+        """The answers of a file; None if it is damaged."""
+        try:
+            classes, ids = tuple(map(str, values["classes"])), list(map(str, values["ids"]))
+            labels = np.array(values["labels"], np.int64)
+            probabilities = np.array(values["probabilities"], np.float32)
+        except (KeyError, TypeError, ValueError, OverflowError):
+            return None
+        shapes = labels.shape, probabilities.shape
+        fits = shapes == ((len(ids),), (len(ids), len(classes))) and len(ids) > 0
+        if not fits or not np.isfinite(probabilities).all():
+            return None
+        if labels.min() < 0 or labels.max() >= len(classes):
+            return None
+        return cls(attempt, classes, ids, labels, probabilities)
 
     def doubt(self, coverage: float = COVERAGE) -> dict[str, float] | None:
         """The probability below which an answer counts as "don't know": the fraction ``coverage``

@@ -12,49 +12,27 @@ import traceback
 from collections.abc import Callable
 from concurrent.futures import CancelledError
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
-from ..core.array_types import Array, Labels
-from ..core.errors import DataError, LimitError, PiecewiseError, TrainingError
+from ..core.errors import DataError, PiecewiseError, TrainingError
 from ..core.progress import Progress
-from ..data.preprocessing import Preprocessor
-from ..lessons.seats import seats_of
 from ..network import Network
 from ..training.defaults import TrainingConfig
-from ..training.metrics import scores_from_logits
-from ..training.splits import assign_folds
-from ..training.train import train
+from ..training.recipe import Recipe
 from .attempts import Attempt, Attempts
 from .failures import ConflictError
 from .mistakes import COVERAGE, HeldOut
 from .prepared import PreparedSamples, renumbered
 from .project import Project
 from .sketch import RETRIES, SKETCH_SAMPLES, more_careful, sketch_config
+from .teaching_data import TeachingData
 
-FOLDS = 5
 LEAST = 5
 """Samples of a class that a net needs to learn it."""
 DELAY = 0.15
 """Seconds after a change until a sketch begins, so that several changes make one sketch."""
 Publish = Callable[[dict[str, Any]], None]
-
-
-@dataclass(frozen=True)
-class TeachingData:
-    """What a net is taught from: inputs, labels and the names of the classes, and the knobs."""
-
-    inputs: Array
-    labels: Labels
-    classes: tuple[str, ...]
-    preprocessor: Preprocessor
-    config: TrainingConfig
-    data_sha256: str
-    ids: list[str]
-    may_retry: bool
-    """Whether a lower learning rate may replace one that diverges: nobody chose one."""
 
 
 class Teacher:
@@ -78,6 +56,7 @@ class Teacher:
         self._wanted = 0  # one more for every change and every stop
         self._began = 0  # the last of them that teaching has begun for, or that stopped it
         self._running: int | None = None  # the change that is taught now
+        self._unmeasured: Attempt | None = None  # what is to be scored, if nothing is to be taught
         self._closed = False
         self._net: Network | None = None
         self._attempt: Attempt | None = None
@@ -85,6 +64,8 @@ class Teacher:
         self._news: dict[str, Any] = {"type": "waiting", "message": ""}
         if latest := self.attempts.latest():
             self._attempt, self._net = latest
+            with self._wake:
+                self._news = self._recall() or self._news
         self._thread = threading.Thread(target=self._run, name="piecewise teacher", daemon=True)
         self._thread.start()
 
@@ -123,6 +104,7 @@ class Teacher:
     def changed(self) -> None:
         """Teach a sketch; what runs is stopped."""
         with self._wake:
+            self._unmeasured = None
             self._wanted += 1
             self._wake.notify()
 
@@ -174,6 +156,24 @@ class Teacher:
             self._net, self._attempt = net, attempt
             self.project.set_settings(layers=attempt.layers, recipe=attempt.recipe)
             self._tell(self._taught(attempt))
+            if score := self._recall():
+                self._tell(score)
+
+    def _recall(self) -> dict[str, Any] | None:
+        """The news of the score of the attempt, if its answers are saved. If they are not, they are
+        measured again. None, too, if the samples have changed since."""
+        attempt, net = self._attempt, self._net
+        if attempt is None or net is None or attempt.data_sha256 != self.project.data_sha256():
+            return None
+        held_out = self.attempts.held_out(attempt.number)
+        if held_out is not None and attempt.score and _is_whole(attempt.score):
+            self._held_out = held_out
+            return {"type": "score", "attempt": attempt.number, **attempt.score}
+        if attempt.stage == "sketch" and net.preprocessor == self.project.preprocessor:
+            self._unmeasured = attempt
+            self._wanted += 1
+            self._wake.notify()
+        return None
 
     def close(self) -> None:
         """Stop, and end the thread."""
@@ -209,8 +209,11 @@ class Teacher:
     def _teach_once(self) -> None:
         try:
             self._check()
-            data = self._data()
-            if data is not None:
+            data, unmeasured = self._data(), self._unmeasured
+            if data is not None and unmeasured is not None:
+                config = TrainingConfig(unmeasured.layers, Recipe(**unmeasured.recipe))
+                self._score(replace(data, config=config), unmeasured)
+            elif data is not None:
                 self._score(*self._sketch(data))
         except CancelledError:
             pass
@@ -240,7 +243,7 @@ class Teacher:
         digest = self.project.data_sha256()
         may_retry = "learning_rate" not in knobs
         return TeachingData(inputs, labels, names, preprocessor, config, digest, split.ids,
-                            may_retry)  # fmt: skip
+                            may_retry, self._threads)  # fmt: skip
 
     def _sketch(self, data: TeachingData) -> tuple[TeachingData, Attempt]:
         """Train a net, keep it, and answer with it from now on; the data with the recipe that did
@@ -259,7 +262,7 @@ class Teacher:
         for tries_left in reversed(range(RETRIES + 1 if data.may_retry else 1)):
             losses.clear()
             try:
-                net = self._trained(data, np.arange(len(data.labels)), report)
+                net = data.trained(report)
                 break
             except TrainingError:
                 if not tries_left:
@@ -283,28 +286,12 @@ class Teacher:
         whole = attempt.score if attempt.score and _is_whole(attempt.score) else None
         if whole and known is not None and known.attempt == attempt.number:
             return
-        counts = np.bincount(data.labels, minlength=len(data.classes))
-        seats = seats_of([one.rpartition("/")[2] for one in data.ids], data.labels)
-        folds = min(FOLDS, int(counts.min()) if seats is None else len(np.unique(seats)))
-        fold = assign_folds(data.labels, 0, 0, folds, seats)
-        logits = np.zeros((len(data.labels), len(data.classes)), np.float32)
-        measured = np.zeros(len(data.labels), bool)
-        for number in range(folds):
-            out = fold == number
-            net, logits[out] = self._fold(data, out)
-            measured |= out
-            scores = scores_from_logits(data.classes, logits[measured], data.labels[measured])
-            score: dict[str, Any] = {
-                "done": number + 1, "of": folds, "n": int(measured.sum()),
-                "right": round(scores.accuracy * int(measured.sum())),
-                "low": scores.interval[0], "high": scores.interval[1],
-                "base": scores.baseline, "by_seat": seats is not None,
-            }  # fmt: skip
-            probabilities = net.probabilities_of(logits[measured])
-            ids = [one for one, known in zip(data.ids, measured, strict=True) if known]
-            held_out = HeldOut(attempt.number, data.classes, ids, data.labels[measured],
-                               probabilities)  # fmt: skip
-            score["doubt"] = held_out.doubt(self._coverage) if number + 1 == folds else None
+        for score, held_out in data.folds(attempt.number, self._checked):
+            is_last = score["done"] == score["of"]
+            score["doubt"] = held_out.doubt(self._coverage) if is_last else None
+            if is_last:
+                with suppress(DataError):  # measured again after the next start
+                    self.attempts.save_held_out(held_out)
             with self._wake:
                 self._check()
                 if not whole:
@@ -315,34 +302,6 @@ class Teacher:
     def _scored(self, attempt: Attempt, score: dict[str, Any]) -> Attempt:
         """The attempt with its score, which is kept in memory if it cannot be saved."""
         return self.attempts.change(attempt.number, must_save=False, score=score)
-
-    def _fold(self, data: TeachingData, out: Array) -> tuple[Network, Array]:
-        """A net that is trained without the samples of a fold, and its logits for them. The answers
-        of one that diverged count as they are, since the score is that of the recipe."""
-        net = self._network(data)
-        with suppress(TrainingError):
-            self._train(net, data, np.flatnonzero(~out), self._checked)
-        try:
-            return net, net.logits(data.inputs[out])
-        except LimitError:  # beyond float32
-            return net, np.zeros((int(out.sum()), len(data.classes)), np.float32)
-
-    def _trained(
-        self, data: TeachingData, rows: Array, report: Callable[[Progress], None]
-    ) -> Network:
-        net = self._network(data)
-        self._train(net, data, rows, report)
-        return net
-
-    def _network(self, data: TeachingData) -> Network:
-        return Network(data.config.layers, data.preprocessor.shape, data.classes,
-                       data.config.recipe.seed, data.preprocessor)  # fmt: skip
-
-    def _train(
-        self, net: Network, data: TeachingData, rows: Array, report: Callable[[Progress], None]
-    ) -> None:
-        train(net, data.inputs[rows], data.labels[rows], data.config.recipe, None, report,
-              self._threads)  # fmt: skip
 
     def _checked(self, progress: Progress) -> None:
         """The progress callback of a fold."""
