@@ -37,7 +37,7 @@ CROSS = [[[0.0, 0.0], [1.0, 1.0]], [[1.0, 0.0], [0.0, 1.0]]]
 RING = [[[0.5, 0.0], [0.9, 0.2], [1.0, 0.5], [0.8, 0.9], [0.4, 1.0], [0.0, 0.6], [0.1, 0.2],
          [0.5, 0.0]]]  # fmt: skip
 WATCH = """async () => {
-  const { state, watch } = await import("/app/store.js");
+  const { state, watch } = await import("app/store.js");
   const bench = (globalThis.bench = { began: 0, painted: 0, sha256: "" });
   addEventListener("pointerup", () => { bench.began = performance.now(); }, true);
   watch(["walk"], () => requestAnimationFrame(() => setTimeout(() => {
@@ -52,7 +52,7 @@ READY = """new MutationObserver((_, observer) => {
   requestAnimationFrame(() => setTimeout(() => { globalThis.readyAt = performance.now(); }));
 }).observe(document, { attributes: true, subtree: true });"""
 SETTLED = """async () => {
-  const { type, done, of, score } = (await import("/app/store.js")).state.teaching;
+  const { type, done, of, score } = (await import("app/store.js")).state.teaching;
   const { done: measured, of: all } = type === "score" ? { done, of } : (score ?? {});
   return all !== undefined && measured === all;
 }"""
@@ -191,7 +191,7 @@ def pen_up_to_painted(page: Page) -> float:
 
 def patch(page: Page, values: dict[str, Any]) -> None:
     """Turn knobs as the page does."""
-    script = 'async (v) => (await import("/app/samples.js")).change("PATCH", "/api/project", v)'
+    script = 'async (v) => (await import("app/samples.js")).change("PATCH", "/api/project", v)'
     page.evaluate(script, values)
 
 

@@ -236,6 +236,7 @@ def test_page_is_accessible(judged: AppPage, scheme: Any, width: int) -> None:
     for place in ("gather", "look"):
         page.evaluate("place => { location.hash = `#/${place}` }", place)
         page.wait_for_selector(f".tabs [aria-current][href='#/{place}']", state="attached")
+        page.wait_for_selector("main > :not([hidden])")  # it is loaded
         check_axe(judged)
         assert page.evaluate("document.documentElement.scrollWidth") <= width
     page.set_viewport_size({"width": 1600, "height": 1000})

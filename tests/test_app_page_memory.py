@@ -17,8 +17,8 @@ pytest.importorskip("starlette", reason="the app's server is an extra")
 pytestmark = [needs_chromium, pytest.mark.long]
 
 TURN = """async (seed) => {
-  const { change } = await import("/app/samples.js");
-  const { state } = await import("/app/store.js");
+  const { change } = await import("app/samples.js");
+  const { state } = await import("app/store.js");
   const known = state.walk?.data.parameters_sha256;
   await change("PATCH", "/api/project", { recipe: { epochs: 2, seed } });
   while (state.walk?.data.parameters_sha256 === known)

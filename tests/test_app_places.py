@@ -49,6 +49,7 @@ def opened(browser: Browser, shared: Program) -> Iterator[AppPage]:
 def go(page: Page, place: str) -> None:
     page.evaluate("place => { location.hash = `#/${place}` }", place)
     page.wait_for_selector(f".tabs [aria-current][href='#/{place}']", state="attached")
+    page.wait_for_selector("main > :not([hidden])")  # it is loaded
 
 
 def saved(page: Page, name: str) -> bytes:

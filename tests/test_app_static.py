@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from piecewise import app, page
+pytest.importorskip("starlette", reason="the app's server is an extra")
+
+from piecewise import app
+from piecewise.app.pages import START, Pages, needed
 
 STATIC = Path(app.__path__[0]) / "static"
-FOLDERS = {"app": STATIC, "piecewise": Path(page.__path__[0]) / "modules"}
-IMPORT = re.compile(r'(?:from|^import) "([^"]+)"', re.MULTILINE)
 MODULES = sorted(STATIC.rglob("*.js"))
 SHOWN = re.compile(
     r'(?:text|title|placeholder|alt|"aria-label"|textContent|ariaLabel)\s*[:=]\s*"([^"]*)"'
@@ -45,20 +46,31 @@ def test_page_asks_nothing_of_other_machines() -> None:
             )
 
 
-def imported(name: str, found: dict[str, int]) -> dict[str, int]:
-    """The bytes of a module and of all that it imports before it runs, by their names."""
-    folder, _, path = name.partition("/")
-    source = (FOLDERS[folder] / path).read_text("utf-8")
-    if name not in found:
-        found[name] = len(source.encode())
-        for other in IMPORT.findall(source):
-            imported(other, found)
-    return found
-
-
 def test_page_loads_less_than_its_budget_before_it_is_ready() -> None:
     """What the page loads before a person can draw; the rest is loaded while nothing happens."""
-    needed = imported("app/places/look.js", imported("app/app.js", {}))
-    assert {"app/net.js", "piecewise/walk.js"} <= needed.keys()
-    assert sum(needed.values()) < 272_000
+    modules = needed(START)
+    assert {"app/pad.js", "app/net.js", "piecewise/walk.js"} <= modules.keys()
+    assert sum(modules.values()) < 272_000
     assert sum(len(one.read_bytes()) for one in STATIC.rglob("*.css")) < 60_000
+
+
+def test_page_asks_for_one_style_sheet_and_lists_its_modules() -> None:
+    """The browser asks for all of them at once, before it reads any."""
+    pages = Pages()
+    html = bytes(pages.response("/").body).decode()
+    [sheet] = re.findall(r'href="([^"]+)" />', html.partition("<script")[0])[1:]
+    style = bytes(pages.response(sheet).body).decode()
+    assert "@import" not in style
+    assert "@layer report" in style
+    preloaded = re.findall(r'rel="modulepreload" href="([^"]+)"', html)
+    assert len(preloaded) == len(needed(START))
+    assert set(preloaded) <= set(pages.paths)
+
+
+def test_browser_keeps_all_files_but_the_page() -> None:
+    pages = Pages()
+    kept = {path for path in pages.paths
+            if "immutable" in pages.response(path).headers["cache-control"]}  # fmt: skip
+    assert kept == set(pages.paths) - {"/"}
+    roots = {path.split("/")[1] for path in kept}
+    assert [len(root) for root in roots] == [16]

@@ -18,7 +18,7 @@ const LEAST = 0.1; // seconds; shorter recordings are slips
 export async function openMicrophone(heard) {
   const stream = await navigator.mediaDevices.getUserMedia({ audio: true });
   const context = new AudioContext();
-  await context.audioWorklet.addModule("/app/gather/sound_tap.js");
+  await context.audioWorklet.addModule(import.meta.resolve("app/gather/sound_tap.js"));
   const tap = new AudioWorkletNode(context, "sound-tap");
   tap.port.onmessage = ({ data }) => heard(data);
   context.createMediaStreamSource(stream).connect(tap);
