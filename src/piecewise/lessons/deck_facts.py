@@ -58,8 +58,14 @@ class Learning:
     largest_difference: float
     """The largest difference between the two gradients of a parameter, relative to the largest
     gradient of its array."""
-    errors: tuple[tuple[int, float, float], ...]
-    """Number of steps, the error by backpropagation and the error by nudging."""
+
+
+class TrainingStart(NamedTuple):
+    """The parameters with which training begins, and the images with their labels."""
+
+    parameters: dict[str, Float64]
+    x: Float64
+    labels: npt.NDArray[np.int64]
 
 
 class Facts:
@@ -149,8 +155,8 @@ class Facts:
         return {name: float(value) for name, value in zip(FEATURES, best, strict=True)}
 
     @cached_property
-    def learning(self) -> Learning:
-        """A net with slightly changed parameters, trained on five images in both ways.
+    def _start(self) -> TrainingStart:
+        """Slightly changed parameters, and five images.
 
         The deck's own image cannot be used: it is symmetric, so that many pooling windows have two
         equal maxima, where the error has no gradient. The number of images is odd because the
@@ -158,14 +164,18 @@ class Facts:
         """
         drawings = make_xo(5, size=9, seed=1)
         x = drawings.preprocessor.to_float(drawings.inputs).astype(np.float64)
-        labels = drawings.labels
         parameters = {
             row.name: self.parameters[row.name]
             + 0.2 * (2 * uniform(derive_key(2, number), row.size).reshape(row.shape) - 1)
             for number, row in enumerate(self.architecture.parameters)
         }
-        backpropagated = gradients(self.architecture, parameters, x, labels, "absolute").arrays
-        nudged = numerical_gradients(self.architecture, parameters, x, labels, "absolute").arrays
+        return TrainingStart(parameters, x, drawings.labels)
+
+    @cached_property
+    def learning(self) -> Learning:
+        """The gradients at the start of training, computed in both ways."""
+        backpropagated = gradients(self.architecture, *self._start, "absolute").arrays
+        nudged = numerical_gradients(self.architecture, *self._start, "absolute").arrays
         samples = tuple(
             GradientSample(
                 name, indices, float(nudged[name][indices]), float(backpropagated[name][indices])
@@ -176,13 +186,13 @@ class Facts:
             float(np.abs(nudged[name] - gradient).max() / np.abs(gradient).max())
             for name, gradient in backpropagated.items()
         )
-        count = self.architecture.parameter_count
-        return Learning(samples, count, largest, self._descents(parameters, x, labels))
+        return Learning(samples, self.architecture.parameter_count, largest)
 
-    def _descents(
-        self, parameters: dict[str, Float64], x: Float64, labels: npt.NDArray[np.int64]
-    ) -> tuple[tuple[int, float, float], ...]:
-        """The mean error after some steps of gradient descent, with the gradients of both ways."""
+    @cached_property
+    def descent(self) -> tuple[tuple[int, float, float], ...]:
+        """For some numbers of steps of gradient descent: the number, and the mean error with the
+        gradients of backpropagation and of nudging. It takes seconds, as nudging is slow."""
+        parameters, x, labels = self._start
         by_backpropagation, by_nudging = (
             {name: array.copy() for name, array in parameters.items()} for _ in range(2)
         )
@@ -222,7 +232,7 @@ class Facts:
             },
             "descent": [
                 {"steps": steps, "backpropagation": backpropagated, "nudging": nudged}
-                for steps, backpropagated, nudged in self.learning.errors
+                for steps, backpropagated, nudged in self.descent
             ],
         }
 

@@ -173,7 +173,7 @@ def descent_table(facts: Facts) -> Blocks:
         ("steps", "error by nudging", "error by backpropagation"),
         [
             (str(steps), f"{nudged:.6f}", f"{backpropagated:.6f}")
-            for steps, backpropagated, nudged in facts.learning.errors
+            for steps, backpropagated, nudged in facts.descent
         ],
         left=0,
     )
