@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import wave
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import piecewise as pw
+from piecewise.app.examples import add_example
+from piecewise.app.project import Project
 from piecewise.core.errors import DataError
 from piecewise.lessons import net_quantities
 from piecewise.lessons.catalog import LESSONS, lesson, lesson_files
@@ -169,6 +172,44 @@ def test_photos_are_replaced_by_generated_drawings(tmp_path: Path) -> None:
     images = np.random.default_rng(0).integers(0, 256, (8, 12, 12, 3), np.uint8)
     np.savez(tmp_path / "p.npz", images=images, labels=np.arange(8) % 2, classes=["a", "b"])
     assert project_learner(tmp_path / "p.npz").name == "generated drawings in place of photos"
+
+
+def right_share(learner: Learner) -> float:
+    """How many of the learner's own samples the small net gives their class."""
+    answers = learner.small.logits(learner.data.inputs).argmax(axis=1)
+    return float((answers == learner.data.labels).mean())
+
+
+def test_lessons_have_no_faults_with_a_spoken_project(tmp_path: Path) -> None:
+    add_example(project := Project(tmp_path / "spoken"), "sounds")
+    project.close()
+    spoken = project_learner(tmp_path / "spoken")
+    assert spoken.classes == ("falling", "rising")
+    assert spoken.data.inputs.shape == (40, 1, 9, 9)
+    assert right_share(spoken) > 0.9
+    assert not check_lessons([read_lesson(file) for file in lesson_files()], [spoken], 5)
+
+
+def test_a_long_sound_is_read_with_the_longest_step(tmp_path: Path) -> None:
+    for name, pitch in (("low", 40), ("high", 10)):
+        (tmp_path / name).mkdir()
+        samples = np.tile(np.repeat([3_000, -3_000], pitch), 80_000 // pitch).astype("<i2")
+        with wave.open(str(tmp_path / name / "a.wav"), "wb") as file:
+            file.setnchannels(1)
+            file.setsampwidth(2)
+            file.setframerate(8_000)
+            file.writeframes(samples.tobytes())
+    spoken = project_learner(tmp_path)
+    assert spoken.data.inputs.shape[1:] == (1, 9, 9)
+    assert right_share(spoken) == 1
+
+
+def test_lessons_have_no_faults_with_a_typed_project(tmp_path: Path) -> None:
+    add_example(project := Project(tmp_path / "typed"), "texts")
+    project.close()
+    typed = project_learner(tmp_path / "typed")
+    assert typed.name == "generated drawings in place of texts"
+    assert not check_lessons([read_lesson(file) for file in lesson_files()], [typed], 5)
 
 
 def test_texts_are_replaced_by_generated_drawings(tmp_path: Path) -> None:

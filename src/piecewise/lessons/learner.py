@@ -14,8 +14,10 @@ import numpy as np
 
 from ..core.array_types import Array, Labels
 from ..core.errors import DataError, shown
+from ..data.audio.preprocessor import MAX_HOP, AudioPreprocessor
 from ..data.dataset import Dataset, read_data
 from ..data.images.preprocessor import ImagePreprocessor
+from ..data.preprocessing import Preprocessor
 from ..data.xo import make_xo
 from ..network import Network
 from ..training.recipe import Recipe
@@ -112,17 +114,17 @@ def generated_learner(seed: int = 0, own_net: Network | None = None) -> Learner:
 
 
 def project_learner(folder: Path, own_net: Network | None = None) -> Learner:
-    """A learner with the pictures of a data set: a folder of the app, or any other.
+    """A learner with the samples of a data set: a folder of the app, or any other.
 
-    Of more than two classes, the first two are taken, and of each its first drawings. In place of
-    photos, sounds and texts, lessons show generated drawings.
+    Of more than two classes, the first two are taken, and of each its first samples. Sounds are
+    drawings of their loudness: a row is a frequency band, a column a step in time. In place of
+    photos and texts, lessons show generated drawings.
     """
-    preprocessor = read_data(folder).preprocessor
-    is_drawn = isinstance(preprocessor, ImagePreprocessor) and preprocessor.background != "any"
-    if not is_drawn:
-        kind = preprocessor.modality if preprocessor.modality != "pictures" else "photos"
+    fitted = read_data(folder).preprocessor
+    data = _read_small(folder, fitted)
+    if data is None:
+        kind = fitted.modality if fitted.modality != "pictures" else "photos"
         return replace(generated_learner(0, own_net), name=f"generated drawings in place of {kind}")
-    data = read_data(folder, size=(SMALL_SIDE, SMALL_SIDE))
     counts = np.bincount(data.labels, minlength=len(data.classes))
     chosen = np.flatnonzero(counts)[:2]
     if len(chosen) < 2:
@@ -134,13 +136,23 @@ def project_learner(folder: Path, own_net: Network | None = None) -> Learner:
     return Learner(str(folder), _dataset(data.inputs[rows], labels, names, data), own_net)
 
 
+def _read_small(folder: Path, fitted: Preprocessor) -> Dataset | None:
+    """A data set of drawings or sounds in the size of the small net; None for others."""
+    if isinstance(fitted, AudioPreprocessor):
+        hop = min(MAX_HOP, -(-fitted.frames * fitted.hop // SMALL_SIDE))
+        return read_data(folder, replace(fitted, shape=(1, SMALL_SIDE, SMALL_SIDE), hop=hop))
+    if isinstance(fitted, ImagePreprocessor) and fitted.background != "any":
+        return read_data(folder, size=(SMALL_SIDE, SMALL_SIDE))
+    return None
+
+
 def load_own_net(path: Path) -> Network:
-    """The learner's net in a model file; DataError unless it reads pictures."""
+    """The learner's net in a model file; DataError unless it reads pictures or sounds."""
     net = Network.load(path)
-    if net.preprocessor.modality != "pictures":
+    if net.preprocessor.modality not in ("pictures", "sounds"):
         raise DataError(
             f"{path}: got a net that reads {shown(net.preprocessor.modality)}, wanted one that "
-            "reads pictures"
+            "reads pictures or sounds"
         )
     return net
 

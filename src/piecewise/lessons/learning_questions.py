@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from fractions import Fraction
 from itertools import pairwise, permutations, product
+from math import expm1, log1p
 
 from ..spec.architecture import Architecture
 from . import net_quantities as nets
@@ -104,21 +105,36 @@ _NUDGE, _RATE = 0.1, Decimal("0.1")
 def nudged_gradient(learner: Learner) -> Pool:
     """A gradient from two losses."""
     net = learner.first
-    for drawing, neuron, at in product(learner.drawings[::5], (1, 2), range(1, 13, 2)):
-        place = "full1.weight", neuron, at
-        low, high = (Decimal(f"{nets.loss_at(net, drawing, *place, change):.4f}")
-                     for change in (-_NUDGE, _NUDGE))  # fmt: skip
-        gradient = (high - low) / Decimal("0.2")
-        yield CheckQuestion(
-            f"The loss is {low} if a weight is smaller by 0.1, and {high} if it is larger by 0.1. "
-            "What is the gradient?",
-            float(gradient),
-            nets.gradient(net, drawing, *place),
-            {float(high - low): "divide by the whole change, 0.2",
-             float(-gradient): "the loss after, minus the loss before"},
-            HALF_DIGIT,
-            f"({high} - {low}) / 0.2 = {high - low} / 0.2 = {shown_value(float(gradient))}",
-        )  # fmt: skip
+    for drawing in learner.drawings[::5]:
+        walk = nets.walk(net, drawing)
+        values = walk["pool2"].ravel().tolist()
+        for neuron, at in product((1, 2), range(1, 13, 2)):
+            low, high = (
+                Decimal(f"{nets.loss_at(net, drawing, 'full1.weight', neuron, at, change):.4f}")
+                for change in (-_NUDGE, _NUDGE)
+            )
+            gradient = (high - low) / Decimal("0.2")
+            is_label = neuron - 1 == drawing.label
+            yield CheckQuestion(
+                f"The loss is {low} if a weight is smaller by 0.1, and {high} if it is larger by "
+                "0.1. What is the gradient?",
+                float(gradient),
+                _nudge_quotient(float(walk.probabilities[neuron - 1]), values[at - 1], is_label),
+                {float(high - low): "divide by the whole change, 0.2",
+                 float(-gradient): "the loss after, minus the loss before"},
+                HALF_DIGIT,
+                f"({high} - {low}) / 0.2 = {high - low} / 0.2 = {shown_value(float(gradient))}",
+            )  # fmt: skip
+
+
+def _nudge_quotient(probability: float, value: float, is_label: bool) -> float:
+    """The same quotient from the probability of the neuron and the value that the weight
+    multiplies: a nudge adds value x nudge to one logit."""
+
+    def change(nudge: float) -> float:
+        return log1p(probability * expm1(nudge * value)) - nudge * value * is_label
+
+    return (change(_NUDGE) - change(-_NUDGE)) / (2 * _NUDGE)
 
 
 def next_weight(learner: Learner) -> Pool:

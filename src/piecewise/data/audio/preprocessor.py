@@ -37,7 +37,9 @@ FLOOR = -70.0
 SILENCE = 1e-12
 """A power below that of any 16-bit sample: rounding errors."""
 
-_HOP = Integer(16, 4_096)
+MAX_HOP = 4_096
+"""The longest step in time, in samples."""
+_HOP = Integer(16, MAX_HOP)
 _BANDS = Integer(1, 256)
 _STEPS = Integer(1, 4_096)
 _FITTING = 19, 20  # of the sounds of usual length fit completely, even when shifted
