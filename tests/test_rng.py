@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 
 from piecewise.core.portable_math import exp, log, sine_cosine
-from piecewise.core.rng import Key, derive_key, permutation, random_words, threefry, uniform
+from piecewise.core.rng import (
+    Key,
+    derive_key,
+    fold_in,
+    permutation,
+    random_words,
+    threefry,
+    uniform,
+)
 
 
 @pytest.mark.parametrize(
@@ -29,6 +37,14 @@ def test_derive_key_batch_matches_single_keys() -> None:
     batch = uniform(derive_key(7, 2, np.arange(5), 3), 9)
     for index in range(5):
         assert (batch[index] == uniform(derive_key(7, 2, index, 3), 9)).all()
+
+
+@pytest.mark.parametrize("step", [0, 1, 2**32 - 1, 2**32, 2**63 + 5, 2**64 - 1])
+def test_fold_in_integer_equals_fold_in_array(step: int) -> None:
+    for key in (derive_key(2**64 - 1), derive_key(3, 1, 2)):
+        of_integer, of_array = fold_in(key, step), fold_in(key, np.array([step], np.uint64))
+        assert (of_integer.low, of_integer.high) == (of_array.low[0], of_array.high[0])
+        assert uniform(of_integer, 5).tobytes() == uniform(of_array, 5).tobytes()
 
 
 def test_random_words_longer_sequence_keeps_prefix() -> None:

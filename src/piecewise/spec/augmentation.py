@@ -142,7 +142,7 @@ class Augmentation:
     @property
     def changes_anything(self) -> bool:
         """Whether it changes anything."""
-        return self != Augmentation()
+        return self != _NO_AUGMENTATION
 
     @property
     def changes_geometry(self) -> bool:
@@ -215,6 +215,8 @@ class _AugmentationConstraint:
                 items.append(f"{one.name} {number}")
         return ", ".join(items) or "none"
 
+
+_NO_AUGMENTATION = Augmentation()
 
 AUGMENTATION = _AugmentationConstraint()
 """The constraint of a recipe's augmentation."""

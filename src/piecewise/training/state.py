@@ -6,13 +6,14 @@ A checkpoint holds the second half. Training that resumes from it gives the same
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from ..core.array_types import Array, Float32, Labels
 from ..core.errors import TrainingError
 from ..core.progress import Epoch
+from ..core.rng import ORDER, Key, derive_key
 from ..network import Network
 from ..spec.frozen_layers import FrozenPart, frozen_part
 from ..spec.optimizer_constants import OPTIMIZER_STATE_ARRAYS
@@ -70,6 +71,8 @@ class TrainingState:
     """The layers that are not trained; LimitError for an unknown one."""
     gradient_scales: Float32 | None = field(init=False)
     """The factor of each parameter's gradient; None: 1 for all."""
+    order_key: Key = field(init=False)
+    """The key of the examples' order; that of an epoch is one element longer."""
     consistent: bool = True
     """Whether all fields belong to the same step; False in the middle of a step."""
 
@@ -80,6 +83,7 @@ class TrainingState:
             np.zeros_like(flat) for _ in range(OPTIMIZER_STATE_ARRAYS[self.recipe.optimizer])
         ]
         self.early_stopping = EarlyStopping(self.recipe.patience)
+        self.order_key = derive_key(self.recipe.seed, ORDER)
         self.gradient_scales = self._gradient_scales()
 
     def _gradient_scales(self) -> Float32 | None:
@@ -113,7 +117,7 @@ class TrainingState:
     def end_epoch(self, epoch: Epoch) -> None:
         """Record an epoch that has ended."""
         self.history.epochs.append(epoch)
-        self.net.history.append(asdict(epoch))
+        self.net.history.append(dict(vars(epoch)))
         self.loss, self.seconds = RunningMean(), 0.0
         self.early_stopping.update(epoch, self.net)
 

@@ -20,11 +20,15 @@ from ..reference.model import Gradients
 from ..reference.numerical_gradients import numerical_gradients
 from ..reference.optimizers import adamw, sgd
 from ..spec.layer_base import Layer
+from ..spec.layers import Dropout
 from ..spec.optimizer_constants import bias_corrections
 from ..spec.parameters import all_finite
 from .ranks import Ranks
+from .recipe import Recipe
 from .state import TrainingState
 
+_SETTINGS = 256
+"""Steps whose settings are computed at a time."""
 ReportProgress = Callable[[], None]
 """Called several times a second during a long step; it may raise an exception to stop training."""
 
@@ -83,8 +87,11 @@ class BackpropagationSteps:
                 array[: state.optimizer_state[number].size] = state.optimizer_state[number]
                 state.optimizer_state[number] = array[: state.optimizer_state[number].size]
         self.order = self.program.shuffled_order
+        self._drops_out = any(isinstance(s.layer, Dropout) for s in net.architecture.stages)
         self.epoch = -1
         """The epoch whose random numbers the program uses."""
+        self._first_row, self._rows = 0, np.empty((0, 4), np.float32)
+        """The settings of some steps, and the number of the first one."""
 
     def run(self, order: Int64, first: int, steps: int) -> Array:
         state, program = self.state, self.program
@@ -109,19 +116,32 @@ class BackpropagationSteps:
     def _start_epoch(self, epoch: int) -> None:
         """Seed dropout and augmentation for an epoch."""
         recipe, self.epoch = self.state.recipe, epoch
-        self.program.set_dropout_epoch(epoch)
+        if self._drops_out:
+            self.program.set_dropout_epoch(epoch)
         if recipe.augmentation.changes_anything:
             background = self.state.net.preprocessor.background
             self.program.set_augmentation(recipe.augmentation, background, recipe.seed, epoch)
 
     def _settings(self, steps: int) -> Float32:
         """A row per step: learning rate, weight decay, and AdamW's two bias corrections."""
-        state, rows = self.state, np.zeros((steps, 4))
-        rows[:, 0] = state.recipe.learning_rates(state.step, steps, state.total_steps)
-        rows[:, 1] = rows[:, 0] * state.recipe.weight_decay
-        if state.recipe.optimizer == "adamw":
-            rows[:, 2:] = [bias_corrections(state.step + index + 1) for index in range(steps)]
-        return rows.astype(np.float32)
+        step, total = self.state.step, self.state.total_steps
+        if not self._first_row <= step <= step + steps <= self._first_row + len(self._rows):
+            count = min(max(steps, _SETTINGS), total - step)
+            self._first_row, self._rows = (
+                step,
+                _step_settings(self.state.recipe, step, count, total),
+            )
+        return self._rows[step - self._first_row :][:steps]
+
+
+def _step_settings(recipe: Recipe, first: int, count: int, total: int) -> Float32:
+    """The settings of ``count`` of ``total`` steps, as `BackpropagationSteps` passes them on."""
+    rows = np.zeros((count, 4))
+    rows[:, 0] = recipe.learning_rates(first, count, total)
+    rows[:, 1] = rows[:, 0] * recipe.weight_decay
+    if recipe.optimizer == "adamw":
+        rows[:, 2:] = [bias_corrections(step + 1) for step in range(first, first + count)]
+    return rows.astype(np.float32)
 
 
 class FiniteDifferenceSteps:

@@ -18,7 +18,7 @@ from ..core.array_types import Float32
 from ..core.constraints import THREADS, checked
 from ..core.errors import DataError, LimitError, shown
 from ..core.progress import Epoch, OnProgress, Progress
-from ..core.rng import ORDER, derive_key
+from ..core.rng import fold_in
 from ..engine.runtime.thread_pool import processors
 from ..inputs import check_examples
 from ..network import Network
@@ -184,8 +184,9 @@ def _run_epochs(
         runner: StepRunner = (FiniteDifferenceSteps if nudging else BackpropagationSteps)(
             state, threads, report, ranks
         )
+    chunk = 1
     while not state.done:
-        _run_epoch(state, runner, on_progress, writer)
+        chunk = _run_epoch(state, runner, on_progress, writer, chunk)
     state.early_stopping.restore_best(state.net)
     if writer:
         writer.finish()
@@ -207,16 +208,18 @@ def _run_epoch(
     runner: StepRunner,
     on_progress: OnProgress | None,
     writer: CheckpointWriter | None,
-) -> None:
-    """Run the remaining steps of the current epoch, several between two progress reports."""
-    began, batch, chunk = time.perf_counter() - state.seconds, state.recipe.batch_size, 1
-    order = runner.order(derive_key(state.recipe.seed, ORDER, state.epoch), len(state.labels))
+    chunk: int,
+) -> int:
+    """Run the remaining steps of the current epoch, several between two progress reports.
+    ``chunk``: how many to run first. Returns that number for the next epoch."""
+    began, batch = time.perf_counter() - state.seconds, state.recipe.batch_size
+    order = runner.order(fold_in(state.order_key, state.epoch), len(state.labels))
     first = state.step - state.epoch * state.steps_per_epoch
     while first < state.steps_per_epoch:
         steps = min(chunk, state.steps_per_epoch - first)
         before, state.consistent = time.perf_counter(), False
         losses = runner.run(order, first, steps)
-        chunk = _next_chunk(steps, time.perf_counter() - before)
+        chunk = _next_chunk(max(chunk, steps), steps, time.perf_counter() - before)
         if len(losses) < len(order[first * batch : (first + steps) * batch]):
             raise state.diverged()
         state.loss.add(losses)
@@ -230,6 +233,7 @@ def _run_epoch(
             recent = RunningMean()
             recent.add(losses)
             on_progress(Progress(TRAINING, state.step, state.total_steps, recent.value, epoch))
+    return chunk
 
 
 def _end_epoch(state: TrainingState, began: float) -> Epoch:
@@ -245,9 +249,10 @@ _REPORT_INTERVAL = 0.05
 """Seconds between two progress reports, and between two checks for Ctrl-C."""
 
 
-def _next_chunk(steps: int, seconds: float) -> int:
-    """How many steps to run before the next report, if the last ``steps`` took ``seconds``."""
-    return max(1, min(4 * steps, int(steps * _REPORT_INTERVAL / max(seconds, 1e-6))))
+def _next_chunk(chunk: int, steps: int, seconds: float) -> int:
+    """How many steps to run before the next report, if the last ``steps`` took ``seconds``: at most
+    four times the last ``chunk``, of which an epoch's end may have left a part."""
+    return max(1, min(4 * chunk, int(steps * _REPORT_INTERVAL / max(seconds, 1e-6))))
 
 
 def _thread_count(threads: object, ranks: Ranks | None) -> int:

@@ -67,9 +67,9 @@ def prepare_threads(context: ProgramContext, memories: list[Array], size: int, t
     items. Returns the number of threads to run: ``threads``, or fewer if there are fewer processors
     (threads without one would keep the others waiting) or if memory is limited."""
     threads = max(1, min(threads, processors(), MAX_THREADS, MAX_MEMORY // size))
-    while len(memories) < threads:
-        memories.append(aligned(size, np.uint8))
-    context.write("thread_memories", np.array([m.ctypes.data for m in memories], np.int64))
+    if len(memories) < threads or not context.holds("thread_memories"):
+        memories += [aligned(size, np.uint8) for _ in range(threads - len(memories))]
+        context.write("thread_memories", np.array([m.ctypes.data for m in memories], np.int64))
     context.word(NEXT_ITEM)[0] = 0
     return threads
 
@@ -227,6 +227,7 @@ class TrainingProgram(CompiledProgram):
         self.shards = aligned(0)
         self.marks = aligned(layout.table.mark_bytes if layout.table else 0, np.uint8)
         self._sample_weight_count = 0
+        self._multiplications = architecture.multiplications
         self.dropout_key = derive_key(0)
         self.context.write("running_stats", self.running_stats)
         self.context.write("optimizer_state", self.optimizer_state)
@@ -322,7 +323,7 @@ class TrainingProgram(CompiledProgram):
 
     def _thread_count(self, threads: int, examples: int, shards: int) -> int:
         """The threads for a step: no more than there is work for."""
-        work = examples * self.architecture.multiplications
+        work = examples * self._multiplications
         return min(threads, shards, 1 + work // WORK_PER_THREAD)
 
     def _begin_steps(

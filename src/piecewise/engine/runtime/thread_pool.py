@@ -53,6 +53,9 @@ _POOL = _Pool()
 def run_on_threads(function: Callable[[int, int], None], address: int, threads: int) -> None:
     """Run ``function(address, number)`` for the numbers 0 to ``threads`` - 1 at the same time, one
     of them on the calling thread. Returns when all of them have, even after an interrupt."""
+    if threads == 1:
+        function(address, 0)
+        return
     numbers, done = count(), SimpleQueue[None]()
 
     def run_next() -> None:
@@ -117,6 +120,7 @@ class ProgramContext:
 
     def __init__(self) -> None:
         self._block = aligned(CONTEXT_BYTES, np.uint8)
+        self._words = self._block.view(np.int64)
         self._referenced: dict[str, Any] = {}
         self.address = self._block.ctypes.data
         self.write("yield_function", yield_function())
@@ -124,10 +128,18 @@ class ProgramContext:
     def write(self, name: str, value: Any) -> None:
         """Write an integer, or the address of an array, which then stays referenced."""
         if isinstance(value, np.ndarray):
+            if self._referenced.get(name) is value:
+                return
             assert value.flags.c_contiguous, f"{name} is not contiguous"
             self._referenced[name] = value
             value = value.ctypes.data
-        self._block[FIELD_OFFSETS[name] : FIELD_OFFSETS[name] + 8].view(np.int64)[0] = value
+        else:
+            self._referenced.pop(name, None)
+        self._words[FIELD_OFFSETS[name] // 8] = value
+
+    def holds(self, name: str) -> bool:
+        """Whether an array was written there and not released."""
+        return name in self._referenced
 
     def release(self, *names: str) -> None:
         """Drop the references to these arrays."""
