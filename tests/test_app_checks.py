@@ -24,6 +24,8 @@ from piecewise.app.opening import add_net
 from piecewise.app.project import Project
 from piecewise.core.errors import DataError
 from piecewise.core.progress import OnProgress, Progress
+from piecewise.exchange.export_model import files_of
+from piecewise.exchange.registry import exporter
 from piecewise.inputs import layer_inputs
 from piecewise.insight.robustness.perturbations import perturbations_of
 
@@ -246,6 +248,29 @@ def test_net_of_the_same_classes_becomes_an_attempt(taught: Room, tmp_path: Path
     pw.Network("full", (1, 28, 28), ("x", "y")).save(tmp_path / "other.safetensors")
     content = (tmp_path / "other.safetensors").read_bytes()
     assert taught.ask("POST", "/api/nets?name=other.safetensors", content)[0] == 409
+
+
+@pytest.mark.parametrize("name", ["net.onnx", "NET.ONNX"])
+def test_net_of_another_toolkit_becomes_an_attempt(taught: Room, name: str) -> None:
+    before, net = taught.teacher.attempt, taught.teacher.net
+    assert before is not None
+    assert net is not None
+    other = pw.Network("full", net.input, net.classes, 5, preprocessor=net.preprocessor)
+    content = files_of(exporter("onnx"), other.saved_model())["onnx/net.onnx"]
+    assert taught.ask("POST", f"/api/nets?name={name}", content)[0] == 200
+    opened = taught.teacher.net
+    assert opened is not None
+    assert opened.parameters_sha256 == other.parameters_sha256
+    taught.ask("POST", f"/api/attempts/{before.number}/use")
+    assert [one.name for one in taught.session.folder.iterdir() if "import" in one.name] == []
+
+
+def test_broken_net_of_another_toolkit_is_refused_by_its_name(taught: Room) -> None:
+    for name in ("broken.onnx", "broken.h5", "broken.keras", "broken.t7", "broken.caffemodel"):
+        status, answer = taught.ask("POST", f"/api/nets?name={name}", b"\x08\x01 nothing")
+        assert status == 422, name
+        assert name in answer["error"]["message"]
+        assert "import-" not in answer["error"]["message"], answer
 
 
 def test_net_gives_an_empty_project_its_classes(tmp_path: Path) -> None:

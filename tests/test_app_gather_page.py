@@ -16,8 +16,11 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 pytest.importorskip("starlette", reason="the app's server is an extra")
 
+import piecewise as pw
 from piecewise.app.project import Project
 from piecewise.app.strokes import checked_drawing, to_png
+from piecewise.exchange.export_model import files_of
+from piecewise.exchange.registry import exporter
 
 from .app_page import AppPage, Program, program
 from .browser import chromium
@@ -251,6 +254,19 @@ def test_texts_are_pasted_and_tables_are_dropped(empty: tuple[Program, AppPage])
     drop(page, page.locator(".gather-foot"), {"talk.csv": b"nothing\n"})
     expect(page.locator(".problem-bar")).to_contain_text("talk.csv")
     empty[1].complaints.clear()  # Chromium tells of the refusal, too
+
+
+def test_net_of_another_toolkit_is_dropped_and_answers(opened: tuple[Program, AppPage]) -> None:
+    page = opened[1].page
+    net = pw.Network("full", (1, 28, 28), ("X", "O"), 5)
+    content = files_of(exporter("onnx"), net.saved_model())["onnx/net.onnx"]
+    drop(page, page.locator(".gather-foot"), {"theirs.onnx": content})
+    expect(page.locator(".import-bar")).to_contain_text("theirs.onnx answers now")
+    page.evaluate("location.hash = '#/look'")
+    opened[1].wait_for_net(lambda found: found == net.parameters_sha256)
+    drop(page, page.locator(".net"), {"broken.onnx": b"nothing"})
+    expect(page.locator(".problem-bar")).to_contain_text("broken.onnx")
+    opened[1].complaints.clear()  # Chromium tells of the refusal, too
 
 
 def test_camera_takes_a_burst_that_is_undone_as_one(opened: tuple[Program, AppPage]) -> None:

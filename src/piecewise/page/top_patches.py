@@ -42,7 +42,7 @@ def top_patches_data(
         nonlocal bytes_left
         image, sound = _image(match), None
         if originals is not None and train_indices is not None and bytes_left > 0:
-            sound = _sound(net, originals[int(train_indices[match.index])], match)
+            sound = sound_of_patch(net, originals[int(train_indices[match.index])], match)
         bytes_left -= len(image or "") + len(sound or "")
         values = {"value": match.value, "image": image, "sound": sound}
         if match.patch.ndim == 3:
@@ -67,7 +67,8 @@ def _image(match: PatchMatch) -> str | None:
     return data_address(png(pixels_of(match.patch)))
 
 
-def _sound(net: Network, sound: Sound, match: PatchMatch) -> str:
+def sound_of_patch(net: Network, sound: Sound, match: PatchMatch) -> str:
+    """The half second of a sound around a patch, as the address of a WAV file."""
     preprocessor = net.preprocessor
     assert isinstance(preprocessor, AudioPreprocessor)
     return data_address(wav_bytes(excerpt(sound, preprocessor, match.field)), "audio/wav")

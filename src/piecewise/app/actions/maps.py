@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from ...core.array_types import Array
+from ...data.audio.preprocessor import AudioPreprocessor
 from ...insight.attribution.patches import map_maxima, top_patches
 from ...network import Network
 from ...page.explain import robustness_data
-from ...page.top_patches import top_patches_data
+from ...page.top_patches import sound_of_patch, top_patches_data
 from ...spec.layers import Relu
 from ..failures import ConflictError
 from ..fields import TEXT, WHOLE, RequestField, Values
@@ -40,6 +41,10 @@ class MapActions:
         matches = top_patches_data(net, [found])[0]["best"]
         best = [{**plain, "id": match.name, "field": list(match.field)}
                 for match, plain in zip(found.best, matches, strict=True)]  # fmt: skip
+        if isinstance(net.preprocessor, AudioPreprocessor):
+            for match, plain in zip(found.best, best, strict=True):
+                sound = net.preprocessor.read(self._project.path(match.name))
+                plain["sound"] = sound_of_patch(net, sound, match)
         return {"best": best, "searched": found.n_searched}
 
     def activity(self, values: Values) -> Values:

@@ -57,6 +57,7 @@ export class Inputs {
     this.drawing.hidden = this.kind !== "pictures";
     this.writing.hidden = this.kind !== "texts";
     this.sound.box.hidden = this.kind !== "sounds";
+    if (this.kind === "sounds") this.offerToRecord();
     const classes = state.project?.classes ?? [];
     this.hint.hidden = classes.length > 1 || this.kind === "sounds";
     this.hint.textContent = this.kind === "texts" ? lookWords.firstText : words.first;
@@ -80,9 +81,17 @@ export class Inputs {
       if (input.files?.[0]) this.hear(input.files[0]);
       input.value = "";
     });
-    const record = element("a", { href: "#/gather", text: lookWords.record });
-    const row = element("p", { class: "row" }, button, input, record);
-    return { box: element("div", { class: "sound-field" }, picture, player, row), picture, player };
+    const row = element("p", { class: "row" }, button, input);
+    const box = element("div", { class: "sound-field" }, picture, player, row);
+    return { box, picture, player, row, records: false };
+  }
+
+  /** A button that records, as soon as there are sounds. */
+  async offerToRecord() {
+    if (this.sound.records) return;
+    this.sound.records = true;
+    const { recordButton } = await import("app/try/record.js");
+    this.sound.row.prepend(recordButton((file) => this.hear(file)));
   }
 
   /** Ask about a sound of this computer. @param {File} file */

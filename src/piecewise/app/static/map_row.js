@@ -210,6 +210,7 @@ function showPatches(place, found) {
         match.image
           ? patchImage(match)
           : element("span", { class: "excerpt", text: match.description }),
+        match.sound ? playButton(match.sound, match.description) : "",
         element(
           "figcaption",
           {},
@@ -226,6 +227,21 @@ function patchImage({ image, description }) {
   const isInk = state.walk?.data.kind === "drawings";
   const set = { src: image, alt: description, title: description };
   return element("img", { ...set, class: isInk ? "drawn" : null });
+}
+
+/**
+ * A button that plays the sound around a patch.
+ * @param {string} sound
+ * @param {string} description
+ */
+function playButton(sound, description) {
+  return element("button", {
+    type: "button",
+    class: "plain",
+    text: "\u25b6",
+    "aria-label": words.playPatch(description),
+    onclick: async () => (await import("app/sound_clip.js")).playClip(sound),
+  });
 }
 
 /** The name of the class of a sample. @param {string} id */

@@ -1,6 +1,7 @@
 /** A zip of samples, or a net, from a file of this computer. */
 
 import { ask, part, Refused } from "app/ask.js";
+import { isNet, NET_SUFFIXES } from "app/net_files.js";
 import { state, update } from "app/store.js";
 import { takeWords as words } from "app/words/take.js";
 import { element } from "piecewise/text.js";
@@ -9,7 +10,7 @@ import { element } from "piecewise/text.js";
 export function importButton() {
   const input = element("input", {
     type: "file",
-    accept: ".zip,.safetensors",
+    accept: [".zip", ...NET_SUFFIXES].join(","),
     hidden: true,
     "aria-label": words.open,
   });
@@ -34,12 +35,12 @@ export function importButton() {
 
 /** @param {File} file */
 async function opened(file) {
-  const isNet = file.name.endsWith(".safetensors");
-  const path = isNet ? `/api/nets?name=${part(file.name)}` : "/api/import";
+  const isOfNet = isNet(file.name);
+  const path = isOfNet ? `/api/nets?name=${part(file.name)}` : "/api/import";
   try {
     const done = await ask("POST", path, file);
     if (state.problem) update({ problem: "" });
-    return isNet ? [element("p", { text: words.opened(file.name) })] : imported(done);
+    return isOfNet ? [element("p", { text: words.opened(file.name) })] : imported(done);
   } catch (error) {
     if (!(error instanceof Refused)) return [];
     return [element("p", { class: "problem", text: error.message })];

@@ -188,6 +188,8 @@ interface ImportReport {
   classes: Record<string, number>;
   skipped: string[];
   skipped_count: number;
+  /** The file of a net that answers now. */
+  opened?: string;
   /** How many changes it was; 1 if it is left out. */
   changes?: number;
 }

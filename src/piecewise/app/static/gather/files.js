@@ -1,9 +1,10 @@
 /**
  * Files that come into the project: dropped, or chosen. Archives and tables are imported, folders of
- * folders make classes, and loose files go to the class that a person names.
+ * folders make classes, nets become attempts, and loose files go to the class that a person names.
  */
 
-import { ask } from "app/ask.js";
+import { ask, part } from "app/ask.js";
+import { isNet } from "app/net_files.js";
 import { change } from "app/samples.js";
 import { state, update } from "app/store.js";
 
@@ -58,7 +59,9 @@ export async function takeFiles(files, folder = null) {
   await importArchives(archives.map(({ file }) => file));
   for (const one of files) {
     if (archives.includes(one)) continue;
-    if (TABLE.test(one.path)) await importBody({ kind: "table", name: one.file.name }, one.file);
+    if (isNet(one.path)) await openNet(one.file);
+    else if (TABLE.test(one.path))
+      await importBody({ kind: "table", name: one.file.name }, one.file);
     else others.push(one);
   }
   const isFlat = new Set(others.map(({ path }) => path.split("/").slice(0, -1).join("/"))).size < 2;
@@ -121,6 +124,12 @@ async function importBody(fields, body) {
   const report = await change("POST", `/api/import?${query}`, body);
   update({ imported: report ?? null, importing: { state: "idle" } });
   return report;
+}
+
+/** Open a net, of piecewise or of another toolkit. @param {File} file */
+async function openNet(file) {
+  const done = await change("POST", `/api/nets?name=${part(file.name)}`, file);
+  if (done) update({ imported: { classes: {}, skipped: [], skipped_count: 0, opened: file.name } });
 }
 
 /** Stop the import. */

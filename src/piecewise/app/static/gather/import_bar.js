@@ -43,7 +43,11 @@ function result() {
   const count = Object.values(imported.classes).reduce((sum, one) => sum + one, 0);
   const skipped = imported.skipped_count;
   return [
-    element("span", { text: words.imported(count, Object.keys(imported.classes).length) }),
+    element("span", {
+      text: imported.opened
+        ? words.opened(imported.opened)
+        : words.imported(count, Object.keys(imported.classes).length),
+    }),
     skipped
       ? element(
           "details",

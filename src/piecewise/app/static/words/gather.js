@@ -101,6 +101,8 @@ export const words = {
   progress: (done, total, left) =>
     `${whole.format(done)} of ${whole.format(total)}` +
     (left ? `, ${counted(Math.ceil(left), "second", "seconds")} left` : ""),
+  /** @param {string} name */
+  opened: (name) => `${name} answers now, as an attempt of its own.`,
   /**
    * @param {number} count
    * @param {number} classes

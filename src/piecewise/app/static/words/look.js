@@ -113,7 +113,6 @@ export const lookWords = {
   firstText: "Type a text, press the button of its class.",
   playIt: "Play the sound",
   chooseSound: "Choose a sound\u2026",
-  record: "Record in Gather",
 
   // The chosen map.
   chosenMap: "The chosen map",
@@ -158,6 +157,8 @@ export const lookWords = {
   /** @param {number} count */
   moreMaps: (count) => `and ${whole.format(count)} more`,
   looksForTitle: "What it looks for",
+  /** @param {string} description */
+  playPatch: (description) => `Play ${description}`,
   /** @param {Kind} kind */
   bestOf: (kind) => `best of your ${KINDS[kind][1]}`,
   /**

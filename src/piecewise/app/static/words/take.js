@@ -124,7 +124,7 @@ export const takeWords = {
   bring: "Bring in",
   open: "Open a zip or a net\u2026",
   openNote:
-    "A zip of class folders, or of a project, adds its samples to this one. A net of these classes becomes an attempt.",
+    "A zip of class folders, or of a project, adds its samples to this one. A net of these classes becomes an attempt: a model file, or one of ONNX, Keras, Caffe or Torch.",
   /**
    * @param {number} samples
    * @param {number} classes
