@@ -14,8 +14,11 @@ import piecewise as pw
 from piecewise.cli.main import status
 from piecewise.core.errors import DataError
 from piecewise.lessons.catalog import LESSONS, lesson, lesson_files
+from piecewise.lessons.learner import generated_learner
 from piecewise.lessons.lesson_file import LessonPage, parse_lesson, read_lesson
 from piecewise.lessons.question_pools import POOLS
+from piecewise.lessons.stopwatch import MOST_MINUTES, TASKS, page_time
+from piecewise.lessons.structure import PARTS
 
 from .lesson_pages import PAGE, save_drawings
 
@@ -40,7 +43,7 @@ def test_check_command(
     assert status(["lessons", "check", "--seeds", "2"]) == 0
     output = capsys.readouterr()
     assert output.out == ""
-    assert output.err == "11 lessons, 39 minutes: no faults\n"
+    assert output.err == "11 lessons, 41 minutes: no faults\n"
     wrong = tmp_path / "wrong.md"
     wrong.write_text(PAGE.replace("0.77{", "0.78{"))
     assert status(["lessons", "check", str(wrong)]) == 1
@@ -92,7 +95,7 @@ def test_sheet_holds_the_plan_of_all_lessons(
     text = file.read_text()
     for name in LESSONS:
         assert escape(lesson(name).question) in text
-    assert ">35-39<" in text
+    assert ">37-41<" in text
     assert "{{" not in text
     assert "piecewise lessons key" in text
     assert status(["lessons", "sheet", "-o", str(file)]) == 0
@@ -101,9 +104,38 @@ def test_sheet_holds_the_plan_of_all_lessons(
     assert "did not write it" in capsys.readouterr().err
 
 
+def test_minutes_of_all_pages_fit_into_a_lesson_and_their_plan(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    times = [page_time(lesson(name), generated_learner()) for name in LESSONS]
+    assert sum(one.minutes for one in times) <= MOST_MINUTES
+    for one in times:
+        assert round(one.minutes) <= int(lesson(one.lesson).head["minutes"]), one
+    assert status(["lessons", "minutes"]) == 0
+    output = capsys.readouterr()
+    assert [line.split()[0] for line in output.out.splitlines()] == list(LESSONS)
+    assert f"{times[0].words} words" in output.out
+    monkeypatch.setattr("piecewise.cli.lessons.MOST_MINUTES", 10)
+    assert status(["lessons", "minutes"]) == 1
+
+
+def test_time_of_a_page_is_that_of_its_words_and_steps() -> None:
+    assert set(TASKS) == set(PARTS)
+    page = parse_lesson(PAGE, "a.md")
+    time = page_time(page, generated_learner())
+    longer = page_time(parse_lesson(PAGE.replace("Add.", "Add all ten."), "a.md"),
+                       generated_learner())  # fmt: skip
+    assert longer.words == time.words + 2
+    other = page_time(parse_lesson(PAGE.replace("worked_cell", "mute_map"), "a.md"),
+                      generated_learner())  # fmt: skip
+    assert time.step_seconds - other.step_seconds == TASKS["worked_cell"] - TASKS["mute_map"]
+    assert time.minutes == time.words / 200 + time.step_seconds / 60
+
+
 @pytest.mark.parametrize(
     "options",
-    [["sheet"], ["sheet", "a.md", "-o", "a.html"], ["check", "-o", "a.html"],
+    [["sheet"], ["sheet", "a.md", "-o", "a.html"], ["pool", "a", "-o", "b"], ["pool", "a", "b"],
+     ["seat"], ["minutes", "a.md"], ["minutes", "-o", "a"], ["check", "-o", "a.html"],
      ["key", "--project", "a"], ["key", "--json"], ["teach"]],
 )  # fmt: skip
 def test_options_without_an_effect_are_wrong_usage(options: list[str]) -> None:

@@ -21,6 +21,7 @@ from ..lessons.checker import SEEDS, check_lessons
 from ..lessons.learner import DRAWINGS, Learner, generated_learner, load_own_net, project_learner
 from ..lessons.lesson_file import Fault, LessonPage, read_lesson
 from ..lessons.seats import SEAT_GROUPS, seat_names
+from ..lessons.stopwatch import MOST_MINUTES, WORDS_A_MINUTE, page_time
 from ..lessons.teacher_sheet import teacher_sheet
 from ..page.assemble import is_ours
 from .options import DATA, constrained_option, json_option, option, output_option
@@ -33,7 +34,7 @@ GENERATED_SEAT = "generated"
 """The name of the seat in the key if none is given."""
 
 
-ACTIONS = ("check", "key", "sheet", "pool", "seat")
+ACTIONS = ("check", "key", "sheet", "pool", "seat", "minutes")
 _WRITING = ("sheet", "pool", "seat")
 
 
@@ -56,9 +57,9 @@ class LessonOptions:
             raise click.UsageError("--project, --net and --json belong to lessons check")
         if self.action in _WRITING and self.output is None:
             raise click.UsageError(f"lessons {self.action} needs --output")
-        if self.action in ("check", "key") and self.output is not None:
+        if self.action not in _WRITING and self.output is not None:
             raise click.UsageError(f"--output belongs to lessons {', '.join(_WRITING)}")
-        if self.action in ("sheet", "seat") and self.files:
+        if self.action in ("sheet", "seat", "minutes") and self.files:
             raise click.UsageError(f"lessons {self.action} takes no files")
         if self.action == "pool" and len(self.files) < 2:
             raise click.UsageError("lessons pool needs two seats or more")
@@ -121,6 +122,9 @@ def command(**values: Any) -> None:
 
     `lessons seat -o FOLDER` makes a project with ten generated drawings, for somebody who cannot
     draw.
+
+    `lessons minutes` prints the words and the time of every page in class. If they are more than
+    45 minutes in all, the exit status is 1.
     """
     options = LessonOptions(**values)
     options.check()
@@ -212,4 +216,19 @@ def _own_pages() -> list[LessonPage]:
     return pages
 
 
-_ACTIONS = dict(zip(ACTIONS, (_check, _key, _sheet, _pool, _seat), strict=True))
+def _minutes_of_pages(options: LessonOptions) -> None:
+    learner = generated_learner(options.seed)
+    pages = _own_pages()
+    times = [page_time(page, learner) for page in pages]
+    for page, one in zip(pages, times, strict=True):
+        reading = one.words / WORDS_A_MINUTE
+        results().print(f"{one.lesson:10}{one.words:4} words {reading:4.1f} min + steps "
+                        f"{one.step_seconds / 60:.1f} min = {one.minutes:.1f} min, "
+                        f"planned {page.head['minutes']}")  # fmt: skip
+    total = sum(one.minutes for one in times)
+    print_message(messages(), f"{total:.1f} of {MOST_MINUTES} minutes")
+    if total > MOST_MINUTES:
+        raise Exit(1)
+
+
+_ACTIONS = dict(zip(ACTIONS, (_check, _key, _sheet, _pool, _seat, _minutes_of_pages), strict=True))
