@@ -419,7 +419,7 @@ def test_five_thousand_pictures_come_in_and_scroll(
         page.wait_for_timeout(100)
     expect(thumbs(page, "a").first).to_have_attribute("data-shown", "1")
     assert thumbs(page, "a").count() < 600
-    kept = page.evaluate("import('/app/atlas.js').then(module => module.sheetCount())")
+    kept = page.evaluate("import('app/atlas.js').then(module => module.sheetCount())")
     assert kept <= 40
     page.keyboard.press("z")
     expect(page.locator(".gather .welcome")).to_be_visible()

@@ -47,10 +47,12 @@ def test_page_asks_nothing_of_other_machines() -> None:
 
 
 def test_page_loads_less_than_its_budget_before_it_is_ready() -> None:
-    """What the page loads before a person can draw; the rest is loaded while nothing happens."""
+    """What the page loads before a person can draw. The maps are loaded while the first answer is
+    computed, the rest while nothing happens."""
     modules = needed(START)
-    assert {"app/pad.js", "app/net.js", "piecewise/walk.js"} <= modules.keys()
-    assert sum(modules.values()) < 272_000
+    assert {"app/pad.js", "app/strip.js", "piecewise/walk.js"} <= modules.keys()
+    assert "app/net_view.js" not in modules
+    assert sum(modules.values()) < 150_000
     assert sum(len(one.read_bytes()) for one in STATIC.rglob("*.css")) < 60_000
 
 

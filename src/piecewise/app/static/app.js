@@ -72,7 +72,7 @@ async function heard(news) {
       news.jobs.forEach(heardJob);
       await Promise.all([readAttempts(), load(state.place)]);
       document.documentElement.dataset.ready = "";
-      loadAll();
+      rest ??= loadRest();
       cameBack();
       return;
     case "project":
@@ -119,6 +119,16 @@ async function taught(news) {
  */
 function scored(one, score) {
   return one.number === score.attempt ? { ...one, score } : one;
+}
+
+/** @type {Promise<void> | undefined} */
+let rest;
+
+/** Load what a person does not see at first: the bar of imports, and all places. */
+async function loadRest() {
+  const { importBar } = await import("app/gather/import_bar.js");
+  document.querySelector("main")?.before(...importBar());
+  await loadAll();
 }
 
 async function readAttempts() {

@@ -1,6 +1,5 @@
 /** The frame of the page: the top bar, the strip, the place that is open, and the help. */
 
-import { importBar } from "app/gather/import_bar.js";
 import { change } from "app/samples.js";
 import { nameField } from "app/classes.js";
 import { state, watch } from "app/store.js";
@@ -34,7 +33,7 @@ export function frame() {
   );
   const tabs = links(`${words.places} `);
   tabs.className = "tabs";
-  return { top: [top, strip(), problem(), ...importBar()], main: placesElement(), tabs, help };
+  return { top: [top, strip(), problem()], main: placesElement(), tabs, help };
 }
 
 function theme() {

@@ -21,10 +21,11 @@ const LEAST = 0.4; // of these widths
 
 export class Net {
   /**
+   * @param {HTMLElement} section what shows the net
    * @param {Open} open
    * @param {(part: { top: number, left: number, bottom: number, right: number } | null) => void} markPad
    */
-  constructor(open, markPad) {
+  constructor(section, open, markPad) {
     this.open = open;
     /** @type {Stack[]} */
     this.stacks = [];
@@ -41,7 +42,7 @@ export class Net {
     this.columns = element("div", { class: "columns" });
     this.line = element("p", { class: "readout-line", role: "status" });
     this.silent = element("p", { class: "silent-maps" });
-    this.section = element("section", { class: "net", "aria-label": words.net });
+    this.section = section;
     this.links = new Links(this.section, markPad);
     const title = element("h2", { class: "status", text: words.net });
     this.section.append(title, this.links.picture, this.columns, this.silent, mapRow(), this.line);

@@ -1,22 +1,16 @@
 /** Look inside: the pad and the classes, the net of the current answer, and the answer. */
 
-import { cellOf, cellText, setView } from "app/address.js";
-import { arithmetic } from "app/arithmetic.js";
-import { chooseMap } from "app/chosen.js";
+import { setView } from "app/address.js";
 import { classList, teachButtons } from "app/classes.js";
 import { Inputs } from "app/inputs.js";
 import { askAbout } from "app/live.js";
-import { welcome } from "app/gather/welcome.js";
-import { Net } from "app/net.js";
 import { Pad } from "app/pad.js";
 import { addClass, change, samplesOf, saveDrawing } from "app/samples.js";
 import { says } from "app/says.js";
 import { state, update, watch } from "app/store.js";
 import { words } from "app/words/en.js";
 import { part } from "app/ask.js";
-import { panel } from "piecewise/panel.js";
 import { element } from "piecewise/text.js";
-import { termsOf } from "piecewise/views/index.js";
 
 const KEPT = "piecewise pad";
 
@@ -35,42 +29,17 @@ export function look() {
   /** After the answer to the last stroke is there. */
   const speakLater = () => setTimeout(speak, 300);
   const bench = element("div", { class: "bench" });
-  /** @type {ReturnType<typeof panel> | null} */
-  let opened = null;
-  const net = new Net(
-    (position) => opened?.openNumber(position),
-    (span) => pad.mark(span),
-  );
-  /** Show the row of a map. @param {string} layer @param {number} map */
-  const showMap = (layer, map) => {
-    opened?.close();
-    chooseMap(layer, map);
-    const row = net.section.querySelector(".map-row");
-    row?.scrollIntoView({ block: "nearest" });
-  };
+  const section = element("section", { class: "net empty", "aria-label": words.net });
+  let visit = () => {}; // opens the number that the address names
   watch(["walk"], () => {
-    const { walk } = state;
-    if (!walk) return undefined;
-    if (opened) return opened.refresh();
-    const onOpen = (/** @type {Position | null} */ position) => {
-      setView({ cell: position && cellText(position) });
-      bench.classList.toggle("opened-number", position !== null);
-      if (position && position[0] !== "input") chooseMap(position[0], position[1]);
-      net.pin(position);
-    };
-    opened = panel(walk, onOpen, arithmetic(showMap));
-    bench.append(opened.aside);
-    window.piecewise = { walk, termsOf, openNumber: opened.openNumber }; // for the console
-    readView();
-    return undefined;
+    if (state.walk) window.piecewise ??= { walk: state.walk }; // for the console
   });
   /** Show what the address names. */
   function readView() {
-    const { walk, view, question, place } = state;
+    const { view, question, place } = state;
     if (place !== "look") return;
     if (view.on && view.on !== question?.sample) lookAt(view.on, false);
-    const cell = cellOf(view.cell);
-    if (walk && opened && (!cell || walk.has(cell))) opened.visit(cell);
+    visit();
     const attempt = Number(view.attempt);
     const isOther = attempt && attempt !== state.project?.attempt;
     if (isOther && state.attempts.some(({ number }) => number === attempt))
@@ -115,7 +84,11 @@ export function look() {
     const { ids } = await samplesOf(own.folder, "train", 1);
     if (ids.length && !state.question) lookAt(ids[0], false);
   }
-  whenOpened(showFirst);
+  whenOpened(async () => {
+    showFirst();
+    const { netView } = await import("app/net_view.js");
+    visit = netView(section, pad);
+  });
   watch(["place"], () => {
     const { strokes, width = pad.width } = state.question ?? {};
     if (state.place === "look" && strokes && strokes !== pad.strokes)
@@ -132,8 +105,8 @@ export function look() {
       element("h2", { text: words.learned }),
       classList(lookAt),
     ),
-    net.section,
-    welcome(),
+    section,
+    beginning(),
     answer,
   );
   const keys = { c: () => pad.clear() };
@@ -148,6 +121,18 @@ function keepStrokes({ strokes, width }) {
 /** @returns {{ strokes: Stroke[], width: number } | null} */
 function keptStrokes() {
   return JSON.parse(sessionStorage.getItem(KEPT) ?? "null");
+}
+
+/** How an empty project begins; loaded when it is one. */
+function beginning() {
+  const place = element("div", { hidden: true });
+  let isLoading = false;
+  watch(["project"], async () => {
+    if (isLoading || !state.project?.is_empty) return;
+    isLoading = true;
+    place.replaceWith((await import("app/gather/welcome.js")).welcome());
+  });
+  return place;
 }
 
 /** Do something as soon as the project is known. @param {() => void} act */
