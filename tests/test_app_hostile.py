@@ -18,7 +18,7 @@ from piecewise.app import request_body
 from piecewise.app.run import configuration
 from piecewise.app.security import Gate
 from piecewise.app.server import create_app
-from piecewise.serving import impatience
+from piecewise.serving import timeouts
 
 from .app_room import Room
 from .hostile_requests import BODY, TOKEN, attempts, request
@@ -87,14 +87,14 @@ class Server:
 
 @pytest.fixture(scope="module")
 def hosted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    patience = impatience.PATIENCE, request_body.PATIENCE
-    impatience.PATIENCE = request_body.PATIENCE = SHORT
+    patience = timeouts.PATIENCE, request_body.PATIENCE
+    timeouts.PATIENCE = request_body.PATIENCE = SHORT
     room = Room(tmp_path_factory.mktemp("hostile") / "project", each=2)
     opened = Server(room)
     yield opened
     opened.close()
     room.close()
-    impatience.PATIENCE, request_body.PATIENCE = patience
+    timeouts.PATIENCE, request_body.PATIENCE = patience
 
 
 def test_hostile_attempts_have_no_effect_and_an_answer(hosted: Server) -> None:

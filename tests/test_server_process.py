@@ -25,7 +25,7 @@ pytest.importorskip("starlette", reason="the server is an extra")
 import uvicorn
 
 import piecewise as pw
-from piecewise.serving import impatience
+from piecewise.serving import timeouts
 from piecewise.serving.run import configuration
 from piecewise.serving.settings import ServerSettings
 
@@ -130,7 +130,7 @@ def test_port_that_is_taken_is_an_error(net_file: Path) -> None:
 @pytest.fixture
 def open_port(net_file: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     """A server in this process, which waits for a short time only."""
-    monkeypatch.setattr(impatience, "PATIENCE", 0.3)
+    monkeypatch.setattr(timeouts, "PATIENCE", 0.3)
     settings = ServerSettings((("net", str(net_file)),), TOKEN, log=False)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         server = uvicorn.Server(configuration(settings))
@@ -168,7 +168,7 @@ def test_request_without_end_is_cut_off(open_port: int, head: bytes, more: bytes
 def test_head_that_is_too_long_is_cut_off_at_once(
     open_port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(impatience, "PATIENCE", PATIENCE)
+    monkeypatch.setattr(timeouts, "PATIENCE", PATIENCE)
     with socket.create_connection(("127.0.0.1", open_port), timeout=10) as endless:
         endless.sendall(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nx: ")
         with pytest.raises(ConnectionError):

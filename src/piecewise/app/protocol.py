@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from ..serving.impatience import Impatience
+from ..serving.timeouts import ConnectionTimeouts
 
 
-class ImpatientProtocol(Impatience, H11Protocol):
+class TimeoutProtocol(ConnectionTimeouts, H11Protocol):
     """HTTP in pure Python, on connections that end when nothing useful comes over them."""

@@ -13,7 +13,7 @@ from starlette.applications import Starlette
 from ..core.errors import DataError
 from .news import News
 from .project import Project
-from .protocol import ImpatientProtocol
+from .protocol import TimeoutProtocol
 from .security import Gate
 from .server import create_app
 from .session import Session
@@ -49,7 +49,7 @@ def configuration(app: Starlette) -> uvicorn.Config:
     """How the server runs: without logs, websockets and what it is called, and with limits."""
     return uvicorn.Config(
         app, log_level="error", access_log=False, lifespan="on", ws="none", server_header=False,
-        timeout_graceful_shutdown=1, http=ImpatientProtocol, h11_max_incomplete_event_size=MAX_HEAD,
+        timeout_graceful_shutdown=1, http=TimeoutProtocol, h11_max_incomplete_event_size=MAX_HEAD,
     )  # fmt: skip
 
 

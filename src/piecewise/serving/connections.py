@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from .impatience import Impatience
+from .timeouts import ConnectionTimeouts
 
 MAX_HEAD = 256 << 10
 """Bytes of the head of a request that has not come whole."""
 
 
-class ImpatientHttpToolsProtocol(Impatience, HttpToolsProtocol):
+class TimeoutHttpToolsProtocol(ConnectionTimeouts, HttpToolsProtocol):
     """HTTP by httptools, which is faster. Closes a connection also on which a body stops coming, or
     the head of a request is too long."""
 

@@ -14,7 +14,7 @@ import uvicorn
 from uvicorn.supervisors.multiprocess import Multiprocess
 
 from ..core.errors import DataError
-from .connections import ImpatientHttpToolsProtocol
+from .connections import TimeoutHttpToolsProtocol
 from .settings import SHARED_METRICS, ServerSettings
 
 GRACE_SECONDS = 30
@@ -46,7 +46,7 @@ def configuration(settings: ServerSettings) -> uvicorn.Config:
         partial(create_app, settings), factory=True, workers=settings.workers,
         log_level="error", access_log=False, lifespan="on", ws="none", server_header=False,
         proxy_headers=False,
-        http=ImpatientHttpToolsProtocol, timeout_keep_alive=75, backlog=_BACKLOG,
+        http=TimeoutHttpToolsProtocol, timeout_keep_alive=75, backlog=_BACKLOG,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )  # fmt: skip
 

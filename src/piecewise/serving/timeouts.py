@@ -9,7 +9,7 @@ PATIENCE = 20.0
 """Seconds for the head of a request to come, and for the rest of one that was answered already."""
 
 
-class Impatience:
+class ConnectionTimeouts:
     """Closes a connection on which the head of a request, or what follows a refused request, takes
     too long. The other base class is a protocol of uvicorn."""
 
