@@ -19,9 +19,8 @@ import numpy as np
 import piecewise as pw
 from piecewise.core.errors import TrainingError
 from piecewise.training import checkpoint
-from piecewise.training import ranks as ranks_module
 from piecewise.training.cross_validation import cross_validate
-from piecewise.training.ranks import current_ranks
+from piecewise.training.ranks import Ranks, current_ranks
 from piecewise.training.step import BackpropagationSteps
 
 PICTURES = (
@@ -108,7 +107,7 @@ class Failure:
 
     def __init__(self, how: str, step: int, place: str) -> None:
         self.how, self.first, self.place, self.step = how, step, place, 0
-        begin, add, move = BackpropagationSteps._settings, ranks_module._add, os.replace
+        begin, wait, move = BackpropagationSteps._settings, Ranks._wait, os.replace
 
         def settings(runner: BackpropagationSteps, steps: int) -> Any:
             self.step = runner.state.step
@@ -116,7 +115,7 @@ class Failure:
             return begin(runner, steps)
 
         BackpropagationSteps._settings = settings  # type: ignore[assignment, method-assign]
-        ranks_module._add = self.before(add, "exchange")
+        Ranks._wait = self.before(wait, "exchange")  # type: ignore[method-assign]
         os.replace = self.before(move, "checkpoint")
 
     def before(self, function: Callable[..., Any], place: str) -> Callable[..., Any]:
