@@ -1,9 +1,11 @@
 """Requests per second of the prediction server: connections that ask again and again.
 
     python -m benchmarks.server_load NET [--connections N] [--seconds S] [--workers N] [--inputs N]
+                                         [--overload N]
 
-The server and its load generator share this machine. Every answer is compared with
-`Network.logits`, bit for bit.
+The server and its load generator share this machine. Every fiftieth answer is compared with
+`Network.logits`, bit for bit. A client that gets status 503 tries again after the seconds that the
+server says. With --overload, phases with as many connections and with N times as many take turns.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ import time
 from collections import Counter
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -46,6 +49,8 @@ class Client(asyncio.Protocol):
         self.ask()
 
     def ask(self) -> None:
+        if self.load.over:
+            return
         self.number = (self.number + 1) % VARIANTS
         self.began = time.perf_counter()
         self.transport.write(self.load.requests[self.number])
@@ -59,10 +64,12 @@ class Client(asyncio.Protocol):
             start = head.lower().index(b"content-length:") + 15
             self.length = int(head[start:].split(b"\r\n")[0])
         if len(body) >= self.length:
-            self.load.answered(self.number, head, body, time.perf_counter() - self.began)
+            wait = self.load.answered(self.number, head, body, time.perf_counter() - self.began)
             self.received, self.length = b"", -1
             self.answers += 1
-            if not self.load.over:
+            if wait:
+                asyncio.get_running_loop().call_later(wait, self.ask)
+            else:
                 self.ask()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -88,15 +95,20 @@ class Load:
         self.over, self.statuses, self.seconds = False, Counter[str](), list[float]()
         self.checked = 0
 
-    def answered(self, number: int, head: bytes, body: bytes, seconds: float) -> None:
+    def answered(self, number: int, head: bytes, body: bytes, seconds: float) -> float:
+        """The seconds to wait before the next request."""
         status = head[9:12].decode()
         self.statuses[status] += 1
+        if status == "503":
+            start = head.lower().index(b"retry-after:") + 12
+            return float(head[start:].split(b"\r\n")[0])
         self.seconds.append(seconds)
         if status == "200" and len(self.seconds) % 50 == 0:
             rows = [row["logits"] for row in json.loads(body)["predictions"]]
             same = np.array(rows, np.float32).tobytes() == self.wanted[number]
             self.statuses["other bits"] += not same
             self.checked += 1
+        return 0.0
 
 
 async def run(load: Load, port: int, connections: int, seconds: float) -> float:
@@ -136,13 +148,56 @@ def cpu_seconds(pid: int) -> float:
     return own + sum(cpu_seconds(int(child)) for child in children)
 
 
+class Phase(NamedTuple):
+    """What a phase has measured."""
+
+    predictions: float
+    """Predictions a second."""
+    text: str
+
+
+def phase(options: argparse.Namespace, net: pw.Network, pid: int, connections: int) -> Phase:
+    """Ask over this many connections."""
+    load = Load(net, options.inputs)
+    before, cpu = memory_mb(pid), cpu_seconds(pid)
+    took = asyncio.run(run(load, options.port, connections, options.seconds))
+    after, cpu = memory_mb(pid), cpu_seconds(pid) - cpu
+    found = sorted(load.seconds)
+    predictions = load.statuses["200"] * options.inputs / took
+    each = 1e6 * cpu / sum(load.statuses.values())
+    at = {share: 1000 * found[len(found) * share // 100] if found else 0 for share in (50, 99)}
+    return Phase(predictions, (
+        f"{connections:,} connections: {predictions:,.0f} predictions/s, median {at[50]:.0f} ms, "
+        f"p99 {at[99]:.0f} ms; {each:.0f} us of processor time a request; {before:.0f} to "
+        f"{after:.0f} MB; {load.checked} answers checked; {dict(load.statuses)}"
+    ))  # fmt: skip
+
+
+def phases(options: argparse.Namespace, pid: int) -> None:
+    """Measure and print all phases."""
+    net, counts = pw.load(options.net), [options.connections]
+    if options.overload:
+        counts = 2 * [options.connections, options.overload * options.connections]
+    figures: dict[int, list[float]] = {count: [] for count in counts}
+    for count in counts:
+        found = phase(options, net, pid, count)
+        figures[count].append(found.predictions)
+        print(found.text, flush=True)
+    if options.overload:
+        peak, goodput = (max(values) for values in figures.values())
+        print(
+            f"goodput with {options.overload} times as many: {100 * goodput / peak:.0f} % of peak"
+        )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("net")
     parser.add_argument("--connections", type=int, default=1_000)
-    parser.add_argument("--seconds", type=float, default=10)
+    parser.add_argument("--seconds", type=float, default=10, help="of each phase")
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--inputs", type=int, default=1, help="inputs of a request")
+    parser.add_argument("--overload", type=int, default=0, metavar="N")
     parser.add_argument("--port", type=int, default=8765)
     options = parser.parse_args()
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
@@ -151,21 +206,11 @@ def main() -> None:
                "--port", str(options.port), "--workers", str(options.workers)]  # fmt: skip
     server = subprocess.Popen(command, env={**os.environ, "PIECEWISE_TOKEN": TOKEN})
     try:
-        load = Load(pw.load(options.net), options.inputs)
         time.sleep(4 + options.workers)
-        before, cpu = memory_mb(server.pid), cpu_seconds(server.pid)
-        took = asyncio.run(run(load, options.port, options.connections, options.seconds))
-        after, cpu = memory_mb(server.pid), cpu_seconds(server.pid) - cpu
+        phases(options, server.pid)
     finally:
         server.send_signal(signal.SIGTERM)
         server.wait()
-    found = sorted(load.seconds)
-    predictions = load.statuses["200"] * options.inputs / took
-    each = 1e6 * cpu / sum(load.statuses.values())
-    at = {share: 1000 * found[len(found) * share // 100] for share in (50, 99)}
-    print(f"{predictions:,.0f} predictions/s, median {at[50]:.0f} ms, p99 {at[99]:.0f} ms; "
-          f"{each:.0f} us of processor time a request; {before:.0f} to {after:.0f} MB; "
-          f"{load.checked} answers checked; {dict(load.statuses)}")  # fmt: skip
 
 
 if __name__ == "__main__":
