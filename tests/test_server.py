@@ -20,6 +20,7 @@ import piecewise as pw
 from piecewise.compiled import CompiledNetwork
 from piecewise.core.errors import LimitError
 from piecewise.serving.input_reading import MAX_INPUTS
+from piecewise.serving.request_log import RequestLog
 from piecewise.serving.served_nets import ServedNets, named_files
 from piecewise.serving.server import PredictionServer
 from piecewise.serving.settings import ServerSettings
@@ -276,6 +277,17 @@ def test_changed_net_answers_after_reload_and_broken_one_does_not(
     path.unlink()
     nets.reload_changed()
     assert nets.get("net") is new
+
+
+def test_log_that_is_off_tells_of_failed_reloads_only(capsys: pytest.CaptureFixture[str]) -> None:
+    for enabled, wanted in ((False, ["reload"]), (True, ["predict", "reload", "reload"])):
+        log = RequestLog(enabled=enabled)
+        log.answered("net", 200, 1, 0.1)
+        log.reloaded("net", "")
+        log.reloaded("net", "it is broken")
+        lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+        assert [line["event"] for line in lines] == wanted
+        assert lines[-1]["result"] == "it is broken"
 
 
 def test_nets_have_names(tmp_path: Path) -> None:

@@ -77,7 +77,7 @@ _PACKAGES = ("starlette", "uvicorn", "httptools", "python_multipart", "prometheu
     panel=SERVER,
     help="Largest size of a request in MB ({range}).",
 )
-@click.option("--no-log", is_flag=True, panel=OUTPUT, help="Do not log requests.")
+@click.option("--no-log", is_flag=True, panel=OUTPUT, help="Log only nets that cannot be reloaded.")
 def command(
     nets: tuple[str, ...],
     host: str,

@@ -1,4 +1,4 @@
-"""Requests for predictions: converts JSON, arrays (.npy) and files to inputs of a net.
+"""Requests for predictions: converts JSON, texts and arrays (.npy) to inputs of a net.
 
 Nothing in a request is a path or code. Sizes are checked before memory is allocated for them.
 """
@@ -41,13 +41,6 @@ class RequestValues(NamedTuple):
         return [one for one in self.inputs if isinstance(one, PreparedInput)]
 
 
-class RawFile(NamedTuple):
-    """A file of a request: the name that the client gave it, and its content."""
-
-    name: str
-    content: bytes
-
-
 def values_of_json(net: Network, body: bytes) -> RequestValues:
     """``{"inputs": [...], "coverage": 0.9}``; the inputs are an array, or texts."""
     if len(body) > MAX_JSON:
@@ -73,23 +66,17 @@ def values_of_npy(net: Network, body: bytes) -> RequestValues:
 
 def values_of_texts(net: Network, texts: Sequence[str]) -> RequestValues:
     """Texts, for a net that reads texts."""
-    _check_count(len(texts))
+    check_count(len(texts))
     if net.preprocessor.modality != "texts":
         raise DataError(f"inputs: got texts, wanted {net.preprocessor.modality} for this net")
     prepared = [prepare_input(net.preprocessor, text) for text in texts]
     return RequestValues([str(number) for number in range(len(texts))], [*prepared])
 
 
-def values_of_files(net: Network, files: Sequence[RawFile]) -> RequestValues:
-    """Files of images, sounds or texts. One that cannot be read stops none of the others."""
-    _check_count(len(files))
-    return RequestValues([file.name for file in files], [_prepared(net, file) for file in files])
-
-
 def values_of_array(net: Network, array: Array) -> RequestValues:
     """An array (N, ...) of preprocessed inputs, or of bytes that the net scales."""
     if array.shape and not 0 < len(array) <= MAX_INPUTS:
-        _check_count(len(array))
+        check_count(len(array))
     ready = engine_inputs(net, check_inputs(net, array))
     inputs = [PreparedInput(ready[row : row + 1], None, None, None) for row in range(len(ready))]
     return RequestValues([str(number) for number in range(len(ready))], [*inputs])
@@ -110,17 +97,10 @@ def _coverage(value: Any) -> float:
     return float(value)
 
 
-def _check_count(count: int) -> None:
+def check_count(count: int) -> None:
+    """Check the number of inputs of a request; DataError."""
     if not 0 < count <= MAX_INPUTS:
         raise DataError(f"inputs: got {count:,}, wanted from 1 to {MAX_INPUTS:,} in a request")
-
-
-def _prepared(net: Network, file: RawFile) -> PreparedInput | PiecewiseError:
-    try:
-        decoded = net.preprocessor.read(file.content, file.name[:200] or "input")
-        return prepare_input(net.preprocessor, decoded)
-    except PiecewiseError as error:
-        return error
 
 
 def _array(values: Any) -> Array:

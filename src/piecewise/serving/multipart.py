@@ -10,7 +10,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from ..core.errors import DataError
-from .input_reading import MAX_INPUTS, RawFile
+from .decoders import RawFile
+from .input_reading import MAX_INPUTS
 
 FORM = "multipart/form-data"
 MAX_TEXT = 1 << 20

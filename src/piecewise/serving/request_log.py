@@ -13,6 +13,7 @@ class RequestLog:
     Parameters
     ----------
     enabled : bool
+        Whether all lines are written. Reloads that fail are always written.
     """
 
     def __init__(self, *, enabled: bool) -> None:
@@ -20,14 +21,16 @@ class RequestLog:
 
     def answered(self, net: str, status: int, inputs: int, seconds: float) -> None:
         """A request was answered."""
-        self._write(event="predict", net=net, status=status, inputs=inputs,
-                    ms=round(1000 * seconds, 3))  # fmt: skip
+        if self._enabled:
+            milliseconds = round(1000 * seconds, 3)
+            _write(event="predict", net=net, status=status, inputs=inputs, ms=milliseconds)
 
     def reloaded(self, net: str, why: str) -> None:
         """The file of a net has changed; ``why`` it was not loaded, if so."""
-        self._write(event="reload", net=net, result=why or "loaded")
+        if why or self._enabled:
+            _write(event="reload", net=net, result=why or "loaded")
 
-    def _write(self, **values: object) -> None:
-        if self._enabled:
-            line = json.dumps({"time": round(time.time(), 3), **values})
-            sys.stderr.write(line + "\n")
+
+def _write(**values: object) -> None:
+    line = json.dumps({"time": round(time.time(), 3), **values})
+    sys.stderr.write(line + "\n")

@@ -22,12 +22,12 @@ from ..network import Network
 from ..predictions import Prediction, logits_of_inputs
 from .admission import Admission
 from .batching import Batcher
+from .decoders import Decoders, RawFile
 from .input_reading import (
     NPY,
-    RawFile,
     RequestValues,
+    check_count,
     checked_coverage,
-    values_of_files,
     values_of_json,
     values_of_npy,
     values_of_texts,
@@ -44,7 +44,7 @@ from .settings import ServerSettings
 RELOAD_SECONDS = 1.0
 """Seconds between two looks at the files of the nets."""
 SMALL_BODY = 16 << 10
-"""Bytes of JSON or an array that are read at once; a thread reads larger ones, and all files."""
+"""Bytes of JSON or an array that are read at once; a thread reads larger ones."""
 _READERS = {"application/json": values_of_json, "application/x-npy": values_of_npy}
 
 
@@ -73,6 +73,7 @@ class PredictionServer:
         self.admission = Admission(settings, self.metrics)
         self.log = RequestLog(enabled=settings.log)
         self._batcher = Batcher(self.metrics)
+        self.decoders = Decoders()
         self._readers = ThreadPoolExecutor(2, thread_name_prefix="piecewise read")
         self._document = openapi_document(settings, self.nets.all())
         self.app = Starlette(
@@ -95,12 +96,14 @@ class PredictionServer:
     @asynccontextmanager
     async def _lifespan(self, app: Starlette) -> AsyncIterator[None]:
         watcher = asyncio.create_task(self._watch())
+        self.decoders.start()
         yield
         watcher.cancel()
         with suppress(asyncio.CancelledError):
             await watcher
         self._batcher.close()
         self._readers.shutdown()
+        self.decoders.close()
 
     async def _watch(self) -> None:
         """Load nets again whose files have changed; requests are answered meanwhile."""
@@ -144,11 +147,10 @@ class PredictionServer:
         kind = request.headers.get("content-type", "").partition(";")[0].lower()
         if kind == FORM:
             files, texts = await read_form(request)
-            values = await self._on_thread(
-                partial(values_of_texts, loaded.net, texts)
-                if texts
-                else partial(values_of_files, loaded.net, files)
-            )
+            if texts:
+                values = await self._on_thread(partial(values_of_texts, loaded.net, texts))
+            else:
+                values = await self._values_of_files(loaded.net, files)
         else:
             values = await self._values_of_body(loaded.net, kind, await request.body())
         if "coverage" in request.query_params:
@@ -161,10 +163,15 @@ class PredictionServer:
             raise DataError("the request is empty; wanted JSON, an array (.npy) or a file")
         read = _READERS.get("application/x-npy" if body.startswith(NPY) else kind)
         if read is None:
-            return await self._on_thread(partial(values_of_files, net, [RawFile("0", body)]))
+            return await self._values_of_files(net, [RawFile("0", body)])
         if len(body) <= SMALL_BODY:
             return read(net, body)
         return await self._on_thread(partial(read, net, body))
+
+    async def _values_of_files(self, net: Network, files: list[RawFile]) -> RequestValues:
+        """Files of images, sounds or texts. One that cannot be read stops none of the others."""
+        check_count(len(files))
+        return RequestValues([file.name for file in files], await self.decoders.decode(net, files))
 
     async def _on_thread(self, read: Callable[[], RequestValues]) -> RequestValues:
         return await asyncio.get_running_loop().run_in_executor(self._readers, read)
