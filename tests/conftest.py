@@ -1,5 +1,5 @@
-"""For all tests: a cache of compiled code of their own, common to all processes of a run; and
-Ctrl-C, which is heard in the background too."""
+"""For all tests: temporary files in memory; a cache of compiled code of their own, common to all
+processes of a run; and Ctrl-C, which is heard in the background too."""
 
 from __future__ import annotations
 
@@ -16,6 +16,20 @@ from piecewise.engine.runtime import compiled_program
 from piecewise.engine.runtime.code_cache import VARIABLE
 from piecewise.engine.runtime.thread_pool import MAX_THREADS
 
+SHARED_MEMORY, ROOM = Path("/dev/shm"), 4 << 30
+
+
+def keep_temporary_files_in_memory() -> None:
+    """On a disk, tests would often wait until a file is written. They need room for some gigabytes,
+    and run programs that they compile."""
+    if "TMPDIR" in os.environ or not os.access(SHARED_MEMORY, os.W_OK):
+        return
+    there = os.statvfs(SHARED_MEMORY)
+    if there.f_bavail * there.f_frsize >= ROOM and not there.f_flag & os.ST_NOEXEC:
+        os.environ["TMPDIR"], tempfile.tempdir = str(SHARED_MEMORY), None
+
+
+keep_temporary_files_in_memory()  # before pytest and other modules ask for their place
 settings.register_profile("no clock", deadline=None)  # tests also pass on a busy machine
 settings.load_profile("no clock")
 
