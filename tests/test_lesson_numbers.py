@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from piecewise.core.errors import PiecewiseError
+from piecewise.lessons import net_quantities
 from piecewise.lessons.deck_quantities import Deck
 from piecewise.lessons.formats import printed
 from piecewise.lessons.learner import Learner, generated_learner
@@ -100,6 +101,11 @@ def test_every_quantity_refuses_wild_arguments_with_a_sentence(learner: Learner)
 def test_nothing_is_counted_from_zero(path: str, learner: Learner) -> None:
     text = PAGE.replace("seen.value(cell) | 2", f"{path} | 2" if "class" not in path else path)
     assert any("got 0, wanted a number from 1" in fault for fault in faults_of(text, learner))
+
+
+def test_later_layers_of_the_small_net_see_three_four_and_six_rows(learner: Learner) -> None:
+    layers = ("conv1", "relu1", "pool1", "pool2")
+    assert [net_quantities.field_rows(learner.small, one) for one in layers] == [3, 3, 4, 6]
 
 
 def test_slips_are_filled_with_the_true_value(learner: Learner) -> None:
