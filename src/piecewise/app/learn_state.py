@@ -21,8 +21,8 @@ from .project import Project
 from .project_files import OWN
 from .teaching import LEAST, Teacher
 
-MOST_PICTURES = 1_000
-"""Pictures of a project that are read for the lessons; of more, generated drawings are shown."""
+MOST_SAMPLES = 1_000
+"""Samples of a project that are read for the lessons; of more, generated drawings are shown."""
 MODALITY = {"pictures": "picture", "sounds": "sound", "texts": "text"}
 """The word of the lesson files for the kind of a project."""
 
@@ -35,7 +35,7 @@ class PinnedLearner:
     ----------
     learner : Learner
     why_generated : str
-        Empty for own drawings; else "few", "many", "photos" or "kind".
+        Empty for own drawings or sounds; else "few", "many", "photos" or "kind".
     modality : str
         What the project holds: picture, sound or text.
     data_sha256 : str
@@ -100,15 +100,15 @@ class LearnState:
 
     def _why_generated(self) -> str:
         """Why the drawings of the project cannot be those of the lessons; empty if they can."""
-        if self._project.kind != "pictures":
+        if self._project.kind == "texts":
             return "kind"
         counts = [one.train for one in self._project.classes()]
         if sum(count >= LEAST for count in counts) < 2:
             return "few"
         count = sum(len(self._project.labelled(part)[0]) for part in PARTS)
-        return "many" if count > MOST_PICTURES else ""
+        return "many" if count > MOST_SAMPLES else ""
 
     def _own_net(self) -> Network | None:
-        """The net that answers, if it reads pictures."""
+        """The net that answers, if it reads what the lessons can show."""
         net = self._teacher.net
-        return net if net is not None and net.preprocessor.modality == "pictures" else None
+        return net if net is not None and net.preprocessor.modality != "texts" else None

@@ -15,6 +15,7 @@ from ..lessons.catalog import LESSONS, lesson
 from ..lessons.learner import generated_learner
 from ..lessons.lesson_file import LessonPage
 from ..lessons.lesson_view import LessonView
+from ..lessons.net_quantities import ink_pixels
 from ..lessons.page_values import PageValues
 from ..lessons.quantities import Context
 from ..lessons.question_pools import POOLS
@@ -51,6 +52,8 @@ class LessonPages:
             "learner": {
                 "classes": list(pinned.learner.classes),
                 "drawings": len(pinned.learner.drawings),
+                "pixels": [ink_pixels(one).astype(int).tolist()
+                           for one in pinned.learner.drawings],
                 "why_generated": pinned.why_generated,
                 "net": _sha256(pinned),
                 "is_outdated": self._state.is_outdated(pinned),

@@ -1,21 +1,23 @@
 /**
  * The address holds the view, never data or the token:
  * #/look?on=train/O/0007.png&cell=conv2.8.8.2&attempt=4&hide=knobs,attempts
+ * #/learn/filtering?seed=7&hide=play
  */
 
 import { state, update } from "app/store.js";
 
 /** What a teacher can hide. */
-const HIDEABLE = ["knobs", "attempts", "votes", "curve", "net", "answer"];
+const HIDEABLE = ["knobs", "attempts", "votes", "curve", "net", "answer", "play"];
 
 /**
  * The place and the view of the address.
  * @returns {{ place: string, view: ViewAddress }}
  */
 function read() {
-  const [place, query = ""] = location.hash.slice(2).split("?");
-  const values = new URLSearchParams(query);
-  return { place, view: Object.fromEntries(values) };
+  const [path, query = ""] = location.hash.slice(2).split("?");
+  const [place, lesson] = path.split("/");
+  const values = Object.fromEntries(new URLSearchParams(query));
+  return { place, view: lesson ? { ...values, lesson } : values };
 }
 
 /**
@@ -25,7 +27,7 @@ function read() {
 export function listenToAddress(places) {
   const take = () => {
     const { place, view } = read();
-    if (!location.hash.includes("?") && state.view.hide) view.hide = state.view.hide;
+    if (!location.hash.includes("?")) keepOf(state.view, view);
     const hidden = (view.hide ?? "").split(",");
     for (const one of HIDEABLE)
       document.documentElement.classList.toggle(`hide-${one}`, hidden.includes(one));
@@ -37,17 +39,28 @@ export function listenToAddress(places) {
 }
 
 /**
+ * What stays when another place or lesson is opened: what is hidden, and the seed.
+ * @param {ViewAddress} before
+ * @param {ViewAddress} now
+ */
+function keepOf({ hide, seed }, now) {
+  if (hide) now.hide = hide;
+  if (seed) now.seed = seed;
+}
+
+/**
  * Change the view in the address; null takes a part of it away.
  * @param {Partial<Record<keyof ViewAddress, string | null>>} changes
  * @param {boolean} [isStep] whether the browser's Back leads to the view before
  */
 export function setView(changes, isStep = true) {
-  const values = { ...state.view, ...changes };
+  const { lesson, ...values } = { ...state.view, ...changes };
   const kept = Object.entries(values).filter(([, value]) => value);
   const query = new URLSearchParams(/** @type {[string, string][]} */ (kept)).toString();
   const readable = query.replaceAll("%2F", "/").replaceAll("%2C", ",");
-  const hash = `#/${state.place}${readable && `?${readable}`}`;
+  const hash = `#/${state.place}${lesson ? `/${lesson}` : ""}${readable && `?${readable}`}`;
   if (hash === location.hash || (hash === "#/look" && !location.hash)) return;
+  if (lesson) kept.push(["lesson", lesson]);
   state.view = /** @type {ViewAddress} */ (Object.fromEntries(kept));
   if (isStep) location.hash = hash;
   else history.replaceState(null, "", hash);

@@ -20,7 +20,7 @@ export function setSingleKeys(isOn) {
 }
 
 /** The key that opens a place after G. @type {Record<string, PlaceName>} */
-const PLACE_KEYS = { g: "gather", l: "look", t: "try", a: "take" };
+const PLACE_KEYS = { g: "gather", l: "look", t: "try", e: "learn", a: "take" };
 
 /** @param {HTMLDialogElement} help */
 export function listenToKeys(help) {

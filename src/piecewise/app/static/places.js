@@ -11,6 +11,7 @@ const LOADERS = {
   gather: async () => (await import("app/places/gather.js")).gather(),
   look: async () => (await import("app/places/look.js")).look(),
   try: async () => (await import("app/places/try.js")).tryPlace(),
+  learn: async () => (await import("app/places/learn.js")).learn(),
   take: async () => (await import("app/places/take.js")).take(),
 };
 /** In the order of the menu. */

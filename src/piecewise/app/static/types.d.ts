@@ -138,11 +138,14 @@ interface ViewAddress {
   attempt?: string;
   /** What is hidden. */
   hide?: string;
+  /** The lesson that is open, and the seed of its questions. */
+  lesson?: string;
+  seed?: string;
 }
 
 type Part = "train" | "test";
 type Connection = "opening" | "open" | "gone" | "locked";
-type PlaceName = "gather" | "look" | "try" | "take";
+type PlaceName = "gather" | "look" | "try" | "learn" | "take";
 
 /** A place of the page, and what keys do while it is open. */
 interface Place {

@@ -1,0 +1,54 @@
+/** Texts of lessons: paragraphs of pieces, whose numbers say how they are computed. */
+
+import { learnWords as words } from "app/words/learn.js";
+import { element } from "piecewise/text.js";
+
+/**
+ * @param {Paragraph[]} paragraphs
+ * @returns {HTMLElement[]}
+ */
+export function texts(paragraphs) {
+  return paragraphs.map((runs) => element("p", {}, ...runs.flatMap(pieces)));
+}
+
+/**
+ * A piece of a text as elements.
+ * @param {Run} run
+ * @returns {(Node | string)[]}
+ */
+export function pieces(run) {
+  if (run.code !== undefined) return [element("code", { text: run.code })];
+  if (run.name !== undefined) return [element("bdi", { class: "class-name", text: run.name })];
+  if (run.number !== undefined) return numberPieces(run);
+  return [run.text ?? ""];
+}
+
+/**
+ * A number, which opens how it is computed and all its digits; a known slip is crossed out.
+ * @param {Run} run
+ */
+function numberPieces({ number = "", path = "", exact = "", slip }) {
+  const how = element(
+    "span",
+    { class: "how", hidden: true },
+    element("code", { text: path }),
+    ` = ${exact}`,
+  );
+  const button = element("button", {
+    type: "button",
+    class: slip ? "said slip" : "said",
+    "aria-expanded": "false",
+    title: words.openNumber,
+    text: signed(number),
+  });
+  button.addEventListener("click", () => {
+    how.hidden = !how.hidden;
+    button.setAttribute("aria-expanded", String(!how.hidden));
+  });
+  return [button, how];
+}
+
+/** A number with a typographic minus sign. @param {string} number */
+export function signed(number) {
+  return number.replace(/^-/, "\u2212");
+}

@@ -1,0 +1,85 @@
+/** The types of what the server says about lessons. */
+
+/** A piece of a text: one of text, code, name and number. */
+interface Run {
+  text?: string;
+  code?: string;
+  name?: string;
+  number?: string;
+  /** How a number is computed, and all its digits. */
+  path?: string;
+  exact?: string;
+  /** A wrong number of another source. */
+  slip?: boolean;
+}
+
+type Paragraph = Run[];
+
+/** Rows of 1 for ink and 0 for background. */
+type Pixels = number[][];
+
+interface Prediction {
+  kind: "number" | "interval" | "choice";
+  text: Paragraph[];
+  limits: string[];
+  options: string[];
+  is_integer: boolean;
+}
+
+interface Why {
+  reasons: string[];
+  chosen: number | null;
+  is_right: boolean | null;
+  words: string;
+}
+
+interface Check {
+  check: string;
+  number: number;
+  question: string;
+  is_generated: boolean;
+  is_solved: boolean;
+  is_right: boolean;
+  tolerance: number;
+  tries: { answer: string; is_right: boolean; hint: string }[];
+  /** The number of the drawing that it is about. */
+  drawing?: number | null;
+  work?: string;
+  answer?: string;
+}
+
+interface Committed {
+  answer: string | null;
+  outcome: { index: number; run: Run };
+  task: Paragraph[];
+  result: Paragraph[];
+  sentence: Paragraph[];
+  play: Paragraph[];
+  why: Why;
+  checks: Check[];
+}
+
+interface LessonData {
+  lesson: string;
+  number: number;
+  of: number;
+  question: string;
+  minutes: number;
+  part: string;
+  without: Paragraph[];
+  intro: Paragraph[];
+  predict: Prediction;
+  committed: Committed | null;
+}
+
+interface Overview {
+  lessons: { lesson: string; question: string; minutes: number; is_begun: boolean }[];
+  learner: {
+    classes: string[];
+    drawings: number;
+    /** The drawings, as the small net gets them. */
+    pixels: Pixels[];
+    why_generated: "" | "few" | "many" | "photos" | "kind";
+    is_outdated: boolean;
+  };
+}

@@ -1,0 +1,106 @@
+/** The words of the place Learn; the texts of the lessons come from their files. */
+
+const locale = "en";
+const whole = new Intl.NumberFormat(locale);
+const plurals = new Intl.PluralRules(locale);
+
+/**
+ * @param {number} count
+ * @param {string} one
+ * @param {string} more
+ */
+function counted(count, one, more) {
+  return `${whole.format(count)} ${plurals.select(count) === "one" ? one : more}`;
+}
+
+export const learnWords = {
+  lesson: "Lesson",
+  lessons: "Lessons",
+  turnPage: "The lessons before and after",
+  before: "\u2190 The lesson before",
+  next: "The next lesson \u2192",
+  begun: "\u00b7 begun",
+  /** @param {number} count */
+  minutes: (count) => `${whole.format(count)}\u00a0min`,
+  /** @param {number} number @param {number} of */
+  lessonOf: (number, of) => `Lesson ${whole.format(number)} of ${whole.format(of)}`,
+  openNumber: "How it is computed",
+
+  // Whose drawings.
+  /** @param {number} count @param {string} names @param {Kind} kind */
+  own: (count, names, kind) =>
+    kind === "sounds"
+      ? `The numbers are those of ${counted(count, "sound", "sounds")} of yours: ${names}. ` +
+        "A row is a frequency band, a column a step in time."
+      : `The numbers are those of ${counted(count, "drawing", "drawings")} of yours: ${names}.`,
+  /** @param {string} why */
+  generated: (why) =>
+    ({
+      few: "These are generated drawings. Draw five or more of each of two classes to see your own.",
+      many: "These are generated drawings, because the project has very many samples.",
+      photos: "These are generated drawings, because the project holds photos.",
+      kind: "These are generated drawings, because the project holds texts.",
+    })[why] ?? "",
+  isNewer: "There are newer drawings or a newer net.",
+  useNewer: "Use them",
+
+  // A prediction.
+  predict: "Predict first",
+  yourNumber: "Your number",
+  commit: "Commit",
+  dontKnow: "I don't know",
+  missing: "Choose or type something first.",
+  /** @param {string[]} limits */
+  intervals: (limits) => [
+    `below ${limits[0]}`,
+    ...limits.slice(1).map((limit, i) => `from ${limits[i]} to ${limit}`),
+    `above ${limits[limits.length - 1]}`,
+  ],
+  /**
+   * @param {string | null} said
+   * @param {string} value
+   * @param {string} choice the choice that holds the value
+   */
+  outcome: (said, value, choice) =>
+    `${said === null ? "You did not know yet." : `You said ${said}.`} It is ${value}` +
+    `${choice ? `, ${choice}` : ""}.`,
+
+  // After it.
+  task: "Try it",
+  result: "Result",
+  play: "Play",
+  why: "Why?",
+  choose: "Choose",
+  ownWords: "In your own words (nobody checks them)",
+  rightReason: "Yes, that is the reason.",
+  wrongReason: "Not that one. Look at the result again.",
+
+  // Checks.
+  check: "Check",
+  /** @param {number} number */
+  home: (number) => (number > 1 ? `Another check, ${whole.format(number)}` : "Another check"),
+  yourAnswer: "Your answer",
+  answer: "Answer",
+  another: "Another one",
+  noCheck: "This check cannot be asked about these drawings.",
+  generatedCheck: "This question is about generated drawings: there is none about yours.",
+  drawingAsked: "The drawing of the question",
+  /** @param {number} tolerance */
+  within: (tolerance) =>
+    `A number such as 0.51, -2 or 5/9. It may be off by ${Number(tolerance.toPrecision(1))}.`,
+  /**
+   * @param {string} answer
+   * @param {boolean} isRight
+   * @param {string} hint
+   */
+  tried: (answer, isRight, hint) =>
+    isRight ? `${answer} is right.` : `${answer} is not it${hint ? `: ${hint}` : ""}.`,
+  solvedForYou: "Here is how it is calculated.",
+  solution: "Solution:",
+  /** @param {string} answer */
+  so: (answer) => `So it is ${answer}.`,
+
+  // Pixels.
+  /** @param {number} ink */
+  pixel: (ink) => (ink ? "ink" : "ground"),
+};
