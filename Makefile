@@ -57,7 +57,7 @@ fuzz: $(VENV)/test  ## two million changed files, for readers to read or refuse 
 	$(BIN)/python scripts/fuzz_readers.py --count 2000000
 
 bench: $(VENV)/toolkits  ## how fast it is beside PyTorch and ONNX Runtime (installs them)
-	$(BIN)/python -m benchmarks --json dist/speed.json
+	$(BIN)/python -m benchmarks --threads 1,2,8 --json dist/speed.json
 
 bench-app: $(VENV)/test  ## how fast the app answers, beside its budgets (needs Chromium)
 	$(BIN)/python -m benchmarks.app

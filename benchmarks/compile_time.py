@@ -18,7 +18,7 @@ import numpy as np
 
 from piecewise import Recipe, train
 
-from .networks import NETS
+from .networks import NETS, random_inputs
 from .rounds import spread
 from .workers import ROOT, process_arguments
 
@@ -30,13 +30,14 @@ FEW = 16
 def own(name: str) -> dict[str, float]:
     """Seconds of this process for the first inference and the first step, without the start of
     the interpreter and the imports."""
-    describe_machine = NETS[name]
-    net = describe_machine.network()
-    pictures = np.zeros((FEW, *describe_machine.input), np.float32)
+    measured = NETS[name]
+    net = measured.network()
+    pictures = random_inputs(measured, np.random.default_rng(0))[:FEW]
+    labels = np.arange(FEW) % measured.classes
     ready = time.perf_counter()
     net.logits(pictures)
     answered = time.perf_counter()
-    train(net, pictures, np.zeros(FEW, np.int64), Recipe(epochs=1, batch_size=FEW), threads=1)
+    train(net, pictures, labels, Recipe(epochs=1, batch_size=FEW), threads=1)
     ended = time.perf_counter()
     return {"infer": answered - ready, "train": ended - answered}
 

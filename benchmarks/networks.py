@@ -26,11 +26,14 @@ class Net:
     batches: tuple[int, ...] = (64,)
     probe: bool = False
     """Whether it only probes certain layer shapes; it has no single-image measurement."""
+    bytes: bool = False
+    """Whether images are given as bytes, which each toolkit scales itself."""
 
     def network(self) -> Network:
         return Network(self.layers, self.input, self.classes)
 
 
+AFTER_EMBED = "conv 64 1x3, relu, pool all, full"
 NETS = {
     "xo": Net("conv 3 3, relu, pool 2, full", (1, 9, 9), 2, 8192, (64, 512)),
     "digits": Net(
@@ -50,6 +53,19 @@ NETS = {
         "conv 16 5, relu, pool 2, conv 32 3, relu, pool 2, conv 64 3, relu, pool 2, full",
         (1, 64, 64), 10,
     ),
+    "mlp": Net("full 256, relu, full 128, relu, full", (1, 28, 28), 10, 2048, (64, 512)),
+    "mlp1024": Net("full 1024, relu, full 1024, relu, full", (1, 28, 28), 10, 1024, (64, 512)),
+    "words4000": Net(f"embed 32, {AFTER_EMBED}", (1, 4_000, 48), 4),
+    "words60000": Net(f"embed 32, {AFTER_EMBED}", (1, 60_000, 64), 4),
+    "bytes": Net(
+        "conv 16 5, relu, pool 2, conv 32 5, relu, pool 2, full 128, relu, full",
+        (1, 28, 28), 10, 2048, bytes=True,
+    ),
+    # With batches of 16, batch normalization is the same in all toolkits.
+    "norm": Net(
+        "conv 16 3 pad=same, norm, relu, pool 2, conv 32 3 pad=same, norm, relu, pool 2, full",
+        (3, 32, 32), 10, 512, (16,),
+    ),
     "features": Net(
         "conv 7 3, relu, conv 10 3, relu, conv 13 3, relu, full", (8, 24, 24), 10, probe=True
     ),
@@ -66,7 +82,8 @@ def operations(net: Network) -> tuple[int, int]:
     for the gradient of the input, which the first layer with weights does not need.
     """
     counts = [stage.multiplications for stage in net.architecture.stages if stage.multiplications]
-    return 2 * sum(counts), 2 * (3 * sum(counts) - counts[0])
+    unneeded = 0 if net.architecture.reads_texts else counts[0]
+    return 2 * sum(counts), 2 * (3 * sum(counts) - unneeded)
 
 
 @dataclass(frozen=True)
@@ -80,13 +97,23 @@ class BenchmarkInputs:
 
 
 def write_inputs(net: Net, path: Path) -> None:
-    """Write the network's initial weights and random images to a file."""
+    """Write the network's initial weights and random images or texts to a file."""
     random = np.random.default_rng(0)
-    pictures = random.normal(size=(net.pictures, *net.input)).astype(np.float32)
+    pictures = random_inputs(net, random)
     labels = random.integers(0, net.classes, net.pictures)
     describe_machine = json.dumps([net.layers, net.input, net.classes])
     weights = {f"weights.{name}": array for name, array in net.network().parameters.items()}
     np.savez(path, net=describe_machine, pictures=pictures, labels=labels, **weights)  # type: ignore[arg-type]
+
+
+def random_inputs(net: Net, random: np.random.Generator) -> Array:
+    """As many images or texts as the network has for training."""
+    if net.network().architecture.reads_texts:
+        _, words, positions = net.input
+        return random.integers(1, words, (net.pictures, positions))  # token 0 is padding
+    if net.bytes:
+        return random.integers(0, 256, (net.pictures, *net.input)).astype(np.uint8)
+    return random.normal(size=(net.pictures, *net.input)).astype(np.float32)
 
 
 def read_inputs(path: str) -> BenchmarkInputs:
@@ -98,5 +125,6 @@ def read_inputs(path: str) -> BenchmarkInputs:
             for name in file.files
             if name.startswith("weights.")
         }
-        net = Net(layers, tuple(sides), classes, len(file["pictures"]))
-        return BenchmarkInputs(net, weights, file["pictures"], file["labels"])
+        pictures = file["pictures"]
+        net = Net(layers, tuple(sides), classes, len(pictures), bytes=pictures.dtype == np.uint8)
+        return BenchmarkInputs(net, weights, pictures, file["labels"])

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
-from unittest.mock import patch
 
 import piecewise
 from piecewise import CompiledNetwork, Network, Recipe
 from piecewise.core.array_types import Array
-from piecewise.engine.runtime import program_registry, single_image
 
 from .agreement import GRADIENTS, RATE, STEPS, write_steps
 from .networks import BATCH_IMAGES, read_inputs
@@ -20,16 +16,6 @@ from .workers import InferenceWorker, process_arguments, serve
 
 SLOW = 1e-4
 """The learning rate while timing: so small that all numbers stay finite."""
-
-
-@contextmanager
-def using(threads: int) -> Iterator[None]:
-    """Inference uses all processors; this sets their number."""
-    with (
-        patch.object(program_registry, "processors", lambda: threads),
-        patch.object(single_image, "processors", lambda: threads),
-    ):
-        yield
 
 
 class PiecewiseWorker(InferenceWorker):
@@ -51,8 +37,7 @@ class PiecewiseWorker(InferenceWorker):
         parts = [slice(start, start + self.batch) for start in range(0, len(labels), self.batch)]
         first = parts[0]
         self._reset()
-        with using(threads):
-            logits = self.net.logits(pictures[first])
+        logits = self.net.logits(pictures[first], threads=threads)
         losses = self._train(pictures[first], labels[first], STEPS, RATE, threads)
         gradients = []
         for part in parts[:GRADIENTS]:
@@ -70,24 +55,18 @@ class PiecewiseWorker(InferenceWorker):
         return time.perf_counter() - began
 
     def infer_batch(self, threads: int) -> None:
-        self.net.logits(self.inputs.pictures[:BATCH_IMAGES])
+        self.net.logits(self.inputs.pictures[:BATCH_IMAGES], threads=threads)
 
     def infer_one(self, picture: Array, threads: int) -> None:
         self.compiled.logits(picture[0])
 
-    def infer(self, times: int, threads: int) -> float:
-        with using(threads):
-            return super().infer(times, threads)
-
     def single(self, times: int, threads: int) -> float:
-        with using(threads):
-            self.compiled = self.net.compile()
-            return super().single(times, threads)
+        self.compiled = self.net.compile(threads=threads)
+        return super().single(times, threads)
 
     def _reset(self) -> None:
         for name, array in self.inputs.weights.items():
             self.net.parameters[name] = array
-        self.compiled = self.net.compile()
 
     def _train(
         self, pictures: Array, labels: Array, epochs: int, rate: float, threads: int

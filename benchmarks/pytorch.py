@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import count, cycle, islice
 from typing import Any
 
@@ -10,7 +12,7 @@ import torch
 
 from piecewise.core.array_types import Array
 from piecewise.spec.architecture import Architecture, Stage
-from piecewise.spec.layers import Convolution, Full, Pool, Relu
+from piecewise.spec.layers import Convolution, Embed, Full, Norm, Pool, Relu
 
 from .agreement import GRADIENTS, RATE, STEPS, write_steps
 from .networks import BATCH_IMAGES, BenchmarkInputs, read_inputs
@@ -21,6 +23,25 @@ STEPPERS: dict[str, dict[str, bool]] = {
     "default": {}, "foreach": {"foreach": True}, "fused": {"fused": True},
 }  # fmt: skip
 Tensor = Any
+
+
+class Embedding(torch.nn.Embedding):  # type: ignore[misc]
+    """Token numbers (N, positions) -> embedding vectors (N, channels, 1, positions)."""
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        return super().forward(tokens).transpose(1, 2).unsqueeze(2)
+
+
+class Scale(torch.nn.Module):  # type: ignore[misc]
+    """Bytes as the network's float32 values."""
+
+    def __init__(self, scaling: Array) -> None:
+        super().__init__()
+        self.scaling = [float(number) for number in scaling]
+
+    def forward(self, images: Tensor) -> Tensor:
+        factor, offset, divisor = self.scaling
+        return (images.to(torch.float32) * factor + offset) / divisor
 
 
 def module(stage: Stage, tuned: bool) -> Any:
@@ -42,13 +63,17 @@ def module(stage: Stage, tuned: bool) -> Any:
             return nn.MaxPool2d(layer.window, ceil_mode=over)
         case Full():
             return nn.Linear(stage.input.values, stage.output.values)
+        case Norm():  # by default, epsilon is that of piecewise
+            return nn.BatchNorm2d(stage.output.channels)
+        case Embed():
+            return Embedding(*stage.parameters[0].shape)
     raise NotImplementedError(layer.word)
 
 
 def model(inputs: BenchmarkInputs, tuned: bool) -> Any:
     """The network in PyTorch."""
     net = inputs.net
-    modules: list[Any] = []
+    modules: list[Any] = [Scale(net.network().preprocessor.scaling)] * net.bytes
     for stage in Architecture(net.layers, net.input, net.classes).stages:
         if isinstance(stage.layer, Full) and not any(
             isinstance(m, torch.nn.Flatten) for m in modules
@@ -73,9 +98,9 @@ class PyTorch(InferenceWorker):
         form = torch.channels_last if self.tuned else torch.contiguous_format
         self.model.to(memory_format=form)
         labels = torch.from_numpy(self.inputs.labels).split(batch)
-        cut = [part.contiguous(memory_format=form) for part in pictures.split(batch)]
+        cut = [self._laid_out(part) for part in pictures.split(batch)]
         self.batches = list(zip(cut, labels, strict=True))
-        self.answered = pictures[:BATCH_IMAGES].contiguous(memory_format=form)
+        self.answered = self._laid_out(pictures[:BATCH_IMAGES])
         self.stepper = min(STEPPERS, key=self._step_seconds)
         return f"SGD {self.stepper}"
 
@@ -83,7 +108,7 @@ class PyTorch(InferenceWorker):
         """Write the results for `distance`; with rate 1, a step subtracts the gradient."""
         first = self.batches[:1]
         self._reset()
-        with torch.inference_mode():
+        with self._inference():
             logits = self.model(first[0][0]).numpy()
         optimizer = self._optimizer(RATE)
         losses = [self._steps(1, optimizer, first) for _ in range(STEPS)]
@@ -104,15 +129,30 @@ class PyTorch(InferenceWorker):
         return time.perf_counter() - began
 
     def infer_batch(self, threads: int) -> None:
-        with torch.inference_mode():
+        with self._inference():
             self.model(self.answered).numpy()
 
     def infer_one(self, picture: Array, threads: int) -> None:
-        form = torch.channels_last if self.tuned else torch.contiguous_format
+        with self._inference():
+            self.model(self._laid_out(torch.from_numpy(picture))).numpy()
+
+    def _laid_out(self, images: Tensor) -> Tensor:
+        """Images in the memory format of the configuration; texts as they are."""
+        tuned = self.tuned and images.ndim == 4
+        form = torch.channels_last if tuned else torch.contiguous_format
+        return images.contiguous(memory_format=form)
+
+    @contextmanager
+    def _inference(self) -> Iterator[None]:
+        self.model.eval()
         with torch.inference_mode():
-            self.model(torch.from_numpy(picture).contiguous(memory_format=form)).numpy()
+            yield
+        self.model.train()
 
     def _reset(self) -> None:
+        for part in self.model:
+            if isinstance(part, torch.nn.BatchNorm2d):
+                part.reset_running_stats()
         with torch.no_grad():
             arrays = self.inputs.weights.values()
             for own, array in zip(self.model.parameters(), arrays, strict=True):

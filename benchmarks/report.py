@@ -27,7 +27,7 @@ def page(results: Results) -> str:
         _agreement(results["agreement"]),
         _peak(results["measurements"]),
     ]
-    parts += ["### The networks", nets()]
+    parts += ["### The networks", nets(_nets_of(results["measurements"]))]
     for what, title in TITLES.items():
         figures = [
             measurement for measurement in results["measurements"] if measurement["what"] == what
@@ -204,12 +204,16 @@ def _lines(rows: Iterable[list[Any]]) -> Iterator[str]:
         yield "| " + " | ".join(str(cell) for cell in row) + " |"
 
 
-def nets() -> str:
+def _nets_of(figures: list[Results]) -> list[str]:
+    return list(dict.fromkeys(measurement["net"] for measurement in figures))
+
+
+def nets(names: Sequence[str]) -> str:
     """The networks that are measured."""
     rows = [
         [name, " x ".join(map(str, net.input)), f"`{net.layers}`", net.classes,
          f"{net.network().architecture.parameter_count:,}",
          f"{net.network().architecture.multiplications:,}"]
-        for name, net in NETS.items()
+        for name, net in ((name, NETS[name]) for name in names)
     ]  # fmt: skip
     return table(["name", "input", "layers", "classes", "parameters", "multiplications"], rows)

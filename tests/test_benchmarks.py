@@ -61,6 +61,23 @@ def test_read_inputs_returns_what_was_written(tmp_path: Path) -> None:
     assert list(inputs.weights) == list(NETS["xo"].network().parameters)
 
 
+@pytest.mark.parametrize(("name", "dtype"), [("words4000", np.int64), ("bytes", np.uint8)])
+def test_read_inputs_of_texts_and_bytes_keep_their_kind(
+    name: str, dtype: type, tmp_path: Path
+) -> None:
+    write_inputs(NETS[name], tmp_path / "inputs.npz")
+    inputs = read_inputs(str(tmp_path / "inputs.npz"))
+    assert inputs.pictures.dtype == dtype
+    assert inputs.net.bytes == (name == "bytes")
+    assert inputs.pictures.min() == (1 if name == "words4000" else 0)
+    assert inputs.net.network().logits(inputs.pictures[:2]).shape == (2, inputs.net.classes)
+
+
+def test_operations_of_text_network_include_input_gradient_of_first_convolution() -> None:
+    net = Net("embed 2, conv 3 1x2, pool all, full", (1, 9, 5), 3).network()
+    assert operations(net) == (2 * (2 * 3 * 2 * 4 + 9), 6 * (2 * 3 * 2 * 4 + 9))
+
+
 def test_distance_too_large_raises(tmp_path: Path) -> None:
     mine, theirs = tmp_path / "mine.npz", tmp_path / "theirs.npz"
     ones, gradient, near = np.ones((3, 2)), {"full1.weight": np.ones(5)}, np.ones(5) * 1.01
