@@ -68,14 +68,3 @@ def many_processors() -> Iterator[None]:
         patch.setattr(compiled_program, "processors", lambda: MAX_THREADS)
         patch.setattr(compiled_program, "WORK_PER_THREAD", 1)
         yield
-
-
-@pytest.fixture
-def memory(tmp_path: Path) -> Iterator[Path]:
-    """A folder in memory, where there is one: for tests that wait for the disk very often."""
-    shared = Path("/dev/shm")
-    if not os.access(shared, os.W_OK):
-        yield tmp_path
-        return
-    with tempfile.TemporaryDirectory(dir=shared) as place:
-        yield Path(place)

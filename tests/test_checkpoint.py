@@ -56,47 +56,47 @@ def refusal(folder: Path, run: Run, net: Network | None = None) -> str:
 
 
 @pytest.mark.parametrize("name", RUNS)
-def test_run_stopped_after_every_step_resumes_with_same_bits(memory: Path, name: str) -> None:
+def test_run_stopped_after_every_step_resumes_with_same_bits(tmp_path: Path, name: str) -> None:
     run, stops, reached = RUNS[name], 0, 0
     with every_step():
         wanted = result(run.train())
         while True:
             try:
-                net = run.train(memory / "run", stopping(reached + 1), 1 + stops % 3)
+                net = run.train(tmp_path / "run", stopping(reached + 1), 1 + stops % 3)
                 break
             except Stopped:
                 stops, reached = stops + 1, reached + 1
-                assert names(memory / "run") == FILES
+                assert names(tmp_path / "run") == FILES
     assert stops >= 4
     assert result(net) == wanted
-    assert result(run.train(memory / "run")) == wanted  # and what is through stays so
-    assert names(memory / "run") == FILES
-    assert result(Network.load(memory / "run" / "net.safetensors")) == wanted
-    lines = (memory / "run" / "history.jsonl").read_text().splitlines()
+    assert result(run.train(tmp_path / "run")) == wanted  # and what is through stays so
+    assert names(tmp_path / "run") == FILES
+    assert result(Network.load(tmp_path / "run" / "net.safetensors")) == wanted
+    lines = (tmp_path / "run" / "history.jsonl").read_text().splitlines()
     assert [json.loads(line) for line in lines] == net.history
 
 
-def test_run_directory_leaves_training_unchanged(memory: Path) -> None:
+def test_run_directory_leaves_training_unchanged(tmp_path: Path) -> None:
     steps = list[int]()
-    assert result(SHORT.train(memory / "run")) == result(SHORT.train())
-    SHORT.train(memory / "run", lambda progress: steps.append(progress.done))
+    assert result(SHORT.train(tmp_path / "run")) == result(SHORT.train())
+    SHORT.train(tmp_path / "run", lambda progress: steps.append(progress.done))
     assert steps == [4]  # of four: it reports the resumed step, and nothing is left to do
 
 
-def test_stopped_run_has_readable_history_recipe_and_net(memory: Path) -> None:
+def test_stopped_run_has_readable_history_recipe_and_net(tmp_path: Path) -> None:
     run = RUNS["sgd"]
     with every_step(), pytest.raises(Stopped):
-        run.train(memory, stopping(4))
-    epochs = [json.loads(line) for line in (memory / "history.jsonl").read_text().splitlines()]
+        run.train(tmp_path, stopping(4))
+    epochs = [json.loads(line) for line in (tmp_path / "history.jsonl").read_text().splitlines()]
     assert [epoch["epoch"] for epoch in epochs] == [1]
-    assert json.loads((memory / "recipe.json").read_text())["recipe"]["epochs"] == 3
-    assert set(json.loads((memory / "environment.json").read_text())) >= {"piecewise", "numpy"}
-    net = Network.load(memory / "net.safetensors")
+    assert json.loads((tmp_path / "recipe.json").read_text())["recipe"]["epochs"] == 3
+    assert set(json.loads((tmp_path / "environment.json").read_text())) >= {"piecewise", "numpy"}
+    net = Network.load(tmp_path / "net.safetensors")
     assert net.history == epochs
     assert net.parameters_sha256 != run.network().parameters_sha256
 
 
-def test_checkpoints_are_written_at_intervals(memory: Path) -> None:
+def test_checkpoints_are_written_at_intervals(tmp_path: Path) -> None:
     count = 0
 
     def counted() -> None:
@@ -104,7 +104,7 @@ def test_checkpoints_are_written_at_intervals(memory: Path) -> None:
         count += 1
 
     with Disk(counted).used():
-        Run(knobs={"epochs": 200}).train(memory / "run")
+        Run(knobs={"epochs": 200}).train(tmp_path / "run")
     assert count < 2_000  # a state takes about 16; every line of the history 6
 
 
@@ -120,29 +120,29 @@ def in_a_process(how: str, name: str, place: Path, count: int) -> list[Any]:
     return outcomes  # type: ignore[no-any-return]
 
 
-def test_run_killed_at_some_writes_resumes_with_same_bits(memory: Path) -> None:
-    outcomes = in_a_process("writes", "short", memory, 7)
+def test_run_killed_at_some_writes_resumes_with_same_bits(tmp_path: Path) -> None:
+    outcomes = in_a_process("writes", "short", tmp_path, 7)
     assert len(outcomes) > 20
     assert [one["killed"] for one in outcomes] == [True] * (len(outcomes) - 1) + [False]
 
 
 @pytest.mark.parametrize("stop", ["SIGKILL", "SIGINT"])
-def test_run_stopped_at_random_times_resumes_with_same_bits(memory: Path, stop: str) -> None:
-    assert in_a_process(stop, "patience, norm, adamw", memory, 8)
+def test_run_stopped_at_random_times_resumes_with_same_bits(tmp_path: Path, stop: str) -> None:
+    assert in_a_process(stop, "patience, norm, adamw", tmp_path, 8)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("name", ["patience, norm, adamw", "nudging", "dropout, norm, tricks"])
-def test_run_killed_at_every_write_resumes_with_same_bits(memory: Path, name: str) -> None:
-    outcomes = in_a_process("writes", name, memory, 1)
+def test_run_killed_at_every_write_resumes_with_same_bits(tmp_path: Path, name: str) -> None:
+    outcomes = in_a_process("writes", name, tmp_path, 1)
     assert len(outcomes) > 150
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("stop", ["SIGKILL", "SIGINT"])
 @pytest.mark.parametrize("name", ["patience, norm, adamw", "words"])
-def test_run_stopped_200_times_resumes_with_same_bits(memory: Path, name: str, stop: str) -> None:
-    assert len(in_a_process(stop, name, memory, 200)) > 60
+def test_run_stopped_200_times_resumes_with_same_bits(tmp_path: Path, name: str, stop: str) -> None:
+    assert len(in_a_process(stop, name, tmp_path, 200)) > 60
 
 
 WAITING = """
@@ -159,20 +159,20 @@ with every_step():
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGKILL])
 def test_run_directory_in_use_by_another_process_is_refused(
-    memory: Path, stop: signal.Signals
+    tmp_path: Path, stop: signal.Signals
 ) -> None:
-    command = [sys.executable, "-c", WAITING, str(memory / "run")]
+    command = [sys.executable, "-c", WAITING, str(tmp_path / "run")]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True) as other:
         assert other.stdout is not None
         assert other.stdout.readline() == "1\n"
         words = "another run is using this directory; use another one"
-        assert refusal(memory / "run", LONGER) == words
+        assert refusal(tmp_path / "run", LONGER) == words
         other.send_signal(stop)
         _, errors = other.communicate(timeout=HANG)
     assert ("KeyboardInterrupt" in errors) == (stop == signal.SIGINT)
     steps = list[int]()
-    net = LONGER.train(memory / "run", lambda progress: steps.append(progress.done))
+    net = LONGER.train(tmp_path / "run", lambda progress: steps.append(progress.done))
     assert steps[0] >= 1
     assert result(net) == result(LONGER.train())
 
@@ -181,11 +181,11 @@ def test_run_directory_in_use_by_another_process_is_refused(
 
 
 @pytest.fixture(name="stopped")
-def stopped_run(memory: Path) -> Path:
+def stopped_run(tmp_path: Path) -> Path:
     """A folder with a run that stands at step 3 of 4."""
     with every_step(), pytest.raises(Stopped):
-        SHORT.train(memory / "run", stopping(3))
-    return memory / "run"
+        SHORT.train(tmp_path / "run", stopping(3))
+    return tmp_path / "run"
 
 
 def with_knobs(**knobs: Any) -> Run:
@@ -234,7 +234,7 @@ def test_resume_other_network_error_names_the_difference(stopped: Path) -> None:
     assert refusal(stopped, SHORT, net).startswith("its run has preprocessor ")
 
 
-def test_resume_changed_data_is_refused(memory: Path) -> None:
+def test_resume_changed_data_is_refused(tmp_path: Path) -> None:
     given, right = LESSONS.inputs[:40], LESSONS.labels[:40]
     recipe = Recipe(epochs=1, learning_rate=1e-4)
     floats = given.astype(np.float32)
@@ -250,43 +250,43 @@ def test_resume_changed_data_is_refused(memory: Path) -> None:
     kinds += [(floats.astype(kind), right) for kind in (np.float16, np.float64, ">f4")]
     kinds += [(floats[:39], right[:39]), (floats[:, :, ::-1], right)]
     for number, kind in enumerate(kinds):
-        train(SHORT.network(), *kind, recipe, run_dir=memory / str(number))
+        train(SHORT.network(), *kind, recipe, run_dir=tmp_path / str(number))
         for other_number in range(number):
             with pytest.raises(
                 CheckpointError, match="its run has other training data; use the options"
             ):
-                train(SHORT.network(), *kind, recipe, run_dir=memory / str(other_number))
+                train(SHORT.network(), *kind, recipe, run_dir=tmp_path / str(other_number))
 
 
-def test_directory_with_other_files_is_refused_and_unchanged(memory: Path) -> None:
+def test_directory_with_other_files_is_refused_and_unchanged(tmp_path: Path) -> None:
     words = "holds 'thesis.txt' and no run; use an empty or a new directory"
     for name in ("thesis.txt", "net.safetensors", "history.jsonl", "events.out.tfevents.1"):
-        (place := memory / f"in {name}").mkdir()
+        (place := tmp_path / f"in {name}").mkdir()
         (place / name).write_text("mine")
         (place / ".hidden").write_text("mine")
         assert refusal(place, SHORT) == words.replace("thesis.txt", name)
         assert names(place) == [".hidden", name]
         assert (place / name).read_text() == "mine"
-    (memory / "empty").mkdir()
+    (tmp_path / "empty").mkdir()
     for name in (".hidden", ".other.part"):
-        (memory / "empty" / name).write_text("mine")
-    SHORT.train(memory / "empty")
-    assert names(memory / "empty") == [".hidden", ".other.part", *FILES]
+        (tmp_path / "empty" / name).write_text("mine")
+    SHORT.train(tmp_path / "empty")
+    assert names(tmp_path / "empty") == [".hidden", ".other.part", *FILES]
 
 
-def test_run_directory_that_cannot_be_created_raises(memory: Path) -> None:
-    (memory / "file").write_text("mine")
-    (memory / "link").symlink_to(memory / "nowhere")
+def test_run_directory_that_cannot_be_created_raises(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
     for name, words in (
         ("file", "a file, wanted a directory for the run"),
         ("link", "a file, wanted a directory for the run"),
-        ("missing/run", f"there is no directory {memory / 'missing'}"),
+        ("missing/run", f"there is no directory {tmp_path / 'missing'}"),
         ("file/run", "cannot be opened: Not a directory"),
         ("a" * 256, "cannot be opened: File name too long"),
         ("zero\0", "cannot be opened: no file can have this name"),
     ):
-        assert refusal(memory / name, SHORT).endswith(words)
-    assert names(memory) == ["file", "link"]
+        assert refusal(tmp_path / name, SHORT).endswith(words)
+    assert names(tmp_path) == ["file", "link"]
 
 
 def test_removed_checkpoint_restarts_training(stopped: Path) -> None:

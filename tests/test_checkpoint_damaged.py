@@ -80,8 +80,8 @@ class Folder:
 
 
 @pytest.fixture(name="folder")
-def run_folder_in_memory(memory: Path, wanted: list[Any]) -> Folder:
-    return Folder(memory, wanted)
+def run_folder(tmp_path: Path, wanted: list[Any]) -> Folder:
+    return Folder(tmp_path, wanted)
 
 
 # Damaged.

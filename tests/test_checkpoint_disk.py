@@ -41,11 +41,11 @@ def error_message_of(run: Run, folder: Path) -> str:
 @pytest.mark.parametrize("always", [False, True], ids=["once", "from then on"])
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS])
 def test_failing_write_raises_and_keeps_last_checkpoint(
-    memory: Path, number: int, always: bool
+    tmp_path: Path, number: int, always: bool
 ) -> None:
     wanted, failures = result(SHORT.train()), 0
     for first_failure in range(0, 2_000, 3):
-        calls, folder = 0, memory / str(first_failure)
+        calls, folder = 0, tmp_path / str(first_failure)
         failed = at(first_failure, failing(number), always=always)
 
         def happens(failed: Any = failed) -> None:
@@ -89,24 +89,24 @@ def refusal_while_running(folder: Path) -> str:
     return str(caught.value).removeprefix(f"{folder}: ")
 
 
-def test_nonfinite_loss_keeps_last_checkpoint(memory: Path) -> None:
+def test_nonfinite_loss_keeps_last_checkpoint(tmp_path: Path) -> None:
     run = Run(knobs={"epochs": 50, "learning_rate": 1000.0, "loss": "squared"})
     with every_step(), pytest.raises(TrainingError) as caught:
-        run.train(memory / "run")
+        run.train(tmp_path / "run")
     words = "not a finite number; try a learning rate below 1000"
     assert words in str(caught.value)
-    state = (memory / "run" / "checkpoint.safetensors").read_bytes()
+    state = (tmp_path / "run" / "checkpoint.safetensors").read_bytes()
     net, steps = run.network(), list[int]()
     with every_step(), pytest.raises(TrainingError) as again:
-        run.run_training(net, memory / "run", lambda progress: steps.append(progress.done))
+        run.run_training(net, tmp_path / "run", lambda progress: steps.append(progress.done))
     assert str(again.value) == str(caught.value)
     assert steps == [int(str(caught.value).split("step ")[1].split()[0]) - 1]  # the one before
     assert np.isfinite(net.parameters.flat).all()
-    assert (memory / "run" / "checkpoint.safetensors").read_bytes() == state
+    assert (tmp_path / "run" / "checkpoint.safetensors").read_bytes() == state
 
 
 def test_file_system_without_locks_still_trains(
-    memory: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import fcntl  # noqa: PLC0415  # only where there is one
 
@@ -114,8 +114,8 @@ def test_file_system_without_locks_still_trains(
         raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
 
     monkeypatch.setattr(fcntl, "flock", none)
-    assert result(SHORT.train(memory / "run")) == result(SHORT.train())
-    assert names(memory / "run") == FILES
+    assert result(SHORT.train(tmp_path / "run")) == result(SHORT.train())
+    assert names(tmp_path / "run") == FILES
 
 
 def test_run_identity_holds_every_recipe_field(stopped: Path) -> None:

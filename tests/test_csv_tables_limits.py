@@ -61,10 +61,10 @@ def peak_of(folder: Path, content: bytes, kind: str, words: str) -> int:
 
 
 @pytest.mark.parametrize("kind", ["csv", "jsonl"])
-def test_line_without_end_takes_little_memory(memory: Path, kind: str) -> None:
+def test_line_without_end_takes_little_memory(tmp_path: Path, kind: str) -> None:
     start = b'{"text": "a", "label": 1}\n' if kind == "jsonl" else b"text,label\n"
     words = f"line 2: more than {MAX_LINE_BYTES:,} bytes, which is the limit"
-    assert peak_of(memory, start + b"a" * 50_000_000, kind, words) < 3 * MAX_LINE_BYTES
+    assert peak_of(tmp_path, start + b"a" * 50_000_000, kind, words) < 3 * MAX_LINE_BYTES
 
 
 def test_too_large_file_is_not_read(tmp_path: Path) -> None:
@@ -76,12 +76,12 @@ def test_too_large_file_is_not_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["csv", "tsv"])
-def test_unclosed_quote_in_large_file_costs_one_line(memory: Path, kind: str) -> None:
+def test_unclosed_quote_in_large_file_costs_one_line(tmp_path: Path, kind: str) -> None:
     mark = "\t" if kind == "tsv" else ","
     lines = [f"text number {number}{mark}x\n" for number in range(250_000)]  # 5 MB: more than
     lines[1] = '"' + lines[1]  # what a record may hold
     with handed() as sizes:
-        found = read(memory, f"text{mark}label\n" + "".join(lines), kind)
+        found = read(tmp_path, f"text{mark}label\n" + "".join(lines), kind)
     assert len(sizes) < 2 * 250_001
     assert len(found.texts) == (250_000 if kind == "tsv" else 249_999)
     assert found.lines[-1] == 250_001
@@ -100,22 +100,22 @@ def test_quoted_record_length_is_limited() -> None:
     assert next(lines) == "b" * 99 + "\n"
 
 
-def test_quote_on_every_line_is_not_slower(memory: Path) -> None:
+def test_quote_on_every_line_is_not_slower(tmp_path: Path) -> None:
     with handed() as sizes:
-        found = read(memory, "text\tlabel\n" + '"open\tx\n' * 50_000, "tsv")
+        found = read(tmp_path, "text\tlabel\n" + '"open\tx\n' * 50_000, "tsv")
     assert found.texts == ['"open'] * 50_000
     assert len(sizes) <= 2 * 50_000 + 2 * 1_000  # some are looked at before
 
 
 @pytest.mark.parametrize("kind", ["csv", "tsv"])
-def test_adjacent_quotes_are_refused_in_time(memory: Path, kind: str) -> None:
+def test_adjacent_quotes_are_refused_in_time(tmp_path: Path, kind: str) -> None:
     mark = "\t" if kind == "tsv" else ","
     begun = f'x"{mark}"\n'  # inside quotes it closes one and opens the next
-    few = read(memory, f"text{mark}label\n" + begun * 1_000 + f"good{mark}x\n" * 1_010, kind)
+    few = read(tmp_path, f"text{mark}label\n" + begun * 1_000 + f"good{mark}x\n" * 1_010, kind)
     assert len(few.texts) == (2_010 if kind == "tsv" else 1_010)
     with handed() as sizes:
         message = refusal(
-            memory, f"text{mark}label\n" + begun * 12_000 + f"good{mark}x\n" * 12_010, kind
+            tmp_path, f"text{mark}label\n" + begun * 12_000 + f"good{mark}x\n" * 12_010, kind
         )
     assert sum(sizes) < MAX_REPARSED + 2 * MAX_RECORD_BYTES
     line = re.fullmatch(r"line ([\d,]+): too many quotes up to here are not closed, .*", message)
@@ -142,11 +142,11 @@ def test_rows_and_cells_are_limited(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert "more than 19 rows" in refusal(tmp_path, "text,label\n" + ",\n" * 20)
 
 
-def test_new_columns_on_every_line_are_refused_in_time(memory: Path) -> None:
+def test_new_columns_on_every_line_are_refused_in_time(tmp_path: Path) -> None:
     lines = objects(*({"text": "a", "label": 1, f"c{n}": 1} for n in range(200)))
-    assert refusal(memory, lines, "jsonl").startswith("101 columns, wanted at most 100")
+    assert refusal(tmp_path, lines, "jsonl").startswith("101 columns, wanted at most 100")
     wide = objects({"text": "a", "label": 1, **{f"c{n}": 1 for n in range(100_000)}})
-    assert "100,003 columns, wanted at most 100" in refusal(memory, wide, "jsonl")
+    assert "100,003 columns, wanted at most 100" in refusal(tmp_path, wide, "jsonl")
 
 
 def test_long_fields_are_read_whatever_the_csv_limit(tmp_path: Path) -> None:
@@ -189,9 +189,9 @@ PIECES = (
 
 
 @pytest.mark.parametrize("kind", ["csv", "tsv", "jsonl"])
-def test_mutated_table_is_read_or_refused(memory: Path, kind: str) -> None:
+def test_mutated_table_is_read_or_refused(tmp_path: Path, kind: str) -> None:
     rnd, whole = random.Random(kind), examples(kind)
-    read_whole = read(memory, whole, kind)
+    read_whole = read(tmp_path, whole, kind)
     assert (len(read_whole.texts), read_whole.skipped) == (6, [])
     refused_count = found = some = 0
     for case in range(2_500):
@@ -201,7 +201,9 @@ def test_mutated_table_is_read_or_refused(memory: Path, kind: str) -> None:
             content[at : at + rnd.choice((0, 0, 1, 20))] = (
                 rnd.choice(PIECES) if rnd.random() < 0.7 else bytes([rnd.randrange(256)])
             )
-        path = table(memory, bytes(content[: case % len(content) if case % 4 == 0 else None]), kind)
+        path = table(
+            tmp_path, bytes(content[: case % len(content) if case % 4 == 0 else None]), kind
+        )
         sentence, made = f"{path}: ", None
         try:
             made = read_text_table(path)

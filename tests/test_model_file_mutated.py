@@ -267,14 +267,14 @@ def test_compare_flipped_bit_fails(tmp_path: Path) -> None:
         compare(model, content.replace(b'\\"seed\\":0', b'\\"seed\\":1', 1))
 
 
-def test_read_truncated_model_file_is_refused(memory: Path) -> None:
-    content = whole_file(memory / "net")
+def test_read_truncated_model_file_is_refused(tmp_path: Path) -> None:
+    content = whole_file(tmp_path / "net")
     for end in range(len(content)):
-        assert outcome(memory / "net", content[:end]) == "refused"
+        assert outcome(tmp_path / "net", content[:end]) == "refused"
 
 
-def test_3_000_changed_files_load_their_content_or_are_refused(memory: Path) -> None:
-    found = tally(str(memory), 0, 3_000)
+def test_3_000_changed_files_load_their_content_or_are_refused(tmp_path: Path) -> None:
+    found = tally(str(tmp_path), 0, 3_000)
     judge(found)
 
 
@@ -287,10 +287,10 @@ def judge(found: Tally) -> None:
 
 
 @pytest.mark.long
-def test_a_million_changed_files_load_their_content_or_are_refused(memory: Path) -> None:
+def test_a_million_changed_files_load_their_content_or_are_refused(tmp_path: Path) -> None:
     parts, processes = 100, os.cpu_count() or 1
     with multiprocessing.get_context("spawn").Pool(processes) as pool:
-        tasks = [(str(memory), seed, 1_000_000 // parts) for seed in range(1, parts + 1)]
+        tasks = [(str(tmp_path), seed, 1_000_000 // parts) for seed in range(1, parts + 1)]
         found = pool.starmap(tally, tasks, chunksize=1)
     total = sum((part.counts for part in found), Counter[str]())
     assert total.total() == 1_000_000
@@ -354,13 +354,13 @@ def takes_little(path: Path, kind: str, room: int) -> str:
 
 
 @pytest.mark.parametrize("kind", [*FILLINGS, "names"])
-def test_large_header_memory_and_steps_stay_bounded(memory: Path, kind: str) -> None:
-    output = takes_little(memory / "net", kind, 4_000_000)
+def test_large_header_memory_and_steps_stay_bounded(tmp_path: Path, kind: str) -> None:
+    output = takes_little(tmp_path / "net", kind, 4_000_000)
     refused = {"dictionaries", "names"}  # a million epochs, and tensors of no layer
     assert (output == "loaded\n") == (kind not in refused)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("kind", [*FILLINGS, "names"])
-def test_largest_header_memory_and_steps_stay_bounded(memory: Path, kind: str) -> None:
-    takes_little(memory / "net", kind, safetensors_file.MAX_HEADER_BYTES - 9_000)
+def test_largest_header_memory_and_steps_stay_bounded(tmp_path: Path, kind: str) -> None:
+    takes_little(tmp_path / "net", kind, safetensors_file.MAX_HEADER_BYTES - 9_000)

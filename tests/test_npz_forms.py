@@ -220,10 +220,10 @@ def packed(folder: Path, **members: bytes) -> Path:
 
 
 @pytest.mark.parametrize("version", [b"\1\0", b"\2\0", b"\3\0"])
-def test_long_header_is_refused_before_unpacking(memory: Path, version: bytes) -> None:
+def test_long_header_is_refused_before_unpacking(tmp_path: Path, version: bytes) -> None:
     length = (60_000).to_bytes(2, "little") if version[0] == 1 else (1 << 26).to_bytes(4, "little")
     start = b"\x93NUMPY" + version + length
-    path = packed(memory, images=start + b" " * (1 << 26), labels=b"")
+    path = packed(tmp_path, images=start + b" " * (1 << 26), labels=b"")
     tracemalloc.start()
     with pytest.raises(DataError, match=f"bytes, wanted at most {MAX_HEADER_BYTES:,}"):
         read_data(path)

@@ -132,8 +132,8 @@ def test_every_encoding_has_a_codec() -> None:
         assert "a,b\n".encode(check_encoding(name.replace("_", "-"))).decode(name) == "a,b\n"
 
 
-def test_transcoding_takes_little_memory(memory: Path) -> None:
-    path = table(memory, ("text,label\n" + "x" * 20_000_000).encode("utf-16"))
+def test_transcoding_takes_little_memory(tmp_path: Path) -> None:
+    path = table(tmp_path, ("text,label\n" + "x" * 20_000_000).encode("utf-16"))
     tracemalloc.start()
     with pytest.raises(DataError, match="line 2: more than 4,000,000 bytes"):
         read_text_table(path)

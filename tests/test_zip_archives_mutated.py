@@ -52,12 +52,12 @@ def mutated(content: bytes, changes: list[tuple[str, float, int]]) -> bytes:
 @given(changes=CHANGES, tail=st.booleans())
 @example(changes=[("set", 0.0, 0)], tail=False)
 def test_mutated_archive_is_read_or_refused(
-    memory: Path, changes: list[tuple[str, float, int]], tail: bool
+    tmp_path: Path, changes: list[tuple[str, float, int]], tail: bool
 ) -> None:
-    whole = packed(memory, "top/train/a/1.png", "top/test/b/1.png", "top/train/b/1.png")
+    whole = packed(tmp_path, "top/train/a/1.png", "top/test/b/1.png", "top/train/b/1.png")
     content = whole.read_bytes()
     start = content.index(ENTRY) if tail else 0  # its directory only, or all of it
-    path = memory / "changed.zip"
+    path = tmp_path / "changed.zip"
     path.write_bytes(content[:start] + mutated(content[start:], changes))
     message = f"{path}: "
     tracemalloc.start()
