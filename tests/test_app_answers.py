@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+import piecewise as pw
+
 pytest.importorskip("starlette", reason="the app's server is an extra")
+
+from piecewise.app.opening import add_net
 
 from .app_room import Room, line
 
@@ -107,3 +112,42 @@ def test_errors_say_what_they_are_about(
     got, answer = room.ask(method, path, body)
     assert (got, answer["error"]["where"]) == (status, where), answer
     assert set(answer["error"]) == {"kind", "message", "where"}
+
+
+def test_untaught_net_shows_the_maps_of_a_drawing(tmp_path: Path) -> None:
+    room = Room(tmp_path / "project")
+    drawing = drawn()
+    head, arrays = parsed(room.ask("POST", "/api/answer", drawing))
+    assert head["untaught"] is True
+    assert head["layers"][1]["notation"] == "conv 4 5 stride=2"
+    assert np.ptp(arrays["activation conv1"]) > 0
+    again = parsed(room.ask("POST", "/api/answer", drawing))[1]
+    np.testing.assert_array_equal(arrays["activation conv1"], again["activation conv1"])
+    assert room.project.preprocessor is None  # nothing is pinned before the first teaching
+    room.teach()
+    assert parsed(room.ask("POST", "/api/answer", drawing))[0]["untaught"] is False
+    room.close()
+
+
+def test_untaught_net_of_an_empty_project_reads_drawings_alone(tmp_path: Path) -> None:
+    room = Room(tmp_path / "project", each=0)
+    status, answer = room.ask("POST", "/api/answer", {"text": "a"})
+    assert (status, answer["error"]["kind"]) == (409, "ConflictError")
+    head, _ = parsed(room.ask("POST", "/api/answer", {"strokes": line("up"), "width": 6}))
+    assert head["untaught"] is True
+    room.close()
+
+
+def test_other_attempt_answers_beside_the_one_that_is_used(room: Room) -> None:
+    net = room.teacher.net
+    attempt = room.teacher.attempt
+    assert net is not None
+    assert attempt is not None
+    other = pw.Network("full", net.input, net.classes, 3, preprocessor=net.preprocessor)
+    added = add_net(room.project, room.teacher.attempts, other)
+    drawing = drawn()
+    head, _ = parsed(room.ask("POST", "/api/answer", {**drawing, "attempt": added.number}))
+    assert head["parameters_sha256"] == other.parameters_sha256
+    head, _ = parsed(room.ask("POST", "/api/answer", drawing))
+    assert head["parameters_sha256"] == net.parameters_sha256
+    assert room.ask("POST", "/api/answer", {**drawing, "attempt": 99})[0] == 404

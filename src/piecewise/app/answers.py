@@ -81,10 +81,12 @@ class Answers:
         self._last = 0
 
     def answer(
-        self, net: Network, question: Question, known: object = None, *, detail: bool = True
-    ) -> bytes:
+        self, net: Network, question: Question, known: object = None, *, detail: bool = True,
+        facts: Mapping[str, Any] | None = None,
+    ) -> bytes:  # fmt: skip
         """The answer to a question, as `packed`. Without the parameters, if the page knows those of
-        this SHA-256 already; without the votes if ``detail`` is false. DataError."""
+        this SHA-256 already; without the votes if ``detail`` is false; ``facts`` are added to the
+        head. DataError."""
         original = self._original(net, question)
         example = net.preprocess(original)[0]
         if question.changes:
@@ -98,8 +100,9 @@ class Answers:
             arrays = {name: one for name, one in arrays.items() if name not in names}
         source = _source(net, original)
         return packed(
-            {**head, "source": source, "walk": number, "parameters_sha256": digest}, arrays
-        )
+            {**head, **(facts or {}), "source": source, "walk": number,
+             "parameters_sha256": digest}, arrays,
+        )  # fmt: skip
 
     def add_upload(self, name: str, content: bytes) -> int:
         """Keep a file that is no sample, for questions about it; its number. DataError if it cannot

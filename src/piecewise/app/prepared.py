@@ -47,9 +47,21 @@ class PreparedSamples:
         pinned = self._project.preprocessor
         if pinned is not None:
             return pinned
-        fitted = self._fitted()
+        fitted = self.fitted()
         self._project.pin(fitted)
         return fitted
+
+    def fitted(self) -> Preprocessor:
+        """A preprocessor that is fitted to the samples that `read_data` would choose."""
+        ids, numbers = self._project.labelled("train")
+        modality = MODALITIES[self._project.kind]
+        for step in (max(1, len(ids) // modality.sample_size), 1):
+            labels: list[int] = []
+            examples = self._readable(ids[::step], numbers[::step], labels)
+            if (first := next(examples, None)) is not None:
+                options: dict[str, Any] = {"labels": labels} if modality.fits_to_labels else {}
+                return modality.fit_preprocessor(chain([first], examples), **options)
+        raise DataError(f"none of the {len(ids):,} {self._project.kind} can be read")
 
     def split(
         self, part: str, classes: Sequence[str], most: int | None = None,
@@ -75,18 +87,6 @@ class PreparedSamples:
             self.preprocessor(),
             names=[sample for one in splits for sample in one.ids],
         )
-
-    def _fitted(self) -> Preprocessor:
-        """A preprocessor that is fitted to the samples that `read_data` would choose."""
-        ids, numbers = self._project.labelled("train")
-        modality = MODALITIES[self._project.kind]
-        for step in (max(1, len(ids) // modality.sample_size), 1):
-            labels: list[int] = []
-            examples = self._readable(ids[::step], numbers[::step], labels)
-            if (first := next(examples, None)) is not None:
-                options: dict[str, Any] = {"labels": labels} if modality.fits_to_labels else {}
-                return modality.fit_preprocessor(chain([first], examples), **options)
-        raise DataError(f"none of the {len(ids):,} {self._project.kind} can be read")
 
     def _readable(
         self, ids: Sequence[str], numbers: Sequence[int], labels: list[int]

@@ -2,15 +2,34 @@
 
 from __future__ import annotations
 
+from ...network import Network
 from ..answers import Question
-from ..failures import ConflictError
 from ..fields import ANY, FLAG, OBJECT, TEXT, WHOLE, RequestField, Values
 from ..muting import Mutes, checked_maps
 from ..routes import BYTES, AppRoute
 from ..session import Session
 from ..take import Taken, formats, take
+from ..teaching import Teacher
+from ..untaught import UntaughtNets
 
 _WALK = RequestField("walk", WHOLE, required=True)
+
+
+class OtherNets:
+    """The net of the attempt that was asked last beside the one that answers, so that its file is
+    read once."""
+
+    def __init__(self, teacher: Teacher) -> None:
+        self._teacher = teacher
+        self._last: tuple[str, Network] | None = None
+
+    def of(self, number: int) -> Network:
+        """The net of an attempt; MissingError."""
+        digest = self._teacher.attempts.get(number).parameters_sha256
+        last = self._last
+        if last is None or last[0] != digest:
+            self._last = last = digest, self._teacher.attempts.net(number)
+        return last[1]
 
 
 class AnswerActions:
@@ -19,15 +38,19 @@ class AnswerActions:
     def __init__(self, session: Session) -> None:
         self._teacher, self._answers = session.teacher, session.answers
         self._project, self._mutes = session.project, Mutes()
+        self._untaught = UntaughtNets(session.project, session.teacher.samples)
+        self._others = OtherNets(session.teacher)
 
     def answer(self, values: Values) -> bytes:
-        """What the net says to a sample, strokes or a text, and every number behind it."""
-        net = self._teacher.net
-        if net is None:
-            raise ConflictError("answer: no net is taught yet")
+        """What the net says to a sample, strokes or a text, and every number behind it; or the net
+        of another ``attempt``. Before one is taught, that of an untaught net."""
         known, detail = values.pop("known", None), values.pop("detail")
-        net = self._mutes.of(net, checked_maps(values.pop("mute", [])))
-        return self._answers.answer(net, Question.of(values), known, detail=detail)
+        number, maps = values.pop("attempt", None), checked_maps(values.pop("mute", []))
+        question = Question.of(values)
+        net = self._teacher.net if number is None else self._others.of(number)
+        facts = {"untaught": net is None}
+        net = self._untaught.of(question) if net is None else self._mutes.of(net, maps)
+        return self._answers.answer(net, question, known, detail=detail, facts=facts)
 
     def add_upload(self, values: Values) -> Values:
         """Keep a file that is no sample, for questions about it; its number."""
@@ -57,7 +80,7 @@ _QUESTION = (
     RequestField("sample", TEXT), RequestField("strokes", ANY), RequestField("width", ANY),
     RequestField("text", TEXT), RequestField("upload", WHOLE), RequestField("changes", OBJECT),
     RequestField("known", TEXT), RequestField("detail", FLAG, default=True),
-    RequestField("mute", ANY),
+    RequestField("mute", ANY), RequestField("attempt", WHOLE),
 )  # fmt: skip
 _NAMED = (RequestField("name", TEXT, required=True),)
 ROUTES = (

@@ -11,7 +11,14 @@ const LOWEST = 0.4; // the score at the bottom
 export function attemptDots() {
   const row = element("div", { class: "dots" });
   const caption = element("figcaption");
-  const figure = element("figure", { class: "attempts" }, row, caption);
+  const compare = element("button", {
+    type: "button",
+    class: "link",
+    text: words.compare,
+    onclick: () => chooseOther(compare),
+  });
+  const below = element("div", { class: "attempts-below" }, caption, compare);
+  const figure = element("figure", { class: "attempts" }, row, below);
   watch(["attempts", "project"], () => {
     const { attempts } = state;
     figure.hidden = attempts.length < 2;
@@ -22,6 +29,19 @@ export function attemptDots() {
     caption.textContent = words.attempts(attempts.length);
   });
   return figure;
+}
+
+/** Choose the attempt that is compared with the one that answers. @param {HTMLElement} button */
+async function chooseOther(button) {
+  const now = currentAttempt();
+  const { openChoices } = await import("app/popup.js"); // needed only now
+  const others = state.attempts.filter((one) => one !== now).reverse();
+  const choices = others.map((one) => ({
+    name: words.attempt(one, now),
+    isCurrent: String(one.number) === state.view.with,
+    choose: () => setView({ with: String(one.number) }),
+  }));
+  openChoices(button, words.compareWith, choices);
 }
 
 /**

@@ -17,8 +17,8 @@ const EMPTY = {
 /** @type {Question | null} */
 let waiting = null;
 let isAsking = false;
-/** The parameters of the net of the last answer, so that they are sent once. */
-let known = { sha256: "", arrays: /** @type {Map<string, Matrix>} */ (new Map()) };
+/** The parameters of the net of the last answer, so that they are sent once. @type {Memory} */
+let known = { sha256: "", arrays: new Map() };
 
 /**
  * Ask the net about something, as soon as the question before it is answered.
@@ -37,7 +37,7 @@ export function askAgain() {
 
 async function askAll() {
   isAsking = true;
-  while (waiting && state.project?.attempt && state.connection === "open") {
+  while (waiting && state.project && state.connection === "open") {
     const question = waiting;
     waiting = null;
     try {
@@ -47,6 +47,7 @@ async function askAll() {
       if (!(error instanceof Refused)) continue;
       // A sample may have been moved or removed meanwhile: then nothing is asked about it again.
       const isGone = error.status === 404 && "sample" in question;
+      if (error.status === 409 && !state.project.attempt) continue; // there is no net to show
       if (!isGone) update({ problem: error.message });
       else if (state.question === question) update({ question: null });
     }
@@ -57,28 +58,33 @@ async function askAll() {
 
 /** @param {Question} question */
 async function answer(question) {
-  const response = await request("POST", "/api/answer", {
-    ...question,
-    mute: state.muted,
-    known: known.sha256,
-  });
-  const buffer = await response.arrayBuffer();
+  const { data, arrays, memory } = await askedAnswer({ ...question, mute: state.muted }, known);
+  known = memory;
+  if (state.walk) state.walk.renew(data, arrays);
+  update({ walk: state.walk ?? new Walk(data, arrays) });
+}
+
+/** The parameters of a net that are known. @typedef {{ sha256: string, arrays: Map<string, Matrix> }} Memory */
+
+/**
+ * The answer to a question; what is known of the net is not sent again.
+ * @param {object} question
+ * @param {Memory} memory
+ */
+export async function askedAnswer(question, memory) {
+  const values = { ...question, known: memory.sha256 };
+  const buffer = await (await request("POST", "/api/answer", values)).arrayBuffer();
   const length = new DataView(buffer).getUint32(0, true);
   /** @type {AnswerData} */
   const data = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, length)));
   const arrays = Walk.arraysOf(buffer, 4 + length, data.arrays.shapes);
-  if (data.parameters_sha256 !== known.sha256) remember(data.parameters_sha256, arrays);
-  for (const [name, array] of known.arrays) if (!arrays.has(name)) arrays.set(name, array);
-  const whole = { ...EMPTY, ...data };
-  if (state.walk) state.walk.renew(whole, arrays);
-  update({ walk: state.walk ?? new Walk(whole, arrays) });
+  const { parameters_sha256: sha256 } = data;
+  const now = sha256 === memory.sha256 ? memory : { sha256, arrays: parametersOf(arrays) };
+  for (const [name, array] of now.arrays) if (!arrays.has(name)) arrays.set(name, array);
+  return { data: { ...EMPTY, ...data }, arrays, memory: now };
 }
 
-/**
- * @param {string} sha256
- * @param {Map<string, Matrix>} arrays
- */
-function remember(sha256, arrays) {
-  const parameters = [...arrays].filter(([name]) => !/^(activation|votes) /.test(name));
-  known = { sha256, arrays: new Map(parameters) };
+/** @param {Map<string, Matrix>} arrays */
+function parametersOf(arrays) {
+  return new Map([...arrays].filter(([name]) => !/^(activation|votes) /.test(name)));
 }

@@ -4,6 +4,7 @@ import { ask } from "app/ask.js";
 import { blocksOf } from "app/blocks.js";
 import { tryFeatures } from "app/column_knobs.js";
 import { chooseMap, chosenMap, isMuted, matchLayer, toggleMuted } from "app/chosen.js";
+import { isUntaught } from "app/says.js";
 import { showOnce } from "app/small_maps.js";
 import { state, watch } from "app/store.js";
 import { voteSums } from "app/votes.js";
@@ -69,6 +70,7 @@ export function mapRow() {
     showKernels(kernelTitle, kernels, walk, block[0], map);
     looksTitle.replaceChildren(`${words.looksForTitle} `, sub(words.bestOf(kind())));
     clearTimeout(timer);
+    if (isUntaught(walk)) return; // nothing is known of the samples yet
     timer = setTimeout(async () => {
       const [found, activity] = await Promise.all([
         asked("/api/patches", { layer: matchLayer(block), map }),
@@ -238,7 +240,7 @@ function playButton(sound, description) {
   return element("button", {
     type: "button",
     class: "plain",
-    text: "\u25b6",
+    text: words.playSign,
     "aria-label": words.playPatch(description),
     onclick: async () => (await import("app/sound_clip.js")).playClip(sound),
   });

@@ -5,6 +5,7 @@ import { chosenMap, mutedMaps } from "app/chosen.js";
 import { columnKnobs, menuButton } from "app/column_knobs.js";
 import { Links } from "app/links.js";
 import { mapRow } from "app/map_row.js";
+import { isUntaught } from "app/says.js";
 import { Stack, SHOWN } from "app/stack.js";
 import { state, watch } from "app/store.js";
 import { VoteColumn } from "app/vote_column.js";
@@ -45,7 +46,17 @@ export class Net {
     this.section = section;
     this.links = new Links(this.section, markPad);
     const title = element("h2", { class: "status", text: words.net });
-    this.section.append(title, this.links.picture, this.columns, this.silent, mapRow(), this.line);
+    this.before = element("p", { class: "before-change net-note", text: words.netBefore });
+    const { picture } = this.links;
+    this.section.append(
+      title,
+      this.before,
+      picture,
+      this.columns,
+      this.silent,
+      mapRow(),
+      this.line,
+    );
     new ResizeObserver(() => this.fit()).observe(this.section);
     watch(["walk", "chosen", "muted"], () => this.show());
   }
@@ -53,6 +64,7 @@ export class Net {
   show() {
     const { walk } = state;
     this.section.classList.toggle("empty", !walk);
+    this.section.classList.toggle("untaught", walk !== null && isUntaught(walk));
     if (!walk) return this.line.replaceChildren(words.noNet);
     const structure = structureOf(walk);
     if (structure !== this.structure) {

@@ -49,5 +49,12 @@ export function netView(section, pad) {
     if (state.place === "look") visit();
     return undefined;
   });
+  let isComparing = false; // whether the section of two attempts is loaded
+  watch(["view"], async () => {
+    if (isComparing || !state.view.with) return;
+    isComparing = true;
+    const { compareSection } = await import("app/compare.js");
+    section.append(compareSection());
+  });
   return visit;
 }

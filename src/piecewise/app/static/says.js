@@ -27,7 +27,8 @@ export function says() {
     }
     const focused = document.activeElement;
     const key = focused instanceof HTMLElement && body.contains(focused) ? focused.title : "";
-    body.replaceChildren(...verdict(walk), ...why(walk), curves);
+    const more = isUntaught(walk) ? [] : [...why(walk), curves];
+    body.replaceChildren(...verdict(walk), ...more);
     /** @type {HTMLElement | null} */
     const again = key ? body.querySelector(`[title="${CSS.escape(key)}"]`) : null;
     again?.focus();
@@ -35,9 +36,14 @@ export function says() {
   /** Say the answer to a screen reader: after the pen is up, not while it draws. */
   const speak = () => {
     const { walk } = state;
-    if (walk) status.textContent = words.spokenAnswer(...answerOf(walk));
+    if (walk && !isUntaught(walk)) status.textContent = words.spokenAnswer(...answerOf(walk));
   };
   return { section, speak };
+}
+
+/** Whether the net of a walk has learned nothing. @param {Walk} walk */
+export function isUntaught({ data }) {
+  return /** @type {AnswerData} */ (data).untaught === true;
 }
 
 /**
@@ -57,12 +63,22 @@ function doubt() {
 /** @param {Walk} walk */
 export function verdict(walk) {
   const { data } = walk;
+  if (isUntaught(walk))
+    return [
+      element("p", { class: "kicker", text: lookWords.untaught }),
+      element("p", { class: "note", text: lookWords.untaughtMeans }),
+    ];
   const [label, sure] = answerOf(walk);
   const order = [...data.order].slice(0, CLASSES_SHOWN).sort((a, b) => a - b);
   const known = doubt();
   const isUnknown = known !== null && data.probabilities[data.predicted] < known.threshold;
   return [
-    element("p", { class: "kicker", text: isUnknown ? lookWords.doesNotKnow : words.itSays }),
+    element(
+      "p",
+      { class: "kicker" },
+      isUnknown ? lookWords.doesNotKnow : words.itSays,
+      element("span", { class: "before-change", text: ` ${words.beforeChange}` }),
+    ),
     element(
       "div",
       { class: isUnknown ? "says-verdict unknown" : "says-verdict" },
@@ -112,7 +128,7 @@ function notes(data, known) {
  * @param {number} index
  * @param {NonNullable<Score["doubt"]> | null} known
  */
-function bar(data, index, known) {
+export function bar(data, index, known) {
   const filled = element("i");
   filled.style.width = `${Math.max(0.6, 100 * data.probabilities[index])}%`;
   const line = known ? element("u") : null;

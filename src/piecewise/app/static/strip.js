@@ -9,6 +9,7 @@ import { words } from "app/words/en.js";
 import { element, svgElement } from "piecewise/text.js";
 
 const [WIDTH, HEIGHT] = [150, 34];
+const LONG = 400; // milliseconds of teaching
 const LEAST_FOR_SHARE = 30; // samples; of fewer, the score is a count
 
 export function strip() {
@@ -37,9 +38,26 @@ function teachingState() {
     const { type, message } = state.teaching;
     const isTaught = type === "waiting" && !message && currentAttempt(); // since the last start
     const teaching = isTaught ? "taught" : type;
+    nameOldAnswer(teaching === "teaching");
     box.dataset.state = state.connection === "open" ? teaching : state.connection;
   });
   return box;
+}
+
+let timer = 0; // until the answer is named that before the change
+
+/**
+ * While a net is taught, the answer is still that of the net before; that is said if it takes long.
+ * @param {boolean} isTeaching
+ */
+function nameOldAnswer(isTeaching) {
+  const { classList } = document.documentElement;
+  if (isTeaching) timer ||= setTimeout(() => classList.add("teaching-now"), LONG);
+  else {
+    clearTimeout(timer);
+    timer = 0;
+    classList.remove("teaching-now");
+  }
 }
 
 /** @returns {[string, string]} */

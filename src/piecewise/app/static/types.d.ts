@@ -117,6 +117,8 @@ interface Question {
 interface AnswerData extends ExplainData {
   walk: number;
   parameters_sha256: string;
+  /** Whether the net has learned nothing yet: its weights are random. */
+  untaught?: boolean;
   /** The part of a picture that the input shows, and the picture's width and height. */
   source: { box: [number, number, number, number]; size: [number, number] } | null;
 }
@@ -136,6 +138,8 @@ interface ViewAddress {
   cell?: string;
   /** The number of the attempt that answers. */
   attempt?: string;
+  /** The number of the attempt that is compared with it. */
+  with?: string;
   /** What is hidden. */
   hide?: string;
   /** The lesson that is open, and the seed of its questions. */

@@ -4,7 +4,7 @@ import { ask, part, Refused, request } from "app/ask.js";
 import { askAbout } from "app/live.js";
 import { showPicture } from "app/atlas.js";
 import { Pad } from "app/pad.js";
-import { verdict } from "app/says.js";
+import { isUntaught, verdict } from "app/says.js";
 import { state, update, watch } from "app/store.js";
 import { causesBox } from "app/try/causes.js";
 import { recordButton } from "app/try/record.js";
@@ -219,7 +219,7 @@ export class Subject {
     const label = this.label ? element("p", { text: words.labelled(this.label) }) : null;
     this.answer.replaceChildren(head, element("div", {}, ...verdict(walk), label ?? ""));
     if (Object.keys(this.changes).length) return;
-    this.causes.element.hidden = false;
+    this.causes.element.hidden = isUntaught(walk);
     this.causes.about(walk, this.label);
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.more(walk), WAIT);

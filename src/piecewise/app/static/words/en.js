@@ -192,6 +192,8 @@ export const words = {
   layerCount: (count) => (count ? whole.format(count) : "\u2013"),
   /** @param {number} count */
   parameters: (count) => counted(count, "weight in all", "weights in all"),
+  compare: "Compare",
+  compareWith: "Compare with",
   /** @param {number} count */
   attempts: (count) => counted(count, "attempt", "attempts"),
   /**
@@ -272,6 +274,7 @@ export const words = {
   silent: (count, layer) =>
     `${counted(count, "map", "maps")} of ${layer} ${count === 1 ? "is" : "are"} silent on this one.`,
   beforeChange: "before this change",
+  netBefore: "The maps before this change",
 
   // Keys.
   keys: "Keys",

@@ -157,6 +157,7 @@ export const lookWords = {
   /** @param {number} count */
   moreMaps: (count) => `and ${whole.format(count)} more`,
   looksForTitle: "What it looks for",
+  playSign: "\u25b6",
   /** @param {string} description */
   playPatch: (description) => `Play ${description}`,
   /** @param {Kind} kind */
@@ -262,6 +263,10 @@ export const lookWords = {
     })[edit] ?? `${has ? "Without" : "With"} ${edit}`,
 
   // The answer.
+  untaught: "Not taught yet",
+  untaughtMeans:
+    "These are the maps of a net that has learned nothing: its weights are random numbers. " +
+    "What it says would mean nothing.",
   /**
    * @param {string} threshold
    * @param {number} coverage
