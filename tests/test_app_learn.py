@@ -191,12 +191,24 @@ def test_few_drawings_are_replaced(tmp_path: Path, each: int, why: str) -> None:
     opened.close()
 
 
-def test_texts_are_replaced_with_a_word_about_them(tmp_path: Path) -> None:
+def test_texts_are_shown_as_drawings_of_their_words(tmp_path: Path) -> None:
     opened = Room(tmp_path / "project", 0)
-    opened.project.add_texts("up", "train", ["good day"] * 6)
+    for name, word in (("up", "good"), ("down", "bad")):
+        opened.project.add_texts(name, "train", [f"a {word} day in {at}" for at in "abcdef"])
+    learner = got(opened, "GET", "/api/learn")["learner"]
+    assert (learner["why_generated"], learner["classes"]) == ("", ["down", "up"])
+    said = got(opened, "GET", "/api/learn/literal")["without"]
+    assert said[0][0]["text"].startswith("A message without its first word")
+    assert any("bad" in str(one) for one in said[0])
+    opened.close()
+
+
+def test_texts_of_single_letters_are_replaced_and_not_called_own(tmp_path: Path) -> None:
+    opened = Room(tmp_path / "project", 0)
+    for name in ("up", "down"):
+        opened.project.add_texts(name, "train", [name[0]] * 6)
     assert got(opened, "GET", "/api/learn")["learner"]["why_generated"] == "kind"
-    said = got(opened, "GET", "/api/learn/literal")["without"][0][0]["text"]
-    assert said.startswith("A message without its first word")
+    assert got(opened, "GET", "/api/learn/literal")["without"] == []
     opened.close()
 
 

@@ -208,13 +208,40 @@ def test_lessons_have_no_faults_with_a_typed_project(tmp_path: Path) -> None:
     add_example(project := Project(tmp_path / "typed"), "texts")
     project.close()
     typed = project_learner(tmp_path / "typed")
-    assert typed.name == "generated drawings in place of texts"
+    assert typed.classes == ("question", "statement")
+    assert "do" in typed.words
+    assert right_share(typed) > 0.8
     assert not check_lessons([read_lesson(file) for file in lesson_files()], [typed], 5)
 
 
-def test_texts_are_replaced_by_generated_drawings(tmp_path: Path) -> None:
-    (tmp_path / "t.csv").write_text("text,label\n" + "good day,a\nbad night,b\n" * 5)
-    assert project_learner(tmp_path / "t.csv").name == "generated drawings in place of texts"
+def test_ink_of_a_text_is_where_its_words_stand(tmp_path: Path) -> None:
+    rows = ["good day sir,a", "good day,a", "bad day sir,b", "oh bad day,b", "day,a", "x,b"]
+    (tmp_path / "t.csv").write_text("text,label\n" + "\n".join(rows * 2))
+    typed = project_learner(tmp_path / "t.csv")
+    assert set(typed.words) == {"bad", "day", "good", "oh", "sir", "x"}
+    ink = {
+        (typed.words[row], column)
+        for row, column in np.argwhere(typed.data.inputs[2, 0] == 255).tolist()
+    }
+    assert ink == {("bad", 0), ("day", 1), ("sir", 2)}
+    assert len(typed.drawings) == 8  # without those of a single word
+    assert net_quantities.shared_ink(typed.drawings[0], 0, 1) == 0
+
+
+def test_words_of_the_rows_tell_the_classes_apart(tmp_path: Path) -> None:
+    common = ["the", "big", "red", "car", "and", "one", "small", "blue", "bus", "with", "all"]
+    lines = [f"{' '.join([first, *common[at : at + 6]])},{label}"
+             for at in range(6) for first, label in (("yes", "a"), ("no", "b"))]  # fmt: skip
+    (tmp_path / "t.csv").write_text("text,label\n" + "\n".join(lines))
+    typed = project_learner(tmp_path / "t.csv")
+    assert len(typed.words) == 9
+    assert {"yes", "no"} <= set(typed.words)
+
+
+def test_texts_of_single_words_are_replaced_by_generated_drawings(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("text,label\n" + "y,a\nn,b\n" * 5)
+    learner = project_learner(tmp_path / "t.csv")
+    assert (learner.name, learner.words) == ("generated drawings in place of texts", ())
 
 
 def test_one_class_is_refused(tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ class PinnedLearner:
     why_generated : str
         Empty for own drawings or sounds; else "few", "many", "photos" or "kind".
     modality : str
-        What the project holds: picture, sound or text.
+        What the lessons show: picture, sound or text.
     data_sha256 : str
         The samples of the project when the learner was pinned.
     """
@@ -93,15 +93,14 @@ class LearnState:
             try:
                 learner = project_learner(self._project.root, net)
                 is_own = learner.name == str(self._project.root)
-                why = "" if is_own else "photos"
+                why = "" if is_own else "kind" if self._project.kind == "texts" else "photos"
             except PiecewiseError:  # pictures that cannot be read
                 why = "few"
-        return PinnedLearner(learner, why, MODALITY[self._project.kind], digest)
+        modality = "picture" if why else MODALITY[self._project.kind]
+        return PinnedLearner(learner, why, modality, digest)
 
     def _why_generated(self) -> str:
         """Why the drawings of the project cannot be those of the lessons; empty if they can."""
-        if self._project.kind == "texts":
-            return "kind"
         counts = [one.train for one in self._project.classes()]
         if sum(count >= LEAST for count in counts) < 2:
             return "few"

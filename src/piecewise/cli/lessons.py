@@ -78,8 +78,8 @@ class LessonOptions:
     metavar="FOLDER",
     panel=DATA,
     unset="generated drawings",
-    help="Compute the numbers with the drawings or sounds of this data set, such as a folder of "
-    "the app.",
+    help="Compute the numbers with the drawings, sounds or texts of this data set, such as a "
+    "folder of the app.",
 )
 @option(
     "--net",

@@ -12,22 +12,19 @@ from pathlib import Path
 
 import numpy as np
 
-from ..core.array_types import Array, Labels
+from ..core.array_types import Array
 from ..core.errors import DataError, shown
-from ..data.audio.preprocessor import MAX_HOP, AudioPreprocessor
-from ..data.dataset import Dataset, read_data
+from ..data.dataset import Dataset
 from ..data.images.preprocessor import ImagePreprocessor
-from ..data.preprocessing import Preprocessor
 from ..data.xo import make_xo
 from ..network import Network
 from ..training.recipe import Recipe
 from ..training.train import train
+from .own_samples import SIDE, own_samples
 from .references import LessonError
 
 SMALL_NET = "conv 3 3, relu, pool 2, pool 2, full"
-SMALL_SIDE, DRAWINGS = 9, 10
-MOST_DRAWINGS = 20
-"""Drawings of a class that the lessons use."""
+DRAWINGS = 10
 LARGE_NET = "conv 8 5, relu, pool 2, conv 8 3, relu, pool 2, full"
 LARGE_SIDE = 28
 WHITE = 255
@@ -56,11 +53,14 @@ class Learner:
         The drawings (N, C, 9, 9), with the labels 0 and 1.
     own_net : Network, optional
         The learner's net. If left out, a net is trained on generated drawings.
+    words : tuple of str
+        The words of the rows, if the drawings are those of texts.
     """
 
     name: str
     data: Dataset
     own_net: Network | None = None
+    words: tuple[str, ...] = ()
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -110,40 +110,17 @@ class Learner:
 
 def generated_learner(seed: int = 0, own_net: Network | None = None) -> Learner:
     """A learner whose ten drawings are generated."""
-    return Learner(f"generated drawings, seed {seed}", _generated(SMALL_SIDE, seed), own_net)
+    return Learner(f"generated drawings, seed {seed}", _generated(SIDE, seed), own_net)
 
 
 def project_learner(folder: Path, own_net: Network | None = None) -> Learner:
-    """A learner with the samples of a data set: a folder of the app, or any other.
-
-    Of more than two classes, the first two are taken, and of each its first samples. Sounds are
-    drawings of their loudness: a row is a frequency band, a column a step in time. In place of
-    photos and texts, lessons show generated drawings.
-    """
-    fitted = read_data(folder).preprocessor
-    data = _read_small(folder, fitted)
-    if data is None:
-        kind = fitted.modality if fitted.modality != "pictures" else "photos"
-        return replace(generated_learner(0, own_net), name=f"generated drawings in place of {kind}")
-    counts = np.bincount(data.labels, minlength=len(data.classes))
-    chosen = np.flatnonzero(counts)[:2]
-    if len(chosen) < 2:
-        raise DataError(f"{folder}: got examples of {len(chosen)} class, wanted two classes")
-    rows = np.concatenate([np.flatnonzero(data.labels == one)[:MOST_DRAWINGS] for one in chosen])
-    rows.sort()
-    labels = (data.labels[rows] == chosen[1]).astype(np.int64)
-    names = tuple(data.classes[at] for at in chosen.tolist())
-    return Learner(str(folder), _dataset(data.inputs[rows], labels, names, data), own_net)
-
-
-def _read_small(folder: Path, fitted: Preprocessor) -> Dataset | None:
-    """A data set of drawings or sounds in the size of the small net; None for others."""
-    if isinstance(fitted, AudioPreprocessor):
-        hop = min(MAX_HOP, -(-fitted.frames * fitted.hop // SMALL_SIDE))
-        return read_data(folder, replace(fitted, shape=(1, SMALL_SIDE, SMALL_SIDE), hop=hop))
-    if isinstance(fitted, ImagePreprocessor) and fitted.background != "any":
-        return read_data(folder, size=(SMALL_SIDE, SMALL_SIDE))
-    return None
+    """A learner with the samples of a data set: a folder of the app, or any other. Where they
+    cannot be shown, as photos, the lessons show generated drawings."""
+    own = own_samples(folder)
+    if own.data is None:
+        name = f"generated drawings in place of {own.kind}"
+        return replace(generated_learner(0, own_net), name=name)
+    return Learner(str(folder), own.data, own_net, own.words)
 
 
 def load_own_net(path: Path) -> Network:
@@ -160,10 +137,6 @@ def load_own_net(path: Path) -> Network:
 def _generated(side: int, seed: int) -> Dataset:
     xo = make_xo(DRAWINGS, side, seed)
     return Dataset(xo.inputs, xo.labels, xo.classes, np.full(len(xo), "train"), xo.preprocessor)
-
-
-def _dataset(inputs: Array, labels: Labels, classes: tuple[str, ...], data: Dataset) -> Dataset:
-    return Dataset(inputs, labels, classes, np.full(len(labels), "train"), data.preprocessor)
 
 
 def _untrained(layers: str, data: Dataset) -> Network:

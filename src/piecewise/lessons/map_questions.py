@@ -153,9 +153,11 @@ def pooled_value(learner: Learner) -> Pool:
         for why in _strong_cells(walk, "pool1"):
             values = [shown_value(term.value) for term in why.terms]
             mean = float(sum(values)) / len(values)
-            wrong = {mean: "pooling keeps one value, not the mean",
-                     float(sum(values)): "pooling does not add",
-                     float(values[-1]): "not the last, but the largest"}  # fmt: skip
+            wrong = {mean: "pooling keeps one value, not the mean"}
+            if sum(values) != max(values):
+                wrong[float(sum(values))] = "pooling does not add"
+            if values[-1] != max(values):
+                wrong[float(values[-1])] = "not the last, but the largest"
             yield CheckQuestion(
                 f"A window of pooling over a map of this {class_of(learner, drawing)} holds "
                 f"{', '.join(map(str, values))}. What is kept?",

@@ -52,6 +52,7 @@ _ROOT = {
     "net": _q("", "net", lambda at: at.learner.net),
     "own": _q("whole whole", "drawing", lambda at, *which: at.learner.drawing(*which)),
     "class": _q("whole", "name", lambda at, number: nets.class_name(at.learner, number)),
+    "words": _q("", "name", lambda at: ", ".join(at.learner.words) or "none"),
     "drawings": _q("", "whole", lambda at: len(at.learner.drawings)),
     "error": _q("number number", "number", _free(nets.error)),
     "match": _q("whole whole", "number", _free(nets.match)),

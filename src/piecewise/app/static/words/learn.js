@@ -32,14 +32,17 @@ export const learnWords = {
     kind === "sounds"
       ? `The numbers are those of ${counted(count, "sound", "sounds")} of yours: ${names}. ` +
         "A row is a frequency band, a column a step in time."
-      : `The numbers are those of ${counted(count, "drawing", "drawings")} of yours: ${names}.`,
+      : kind === "texts"
+        ? `The numbers are those of ${counted(count, "text", "texts")} of yours: ${names}. ` +
+          "A row is a word, a column a position."
+        : `The numbers are those of ${counted(count, "drawing", "drawings")} of yours: ${names}.`,
   /** @param {string} why */
   generated: (why) =>
     ({
       few: "These are generated drawings. Draw five or more of each of two classes to see your own.",
       many: "These are generated drawings, because the project has very many samples.",
       photos: "These are generated drawings, because the project holds photos.",
-      kind: "These are generated drawings, because the project holds texts.",
+      kind: "These are generated drawings, because the texts of the project are too short.",
     })[why] ?? "",
   isNewer: "There are newer drawings or a newer net.",
   useNewer: "Use them",
