@@ -88,8 +88,9 @@ lock: $(VENV)/test  ## choose the newest versions of all dependencies and write 
 notebook: $(VENV)/toolkits  ## run the example notebook and write its outputs into it
 	$(BIN)/python scripts/run_notebook.py
 
-picture: $(VENV)/run  ## draw the README's picture anew
+picture: $(VENV)/test  ## draw the pictures of the documentation anew (needs Chromium)
 	$(BIN)/python scripts/draw_picture.py docs/pixels-to-votes.svg
+	$(BIN)/python scripts/app_pictures.py docs/pictures
 
 clean:  ## remove the environment and what tools left behind
 	rm -rf $(VENV) scripts/page/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis dist

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import shutil
 import socket
 import subprocess
 import sys
@@ -26,7 +27,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from piecewise.app.examples import add_samples, letters
 from piecewise.app.project import Project
 
-CHROMIUM = "/usr/bin/chromium"
+CHROMIUM = shutil.which("chromium-headless-shell") or shutil.which("chromium") or ""
 EACH = 50
 """Samples of a class."""
 LAYERS = "conv 8 5, relu, pool 2, conv 16 3, relu, pool 2, full"
@@ -109,6 +110,8 @@ def show(page: Page, place: str, scheme: Any, width: int, height: int) -> None:
     page.emulate_media(color_scheme=scheme)
     page.evaluate("place => { location.hash = `#/${place}` }", place)
     page.evaluate("scrollTo(0, 0)")
+    if place == "learn":
+        page.wait_for_selector(".lesson h2")
     page.wait_for_timeout(1_200)
 
 

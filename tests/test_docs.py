@@ -108,6 +108,7 @@ def anchors(text: str) -> set[str]:
         "docs/command-line.md",
         "docs/engine.md",
         "docs/data.md",
+        "docs/app.md",
         "docs/learning.md",
         "docs/see-through.md",
         "docs/testing.md",
@@ -124,9 +125,19 @@ def test_links_and_paths_exist(page: str) -> None:
         target = (ROOT / page).parent / link if link else ROOT / page
         assert target.exists(), link
         assert not anchor or anchor in anchors(target.read_text()), f"{link}#{anchor}"
+    for picture in re.findall(r'(?:src|srcset)="([^"]+)"', text):
+        assert ((ROOT / page).parent / picture).is_file(), picture
     for path in re.findall(r"`((?:src|tests|scripts|docs)/[\w/.-]+\.\w+)`", text):
         is_example = path == "src/piecewise/reference/scale.py"  # the layer in CONTRIBUTING.md
         assert (ROOT / path).exists() or is_example, path
+
+
+def test_pictures_of_the_app_are_small_and_all_shown() -> None:
+    pages = (ROOT / "README.md").read_text() + (ROOT / "docs" / "app.md").read_text()
+    for picture in (ROOT / "docs" / "pictures").iterdir():
+        assert picture.read_bytes().startswith(b"\x89PNG"), picture.name
+        assert picture.stat().st_size <= 150_000, picture.name
+        assert f"pictures/{picture.name}" in pages, picture.name
 
 
 def test_python_names_in_pages_exist() -> None:
