@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 pytest.importorskip("starlette", reason="the app's server is an extra")
@@ -21,6 +22,7 @@ from piecewise.app.lesson_pages import LessonPages
 from piecewise.app.project import Project
 from piecewise.app.project_files import OWN
 from piecewise.app.teaching import Teacher
+from piecewise.lessons import net_quantities as nets
 from piecewise.lessons.answer_key import answer_key
 from piecewise.lessons.catalog import LESSONS, lesson
 from piecewise.lessons.learner import project_learner
@@ -278,3 +280,68 @@ def test_foreign_lines_of_the_log_harm_nothing(room: Room) -> None:
         log.add(what="check", lesson="literal", check="shared_ink", seed=0, net=net, **values)
     log.add(what="reason", lesson="literal", net=net, choice=[7])
     assert committed(room, "literal")["checks"][0]["number"] == 0
+
+
+def small_walk(room: Room, **values: Any) -> dict[str, Any]:
+    """The head of an answer of the small net, with its arrays."""
+    answer = got(room, "POST", "/api/small-net/walk", **values)
+    length = int.from_bytes(answer[:4], "little")
+    head: dict[str, Any] = json.loads(answer[4 : 4 + length])
+    numbers, start = np.frombuffer(answer, "<f4", offset=4 + length), 0
+    for name, shape in head["arrays"]["shapes"].items():
+        head[name] = numbers[start : start + int(np.prod(shape))].reshape(shape)
+        start += head[name].size
+    return head
+
+
+def test_moved_and_flipped_drawing_is_walked_as_by_the_library(room: Room) -> None:
+    own = project_learner(room.project.root)
+    head = small_walk(room, drawing=1, down=1, right=-2, flipped=[[0, 0]])
+    moved = nets.shifted_drawing(own.drawings[1], 1, -2)
+    pixels = moved.pixels.copy()
+    pixels[0, 0, 0] = 255 - moved.paper
+    walk = own.small.walk(pixels)
+    for layer in ("input", "conv1", "pool2", "full1"):
+        np.testing.assert_array_equal(head[f"activation {layer}"], walk[layer])
+    before = own.small.walk(own.drawings[1].pixels)
+    assert head["changed"]["pool2"] == int((before["pool2"] != walk["pool2"]).sum()) > 0
+    assert head["shared_ink"] == nets.shared_ink(own.drawings[1], 1, -2)
+    assert head["ink"] == nets.ink(moved) + 1 == int(np.sum(head["pixels"]))
+    why = got(room, "POST", "/api/why", walk=head["walk"], position=["conv1", 2, 3, 4])
+    assert why["value"] == walk.why("conv1", 2, 3, 4).value
+
+
+def test_muted_map_does_not_vote(room: Room) -> None:
+    own = project_learner(room.project.root)
+    muted = small_walk(room, mute=[["pool2", 1]])
+    ledger = own.small.walk(own.drawings[0].pixels).ledger(0)
+    assert muted["activation full1"][0] == pytest.approx(nets.without_map(ledger, 2), abs=1e-5)
+    assert muted["parameters_sha256"] != own.small.parameters_sha256
+
+
+def test_nudge_and_steps_are_those_of_the_library(room: Room) -> None:
+    own = project_learner(room.project.root)
+    drawing, place = own.drawings[0], ("full1.weight", 2, 4)
+    said = got(room, "POST", "/api/small-net/nudge", row=1, column=3, steps=2)
+    assert said["value"] == nets.voting_weight(own.first, *place)
+    assert said["gradient"] == pytest.approx(nets.gradient(own.first, drawing, *place), abs=1e-6)
+    assert said["steps"][0]["loss"] == nets.loss(own.first, drawing)
+    step = nets.stepped(own.first, drawing, *place, 0.1)
+    assert said["steps"][1]["weight"] == pytest.approx(step, abs=1e-6)
+    assert said["steps"][2]["loss"] < said["steps"][1]["loss"] < said["steps"][0]["loss"]
+    long = got(room, "POST", "/api/small-net/nudge", row=1, column=3, steps=1, rate=10)
+    assert long["steps"][1]["weight"] == pytest.approx(
+        nets.stepped(own.first, drawing, *place, 1.0), abs=1e-5
+    )
+
+
+@pytest.mark.parametrize(
+    ("values", "status"),
+    [({"flipped": [[9, 0]]}, 422), ({"flipped": [[True, 0]]}, 422), ({"flipped": {}}, 422),
+     ({"drawing": 12}, 404), ({"down": 9}, 400), ({"mute": [["pool2", 3]]}, 422),
+     ({"net": "large"}, 400)],
+)  # fmt: skip
+def test_wrong_questions_about_the_small_net_are_refused(
+    room: Room, values: dict[str, Any], status: int
+) -> None:
+    assert room.ask("POST", "/api/small-net/walk", values)[0] == status

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 from piecewise.lessons.answer_key import answer_key
 from piecewise.lessons.catalog import LESSONS, lesson
 from piecewise.lessons.learner import project_learner
-from piecewise.lessons.net_quantities import shared_ink
+from piecewise.lessons.net_quantities import extreme, ink, shared_ink, shifted_drawing
 
 from .app_page import AppPage, Program, program
 from .programs import needs_chromium
@@ -171,6 +171,64 @@ def test_teacher_hides_play(opened: AppPage) -> None:
     go(page, "literal", "?hide=play")
     expect(page.locator(".lesson .play")).to_be_hidden()
     go(page, "literal", "?seed=1")
+
+
+def test_drawing_is_moved_by_arrow_keys(opened: AppPage, shared: Program) -> None:
+    page = opened.page
+    go(page, "literal")
+    commit(page)
+    part = page.locator(".lesson .part")
+    own = project_learner(shared.folder).drawings[0]
+    part.get_by_role("button", name="Right", exact=True).focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowUp")
+    said = f"{shared_ink(own, -1, 1)} of {ink(shifted_drawing(own, -1, 1))} ink pixels lie on ink"
+    expect(part.locator(".facts")).to_contain_text(f"Moved up by 1 and right by 1: {said}")
+    expect(part.locator(".facts")).to_contain_text("The small net says")
+
+
+def test_cell_is_opened_and_a_pixel_flipped_by_keyboard(opened: AppPage, shared: Program) -> None:
+    page = opened.page
+    go(page, "filtering")
+    commit(page)
+    part = page.locator(".lesson .part")
+    part.get_by_role("button", name="Open the brightest cell").press("Enter")
+    heading = part.locator(".panel h2")
+    own = project_learner(shared.folder)
+    walk = own.small.walk(own.drawings[0].pixels)
+    _, feature, row, column = extreme(walk, "conv1", 1)
+    where = f"conv1, map {feature + 1}, row {row + 1}, column {column + 1} = "
+    value = f"{walk.why('conv1', feature, row, column).value:.9g}"
+    expect(heading).to_have_text(where + value)
+    expect(part.locator(".ok")).to_contain_text("the same, bit by bit")
+    part.locator(".stack").first.focus()
+    for key in ["ArrowDown"] * row + ["ArrowRight"] * column + ["Enter"]:
+        page.keyboard.press(key)
+    expect(heading).not_to_have_text(where + value)
+    part.get_by_role("button", name="Flip them back").press("Enter")
+    expect(heading).to_have_text(where + value)
+    part.locator(".panel").get_by_role("button", name="close").press("Enter")
+
+
+def test_map_is_muted_and_weight_is_nudged(opened: AppPage) -> None:
+    page = opened.page
+    go(page, "votes")
+    commit(page)
+    facts = page.locator(".lesson .part .facts")
+    expect(facts.first).to_contain_text("The small net says")
+    with page.expect_response("**/api/small-net/walk"):
+        page.get_by_role("button", name="Map 2", exact=True).press("Enter")
+    expect(page.get_by_role("button", name="Map 2", exact=True)).to_have_attribute(
+        "aria-pressed", "true"
+    )
+    go(page, "learning")
+    commit(page)
+    slider = page.get_by_role("slider", name="Weight")
+    before = slider.get_attribute("aria-valuetext")
+    slider.press("ArrowRight")
+    expect(slider).not_to_have_attribute("aria-valuetext", before or "")
+    page.get_by_role("button", name="One step", exact=True).press("Enter")
+    expect(facts.last).to_contain_text("The loss goes from ")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

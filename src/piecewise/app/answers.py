@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from threading import Lock
 from typing import Any, NamedTuple
 
@@ -92,17 +92,22 @@ class Answers:
         if question.changes:
             example = _changed(net, example, question.changes)
         explanation = explain(net, example, name=question.sample or "", original=original)
-        number = self._keep(explanation)
-        head, arrays = answer_data(explanation, votes=detail)
         digest = self._digest(net)
-        if known == digest and not net.architecture.reads_texts:
-            names = set(net.parameters)
-            arrays = {name: one for name, one in arrays.items() if name not in names}
-        source = _source(net, original)
-        return packed(
-            {**head, **(facts or {}), "source": source, "walk": number,
-             "parameters_sha256": digest}, arrays,
-        )  # fmt: skip
+        left_out = set(net.parameters) if known == digest else set[str]()
+        facts = {**(facts or {}), "source": _source(net, original), "parameters_sha256": digest}
+        return self.opened(explanation, facts, left_out, votes=detail)
+
+    def opened(
+        self, explanation: Explanation, facts: Mapping[str, Any], left_out: Collection[str] = (),
+        *, votes: bool = True,
+    ) -> bytes:  # fmt: skip
+        """An answer, which is open from now on, as `packed`, with facts in its head. Some of its
+        arrays can be left out, but none of the answer to a text."""
+        number = self._keep(explanation)
+        head, arrays = answer_data(explanation, votes=votes)
+        if not explanation.net.architecture.reads_texts:
+            arrays = {name: one for name, one in arrays.items() if name not in left_out}
+        return packed({**head, **facts, "walk": number}, arrays)
 
     def add_upload(self, name: str, content: bytes) -> int:
         """Keep a file that is no sample, for questions about it; its number. DataError if it cannot

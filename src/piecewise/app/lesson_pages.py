@@ -52,6 +52,7 @@ class LessonPages:
             "learner": {
                 "classes": list(pinned.learner.classes),
                 "drawings": len(pinned.learner.drawings),
+                "labels": [one.label for one in pinned.learner.drawings],
                 "pixels": [ink_pixels(one).astype(int).tolist()
                            for one in pinned.learner.drawings],
                 "why_generated": pinned.why_generated,

@@ -15,6 +15,7 @@ from . import (
     inside,
     jobs,
     learn,
+    learn_parts,
     maps,
     nets,
     nudge,
@@ -37,6 +38,7 @@ TABLE: tuple[tuple[Any, tuple[AppRoute, ...]], ...] = (
     (nudge.NudgeActions, nudge.ROUTES),
     (nets.NetActions, nets.ROUTES),
     (learn.LearnActions, learn.ROUTES),
+    (learn_parts.LearnPartActions, learn_parts.ROUTES),
 )
 """Groups of actions, each with its routes, whose actions are methods of the group."""
 

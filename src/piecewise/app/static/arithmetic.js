@@ -18,7 +18,7 @@ const MOST_CELLS = 81; // of a patch whose numbers are shown as a grid
 
 /**
  * Shows the arithmetic of numbers in the panel.
- * @param {(layer: string, map: number) => void} chooseMap
+ * @param {((layer: string, map: number) => void) | null} chooseMap null if maps cannot be chosen
  */
 export function arithmetic(chooseMap) {
   /** What a person saw of the number that is open, for when the net changes. */
@@ -161,7 +161,7 @@ function groupsOf(terms) {
  * The line of Python, the spreadsheet, and the way to what the map looks for.
  * @param {Walk} walk
  * @param {Position} position
- * @param {(layer: string, map: number) => void} chooseMap
+ * @param {((layer: string, map: number) => void) | null} chooseMap
  */
 function footer(walk, position, chooseMap) {
   const [layer, map] = position;
@@ -180,14 +180,14 @@ function footer(walk, position, chooseMap) {
   const looks = element("button", {
     type: "button",
     text: words.looksFor(name),
-    onclick: () => chooseMap(layer, map),
+    onclick: () => chooseMap?.(layer, map),
   });
   const box = element(
     "div",
     { class: "takes" },
     element("span", { class: "python" }, code, copy),
     sheet,
-    layer === walk.last ? null : looks,
+    layer === walk.last || !chooseMap ? null : looks,
   );
   box.hidden = true;
   /** @param {Why} why */

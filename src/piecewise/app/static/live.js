@@ -73,15 +73,21 @@ async function answer(question) {
  */
 export async function askedAnswer(question, memory) {
   const values = { ...question, known: memory.sha256 };
-  const buffer = await (await request("POST", "/api/answer", values)).arrayBuffer();
+  const { data, arrays } = await unpackedAnswer(await request("POST", "/api/answer", values));
+  const { parameters_sha256: sha256 } = data;
+  const now = sha256 === memory.sha256 ? memory : { sha256, arrays: parametersOf(arrays) };
+  for (const [name, array] of now.arrays) if (!arrays.has(name)) arrays.set(name, array);
+  return { data, arrays, memory: now };
+}
+
+/** What an answer of the server holds, as a report has it. @param {Response} response */
+export async function unpackedAnswer(response) {
+  const buffer = await response.arrayBuffer();
   const length = new DataView(buffer).getUint32(0, true);
   /** @type {AnswerData} */
   const data = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, length)));
   const arrays = Walk.arraysOf(buffer, 4 + length, data.arrays.shapes);
-  const { parameters_sha256: sha256 } = data;
-  const now = sha256 === memory.sha256 ? memory : { sha256, arrays: parametersOf(arrays) };
-  for (const [name, array] of now.arrays) if (!arrays.has(name)) arrays.set(name, array);
-  return { data: { ...EMPTY, ...data }, arrays, memory: now };
+  return { data: { ...EMPTY, ...data }, arrays };
 }
 
 /** @param {Map<string, Matrix>} arrays */

@@ -6,6 +6,8 @@ import { showTerms, termsOf } from "piecewise/views/index.js";
 
 const TYPED_INTO = "input, select, textarea";
 
+let panels = 0; // of the page, each with an id of its own
+
 function leftOutNote() {
   const words =
     "Some of its terms are left out, to keep the file small; piecewise why prints them.";
@@ -20,7 +22,8 @@ function leftOutNote() {
 export function panel(walk, onOpen, show = showTerms) {
   /** @type {Position[]} */
   const trail = []; // positions, in the order in which they were opened
-  const heading = element("h2", { id: "open-number", tabindex: "-1" });
+  const id = panels++ ? `open-number-${panels}` : "open-number";
+  const heading = element("h2", { id, tabindex: "-1" });
   const breadcrumbs = element("ol", { class: "trail", "aria-label": "Path to this number" });
   const body = element("div", { class: "arithmetic" });
   const back = element("button", {
@@ -31,7 +34,7 @@ export function panel(walk, onOpen, show = showTerms) {
   const close = element("button", { type: "button", text: "close", onclick: () => closePanel() });
   const aside = element(
     "aside",
-    { class: "panel", "aria-labelledby": "open-number", hidden: true },
+    { class: "panel", "aria-labelledby": id, hidden: true },
     element("div", { class: "bar-of-buttons" }, back, close),
     breadcrumbs,
     heading,

@@ -19,10 +19,10 @@ import { element } from "piecewise/text.js";
 
 /**
  * @param {LessonData} lesson
- * @param {Pixels[]} drawings
+ * @param {Overview | null} overview
  * @param {Asks} asks
  */
-export function lessonElements(lesson, drawings, asks) {
+export function lessonElements(lesson, overview, asks) {
   const heading = element("h2", { class: "question", tabindex: "-1", text: lesson.question });
   const place = element("p", { class: "sub", text: words.lessonOf(lesson.number, lesson.of) });
   const { committed } = lesson;
@@ -38,13 +38,13 @@ export function lessonElements(lesson, drawings, asks) {
       one,
       i ? words.home(i) : words.check,
       (number, answer) => asks.check(one.check, number, answer),
-      (drawing) => drawings[drawing],
+      (drawing) => overview?.learner.pixels[drawing],
     ),
   );
   return [
     ...before,
     element("section", { class: "predict" }, ...texts(lesson.predict.text), outcome),
-    ...taskElements(lesson, committed),
+    ...taskElements(lesson, committed, overview),
     section("result", words.result, committed.result),
     element(
       "p",
@@ -61,9 +61,10 @@ export function lessonElements(lesson, drawings, asks) {
  * The task with its interactive part, if there is one.
  * @param {LessonData} lesson
  * @param {Committed} committed
+ * @param {Overview | null} overview
  */
-function taskElements(lesson, { task }) {
-  const part = partOf(lesson.part);
+function taskElements(lesson, { task }, overview) {
+  const part = partOf(lesson.part, overview);
   return part ? [section("task", words.task, task), part] : [];
 }
 

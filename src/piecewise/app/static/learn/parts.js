@@ -1,9 +1,33 @@
 /** The interactive parts of the lessons, by the names that the lesson files give them. */
 
-/** @type {Record<string, () => HTMLElement>} */
-const PARTS = {};
+import { namesOf, netPart } from "app/learn/net_part.js";
+import { nudgePart } from "app/learn/nudge_part.js";
+import { learnWords as words } from "app/words/learn.js";
 
-/** An interactive part; null if there is none of this name. @param {string} name */
-export function partOf(name) {
-  return PARTS[name]?.() ?? null;
+/** @type {Record<string, import("app/learn/net_part.js").PartOptions>} */
+const NET_PARTS = {
+  move_drawing: { layers: ["input"], moves: true, overlap: true },
+  worked_cell: {
+    layers: ["input", "conv1"],
+    flips: true,
+    opens: ["conv1", words.openBrightest],
+  },
+  slide_kernel: { layers: ["input", "conv1"], moves: true, opens: ["conv1", words.openBrightest] },
+  toggle_pooling: { layers: ["input", "relu1", "pool1", "pool2"], moves: true, counts: true },
+  toggle_relu: { layers: ["conv1", "relu1", "pool1"] },
+  open_cell: {
+    layers: ["input", "conv1", "relu1", "pool1", "pool2"],
+    opens: ["pool2", words.openLargest],
+  },
+  mute_map: { layers: ["input", "pool2"], mutes: "pool2" },
+};
+
+/**
+ * An interactive part; null if there is none of this name.
+ * @param {string} name
+ * @param {Overview | null} overview
+ */
+export function partOf(name, overview) {
+  if (name === "nudge_weight") return nudgePart();
+  return NET_PARTS[name] ? netPart(NET_PARTS[name], namesOf(overview)) : null;
 }

@@ -77,6 +77,8 @@ interface Overview {
   learner: {
     classes: string[];
     drawings: number;
+    /** The numbers of the classes of the drawings. */
+    labels: number[];
     /** The drawings, as the small net gets them. */
     pixels: Pixels[];
     why_generated: "" | "few" | "many" | "photos" | "kind";

@@ -50,7 +50,7 @@ export function learn() {
   /** @param {LessonData} lesson @param {string} focus what gets the focus */
   function show(lesson, focus) {
     const name = lesson.lesson;
-    const found = lessonElements(lesson, overview?.learner.pixels ?? [], {
+    const found = lessonElements(lesson, overview, {
       predict: async (answer) => {
         try {
           show(await ask("POST", `${path(name)}/prediction`, { answer, seed: seed() }), ".outcome");

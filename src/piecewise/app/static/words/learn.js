@@ -103,6 +103,50 @@ export const learnWords = {
   /** @param {string} answer */
   so: (answer) => `So it is ${answer}.`,
 
+  // The small net.
+  smallNet: "Your small net",
+  drawing: "Drawing",
+  /** @param {number} number @param {string} name */
+  drawingNumber: (number, name) => `${whole.format(number)}: ${name}`,
+  moves: "Move the drawing",
+  /** @type {Record<string, string>} */
+  move: { Up: "Up", Down: "Down", Left: "Left", Right: "Right" },
+  moveBack: "Back",
+  /**
+   * @param {string} name
+   * @param {string} probability
+   */
+  says: (name, probability) => `The small net says ${name}, ${probability}.`,
+  /** @param {number} down @param {number} right @param {number} shared @param {number} ink */
+  moved: (down, right, shared, ink) =>
+    `Moved ${down < 0 ? "up" : "down"} by ${whole.format(Math.abs(down))} and ` +
+    `${right < 0 ? "left" : "right"} by ${whole.format(Math.abs(right))}: ` +
+    `${whole.format(shared)} of ${whole.format(ink)} ink pixels lie on ink.`,
+  overlap: "Ink before (grey) and now (black)",
+  /** @param {number} changed @param {number} count */
+  changed: (changed, count) => `${whole.format(changed)} of ${whole.format(count)} values changed`,
+  /** @param {number} largest */
+  scale: (largest) => `full colour at ${Number(largest.toPrecision(3))}`,
+  votes: "Maps that vote",
+  /** @param {number} number */
+  muteMap: (number) => `Map ${whole.format(number)}`,
+  mutedNote: "A pressed map does not vote.",
+  openBrightest: "Open the brightest cell",
+  openLargest: "Open the largest value",
+  flip: "Choose a pixel of the input to flip it between ink and background.",
+  unflip: "Flip them back",
+  pointAt: "Point at a number, or move to it with the arrow keys. Enter opens it.",
+
+  // The nudge of a weight.
+  nudge: "The loss for every value of the weight",
+  weight: "Weight",
+  /** @param {string} weight @param {string} loss */
+  lossAt: (weight, loss) => `At ${weight} the loss is ${loss}.`,
+  stepKinds: { one: "One step", ten: "Ten steps", long: "One step, ten times as long" },
+  /** @param {string} before @param {string} after @param {string} weight */
+  stepped: (before, after, weight) =>
+    `The loss goes from ${before} to ${after}. The weight is ${weight} then; the net itself stays as it is.`,
+
   // Pixels.
   /** @param {number} ink */
   pixel: (ink) => (ink ? "ink" : "ground"),

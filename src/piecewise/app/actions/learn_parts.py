@@ -1,0 +1,129 @@
+"""Actions of the interactive parts of the lessons: the small net, and the nudge of its weights."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from ...core.array_types import Array
+from ...core.errors import DataError, shown
+from ...insight.dynamics.nudge_curve import nudge_curve
+from ...insight.explanation import explain
+from ...lessons import net_quantities as nets
+from ...lessons.learner import Learner, LearnerDrawing
+from ...network import Network
+from ..failures import MissingError
+from ..fields import ANY, RequestField, Values, WholeKind, WordKind
+from ..muting import Mutes, checked_maps
+from ..routes import AppRoute
+from ..session import Session
+
+MOST_STEPS = 20
+"""Steps of gradient descent of one request."""
+FAR = 8
+"""Pixels by which a drawing can be moved."""
+
+
+class LearnPartActions:
+    """The actions on the small net of the lessons."""
+
+    def __init__(self, session: Session) -> None:
+        self._state, self._answers = session.learn, session.answers
+        self._mutes = Mutes()
+
+    def walk(self, values: Values) -> bytes:
+        """What the small net says to a drawing of the learner, moved and with flipped pixels, and
+        every number behind it; without the votes of some maps. The head counts the ink that lies
+        on ink of the drawing as it was, and the values of each layer that changed."""
+        learner = self._state.pinned().learner
+        before = _drawing(learner, values["drawing"])
+        moved = nets.shifted_drawing(before, values["down"], values["right"])
+        after = replace(moved, pixels=_flipped(moved, values.get("flipped", [])))
+        net = self._mutes.of(_net(learner, values["net"]), checked_maps(values.get("mute", [])))
+        old, ink = net.walk(before.pixels), nets.ink_pixels(after)
+        explanation = explain(net, after.pixels, name=learner.classes[before.label])
+        facts = {
+            "parameters_sha256": net.parameters_sha256,
+            "pixels": ink.astype(int).tolist(),
+            "label": before.label,
+            "ink": int(ink.sum()),
+            "shared_ink": int((ink & nets.ink_pixels(before)).sum()),
+            "changed": {name: int((values != explanation.walk[name]).sum())
+                        for name, values in old.items()},
+            "source": None,
+        }  # fmt: skip
+        return self._answers.opened(explanation, facts)
+
+    def nudge(self, values: Values) -> Values:
+        """The loss of the untrained small net on a drawing as a function of one voting weight, and
+        the losses and the weights after steps of gradient descent."""
+        learner = self._state.pinned().learner
+        drawing = _drawing(learner, values["drawing"])
+        index = values["row"], values["column"]
+        pixels, labels = drawing.pixels[None], [drawing.label]
+        curve = nudge_curve(learner.first, pixels, labels, "full1.weight", index).to_json()
+        steps, rate = values["steps"], values["rate"] / 10
+        return {**curve, "steps": _descent(learner.first, drawing, index, steps, rate)}
+
+
+def _drawing(learner: Learner, number: int) -> LearnerDrawing:
+    if number >= len(learner.drawings):
+        raise MissingError(f"drawing: there is none of the number {number}")
+    return learner.drawings[number]
+
+
+def _net(learner: Learner, name: str) -> Network:
+    return learner.small if name == "small" else learner.first
+
+
+def _flipped(drawing: LearnerDrawing, pixels: object) -> Array:
+    """The pixels of a drawing; those of the list are ink if they were background, and background if
+    they were ink. DataError."""
+    flipped, ink = drawing.pixels.copy(), nets.ink_pixels(drawing)
+    if not isinstance(pixels, list) or len(pixels) > ink.size:
+        raise DataError(f"flipped: got {shown(pixels)}, wanted pairs of a row and a column")
+    for one in pixels:
+        is_pair = isinstance(one, list) and [type(at) for at in one] == [int, int]
+        if not is_pair or not all(0 <= at < side for at, side in zip(one, ink.shape, strict=True)):
+            raise DataError(f"flipped: got {shown(one)}, wanted a row and a column")
+        row, column = one
+        flipped[:, row, column] = drawing.paper if ink[row, column] else 255 - drawing.paper
+    return flipped
+
+
+def _descent(
+    net: Network, drawing: LearnerDrawing, index: tuple[int, int], steps: int, rate: float
+) -> list[Values]:
+    """The loss, and the weight, before the first step and after each."""
+    changed = Network.from_saved_model(net.saved_model())
+    found = []
+    for number in range(steps + 1):
+        loss, gradients = changed.gradients(drawing.pixels[None], [drawing.label])
+        weight = float(changed.parameters["full1.weight"][index])
+        found.append({"loss": float(loss), "weight": weight,
+                      "gradient": float(gradients["full1.weight"][index])})  # fmt: skip
+        if number < steps:
+            for name, gradient in gradients.items():
+                changed.parameters[name] = changed.parameters[name] - np.float32(rate) * gradient
+    return found
+
+
+_DRAWING = RequestField("drawing", WholeKind(0, 99), default=0)
+_MOVED = WholeKind(-FAR, FAR)
+_WALK = (
+    RequestField("net", WordKind("small", "first"), default="small"), _DRAWING,
+    RequestField("down", _MOVED, default=0), RequestField("right", _MOVED, default=0),
+    RequestField("flipped", ANY), RequestField("mute", ANY),
+)  # fmt: skip
+_NUDGE = (
+    _DRAWING, RequestField("row", WholeKind(0, 1), default=0),
+    RequestField("column", WholeKind(0, 11), default=0),
+    RequestField("steps", WholeKind(0, MOST_STEPS), default=0),
+    RequestField("rate", WholeKind(1, 1_000), default=1),
+)  # fmt: skip
+ROUTES = (
+    AppRoute("POST", "/api/small-net/walk", LearnPartActions.walk, _WALK),
+    AppRoute("POST", "/api/small-net/nudge", LearnPartActions.nudge, _NUDGE),
+)
+"""The routes of these actions; ``rate`` is in tenths."""
