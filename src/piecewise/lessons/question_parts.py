@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from ..trace.walk import Walk
 from . import net_quantities as nets
+from .formats import printed
 from .learner import Learner, LearnerDrawing
 from .questions import CheckQuestion
 
@@ -19,8 +20,7 @@ CELLS_ASKED = 12
 
 def shown_value(value: float) -> Decimal:
     """A value as it is printed, with two decimals; questions are about what is printed."""
-    text = f"{value:.2f}"
-    return Decimal(text.lstrip("-") if not text.strip("-0.") else text)
+    return Decimal(printed(value, "2"))
 
 
 def added(values: Iterable[Decimal]) -> str:

@@ -1,24 +1,8 @@
 /** All text for people, in English. Functions take the numbers and names that a sentence is about. */
 
-const locale = "en";
-const whole = new Intl.NumberFormat(locale);
+import { KINDS, counted, locale, percent, tenth, whole } from "app/words/forms.js";
+
 const decimal = new Intl.NumberFormat(locale, { maximumSignificantDigits: 3 });
-const tenth = new Intl.NumberFormat(locale, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
-const plurals = new Intl.PluralRules(locale);
-
-/**
- * @param {number} count
- * @param {string} one
- * @param {string} more
- */
-function counted(count, one, more) {
-  return `${whole.format(count)} ${plurals.select(count) === "one" ? one : more}`;
-}
-
-/** @param {number} share */
-function percent(share) {
-  return `${tenth.format(100 * share)}\u00a0%`;
-}
 
 /** @param {number} seconds */
 function timeLeft(seconds) {
@@ -26,13 +10,6 @@ function timeLeft(seconds) {
     return `about ${counted(Math.max(1, Math.round(seconds)), "second", "seconds")} left`;
   return `about ${counted(Math.round(seconds / 60), "minute", "minutes")} left`;
 }
-
-/** @type {Record<Kind, [string, string]>} */
-const KINDS = {
-  pictures: ["picture", "pictures"],
-  sounds: ["sound", "sounds"],
-  texts: ["text", "texts"],
-};
 
 export const words = {
   // The frame.

@@ -1,26 +1,9 @@
 /** The text of the place "Gather", in English. */
 
-const locale = "en";
-const whole = new Intl.NumberFormat(locale);
-const plurals = new Intl.PluralRules(locale);
+import { KINDS, counted, locale, whole } from "app/words/forms.js";
+
 const list = new Intl.ListFormat(locale);
 const UNEVEN = 5; // times as many samples, as `piecewise inspect`
-
-/**
- * @param {number} count
- * @param {string} one
- * @param {string} more
- */
-function counted(count, one, more) {
-  return `${whole.format(count)} ${plurals.select(count) === "one" ? one : more}`;
-}
-
-/** @type {Record<Kind, [string, string]>} */
-const KINDS = {
-  pictures: ["picture", "pictures"],
-  sounds: ["sound", "sounds"],
-  texts: ["text", "texts"],
-};
 
 export const words = {
   gather: "Gather",

@@ -1,17 +1,6 @@
 /** The words of the place Learn; the texts of the lessons come from their files. */
 
-const locale = "en";
-const whole = new Intl.NumberFormat(locale);
-const plurals = new Intl.PluralRules(locale);
-
-/**
- * @param {number} count
- * @param {string} one
- * @param {string} more
- */
-function counted(count, one, more) {
-  return `${whole.format(count)} ${plurals.select(count) === "one" ? one : more}`;
-}
+import { counted, whole } from "app/words/forms.js";
 
 export const learnWords = {
   lesson: "Lesson",

@@ -1,23 +1,13 @@
 /** The text of the place "Look inside", in English. */
 
-const locale = "en";
-const whole = new Intl.NumberFormat(locale);
+import { KINDS, counted, locale, whole } from "app/words/forms.js";
+
 const decimal = new Intl.NumberFormat(locale, {
   minimumFractionDigits: 2,
   maximumFractionDigits: 2,
 });
 const short = new Intl.NumberFormat(locale, { notation: "compact", maximumSignificantDigits: 3 });
 const tenth = new Intl.NumberFormat(locale, { maximumFractionDigits: 1 });
-const plurals = new Intl.PluralRules(locale);
-
-/**
- * @param {number} count
- * @param {string} one
- * @param {string} more
- */
-function counted(count, one, more) {
-  return `${whole.format(count)} ${plurals.select(count) === "one" ? one : more}`;
-}
 
 /** @param {number} share */
 function percent(share) {
@@ -29,13 +19,6 @@ function signed(vote) {
   const text = decimal.format(Math.abs(vote));
   return vote < 0 ? `\u2212${text}` : `+${text}`;
 }
-
-/** @type {Record<Kind, [string, string]>} */
-const KINDS = {
-  pictures: ["picture", "pictures"],
-  sounds: ["sound", "sounds"],
-  texts: ["text", "texts"],
-};
 
 export const lookWords = {
   // The arithmetic of a number.

@@ -1,31 +1,8 @@
 /** The text of the place "Take away", in English. */
 
-const locale = "en";
-const whole = new Intl.NumberFormat(locale);
-const tenth = new Intl.NumberFormat(locale, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
+import { KINDS, counted, locale, percent, whole } from "app/words/forms.js";
+
 const list = new Intl.ListFormat(locale, { type: "conjunction" });
-const plurals = new Intl.PluralRules(locale);
-
-/**
- * @param {number} count
- * @param {string} one
- * @param {string} more
- */
-function counted(count, one, more) {
-  return `${whole.format(count)} ${plurals.select(count) === "one" ? one : more}`;
-}
-
-/** @param {number} share */
-function percent(share) {
-  return `${tenth.format(100 * share)}\u00a0%`;
-}
-
-/** @type {Record<Kind, [string, string]>} */
-const KINDS = {
-  pictures: ["picture", "pictures"],
-  sounds: ["sound", "sounds"],
-  texts: ["text", "texts"],
-};
 
 export const takeWords = {
   noNet: "There is nothing to take away yet: when a net is taught, it is here.",

@@ -1,23 +1,6 @@
 /** The text of the place "Try", in English. */
 
-const locale = "en";
-const whole = new Intl.NumberFormat(locale);
-const tenth = new Intl.NumberFormat(locale, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
-const plurals = new Intl.PluralRules(locale);
-
-/**
- * @param {number} count
- * @param {string} one
- * @param {string} more
- */
-function counted(count, one, more) {
-  return `${whole.format(count)} ${plurals.select(count) === "one" ? one : more}`;
-}
-
-/** @param {number} share */
-function percent(share) {
-  return `${tenth.format(100 * share)}\u00a0%`;
-}
+import { counted, percent, whole } from "app/words/forms.js";
 
 export const tryWords = {
   // The mistakes.
