@@ -8,6 +8,9 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
+# Python keeps its bytecode. Tests start many programs, each of which would compile all it imports.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help demo app tour test test-long test-toolkits test-arm coverage programs fuzz bench bench-app check lint types \
         check-page build format lock notebook picture clean

@@ -6,6 +6,7 @@ import ast
 import re
 import subprocess
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -56,10 +57,15 @@ def folder_of(name: str) -> str:
     return ROOT_FILES[name] if "/" not in name else name.split("/", maxsplit=1)[0]
 
 
+@cache
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
 def imports_of(path: Path) -> Iterator[str]:
     """The files of the package that a file imports, anywhere in it, also for types alone."""
     here = path.relative_to(SOURCE).with_suffix("").parts
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(tree(path)):
         if isinstance(node, ast.ImportFrom) and node.level:
             base = (*here[: len(here) - node.level], *(node.module or "").split("."))
             base = tuple(part for part in base if part)
@@ -69,7 +75,10 @@ def imports_of(path: Path) -> Iterator[str]:
                 yield next(name for name in names if name in NAMES)
 
 
-IMPORTS = {name: set(imports_of(path)) for name, path in zip(NAMES, FILES, strict=True)}
+@cache
+def imports() -> dict[str, set[str]]:
+    """The files that each file imports."""
+    return {name: set(imports_of(path)) for name, path in zip(NAMES, FILES, strict=True)}
 
 
 def circle_in(graph: dict[str, set[str]]) -> list[str]:
@@ -94,7 +103,7 @@ def circle_in(graph: dict[str, set[str]]) -> list[str]:
 def folder_graph() -> dict[str, set[str]]:
     """Which folder, at any depth, imports which; a folder does not import its own subfolders."""
     graph: dict[str, set[str]] = {}
-    for name, others in IMPORTS.items():
+    for name, others in imports().items():
         for other in others:
             here, there = str(Path(name).parent), str(Path(other).parent)
             nested = here == "." or there == "." or there.startswith(f"{here}/")
@@ -113,7 +122,7 @@ def test_order_lists_every_folder() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_import_stays_in_folder_or_goes_down(name: str) -> None:
     folder = folder_of(name)
-    for other in IMPORTS[name]:
+    for other in imports()[name]:
         target = folder_of(other)
         assert ORDER.index(target) <= ORDER.index(folder), f"{name} imports {other} from above"
         if target == folder and folder in INNER_ORDER and not name.endswith("__init__.py"):
@@ -124,7 +133,7 @@ def test_import_stays_in_folder_or_goes_down(name: str) -> None:
 
 
 def test_imports_form_no_circle_of_files() -> None:
-    assert not circle_in(IMPORTS)
+    assert not circle_in(imports())
 
 
 def test_imports_form_no_circle_of_folders() -> None:
@@ -137,15 +146,15 @@ def test_circle_search_finds_a_planted_circle() -> None:
 
 
 def test_import_search_sees_every_form_of_import() -> None:
-    assert "engine/ir/llvm_text.py" in IMPORTS["engine/kernels/reductions.py"]
-    assert "training/experiment.py" in IMPORTS["cli/train.py"]
-    assert "trace/walk.py" in IMPORTS["network.py"]
+    assert "engine/ir/llvm_text.py" in imports()["engine/kernels/reductions.py"]
+    assert "training/experiment.py" in imports()["cli/train.py"]
+    assert "trace/walk.py" in imports()["network.py"]
 
 
 def modules_outside(path: Path) -> set[str]:
     """The modules of other packages that a file imports, anywhere in it."""
     found = set[str]()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(tree(path)):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         if isinstance(node, ast.ImportFrom) and not node.level and node.module:
@@ -159,7 +168,7 @@ def test_engine_and_reference_share_only_core_and_spec(name: str) -> None:
     folder = folder_of(name)
     if folder in ("engine", "reference"):
         allowed = {"core", "spec", folder}
-        assert {folder_of(other) for other in IMPORTS[name]} <= allowed
+        assert {folder_of(other) for other in imports()[name]} <= allowed
 
 
 @pytest.mark.parametrize("path", FILES, ids=NAMES)
@@ -175,9 +184,8 @@ def test_outside_search_sees_llvmlite() -> None:
 
 @pytest.mark.parametrize("path", FILES, ids=NAMES)
 def test_files_and_functions_stay_small(path: Path) -> None:
-    text = path.read_text()
-    assert text.count("\n") <= LONGEST_FILE
-    for node in ast.walk(ast.parse(text)):
+    assert path.read_text().count("\n") <= LONGEST_FILE
+    for node in ast.walk(tree(path)):
         if isinstance(node, ast.FunctionDef):
             length = (node.end_lineno or 0) - node.lineno + 1
             if node.name in piecewise.__all__:  # the API reference shows their long docstrings
@@ -187,7 +195,7 @@ def test_files_and_functions_stay_small(path: Path) -> None:
 
 @pytest.mark.parametrize("path", FILES, ids=NAMES)
 def test_no_file_runs_code_from_elsewhere(path: Path) -> None:
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(tree(path)):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
             assert node.func.id not in {"eval", "exec", "compile", "__import__"}, path
         if isinstance(node, ast.Import):

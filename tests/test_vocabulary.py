@@ -12,6 +12,7 @@ import subprocess
 import tokenize
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -120,13 +121,18 @@ def listed(*endings: str) -> list[Path]:
 
 
 PYTHON, PAGES = listed(".py"), listed(".md", ".js", ".css", ".ts")
-CLASSES = [
-    (path, node)
-    for path in PYTHON
-    if path.is_relative_to(SOURCE)
-    for node in ast.walk(ast.parse(path.read_text()))
-    if isinstance(node, ast.ClassDef)
-]
+
+
+@cache
+def classes() -> list[tuple[Path, ast.ClassDef]]:
+    """The classes of the package, with their files."""
+    return [
+        (path, node)
+        for path in PYTHON
+        if path.is_relative_to(SOURCE)
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ClassDef)
+    ]
 
 
 def skipped(path: Path) -> bool:
@@ -205,21 +211,21 @@ def test_prose_uses_no_replaced_phrase() -> None:
 
 
 def test_no_two_classes_share_a_name() -> None:
-    counts = Counter(node.name for _, node in CLASSES)
+    counts = Counter(node.name for _, node in classes())
     double = {name for name, count in counts.items() if count > 1}
-    assert not [f"{path.relative_to(ROOT)}: {node.name}" for path, node in CLASSES
+    assert not [f"{path.relative_to(ROOT)}: {node.name}" for path, node in classes()
                 if node.name in double and not skipped(path)]  # fmt: skip
 
 
 def test_classes_have_no_replaced_attribute() -> None:
-    for path, node in CLASSES:
+    for path, node in classes():
         old = members(node) & set(REPLACED_ATTRIBUTES.get(node.name, ()))
         assert not old or skipped(path), f"{path.relative_to(ROOT)}: {node.name}: {old}"
 
 
 @pytest.mark.parametrize("name", REPLACED_ATTRIBUTES)
 def test_table_of_attributes_names_classes_that_exist(name: str) -> None:
-    assert name in {node.name for _, node in CLASSES}
+    assert name in {node.name for _, node in classes()}
 
 
 def test_only_array_types_defines_array_types() -> None:
