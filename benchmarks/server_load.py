@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import io
 import json
 import os
@@ -204,6 +205,8 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     command = [sys.executable, "-m", "piecewise", "serve", options.net, "--no-log",
                "--port", str(options.port), "--workers", str(options.workers)]  # fmt: skip
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)  # as the server does
     server = subprocess.Popen(command, env={**os.environ, "PIECEWISE_TOKEN": TOKEN})
     try:
         time.sleep(4 + options.workers)

@@ -21,6 +21,7 @@ from piecewise.compiled import CompiledNetwork
 from piecewise.core.errors import LimitError
 from piecewise.serving.input_reading import MAX_INPUTS
 from piecewise.serving.request_log import RequestLog
+from piecewise.serving.retry_pace import RetryPace
 from piecewise.serving.served_nets import ServedNets, named_files
 from piecewise.serving.server import PredictionServer
 from piecewise.serving.settings import ServerSettings
@@ -235,6 +236,21 @@ def test_limits_answer_before_the_request_is_read(folder: Path) -> None:
         statuses = [client.post("/v1/predict", content=png(0)).status_code for _ in range(20)]
         assert 429 in statuses
         assert client.get("/healthz").status_code == 200
+
+
+def test_refused_clients_come_back_at_a_tenth_of_the_rate_of_answers() -> None:
+    now = [0.0]
+    pace = RetryPace(lambda: now[0])
+    assert [pace.seconds() for _ in range(3)] == [1, 1, 1]
+    for _ in range(1_000):  # in a second
+        now[0] += 0.001
+        pace.answered()
+    times = [pace.seconds() for _ in range(1_000)]
+    assert times == sorted(times)
+    assert all(99 <= times.count(second) <= 101 for second in range(2, 10))
+    assert max(pace.seconds() for _ in range(10_000)) == 60
+    now[0] += 1_000
+    assert pace.seconds() == 1
 
 
 def test_largest_request_fits_when_nothing_else_runs(folder: Path) -> None:

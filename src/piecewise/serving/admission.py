@@ -9,13 +9,13 @@ from contextlib import contextmanager
 
 from .metrics import Metrics
 from .refused import RefusedError
+from .retry_pace import RetryPace
 from .settings import ServerSettings
 
 OPEN_PATHS = ("/healthz", "/readyz")
 """Paths that need no token: they say only whether the server answers."""
 MAX_BYTES = 512 << 20
 """Bytes of all requests that a process answers at a time; one of the largest is always allowed."""
-RETRY_SECONDS = 1
 
 
 class Admission:
@@ -30,7 +30,7 @@ class Admission:
     def __init__(self, settings: ServerSettings, metrics: Metrics) -> None:
         self._settings, self._metrics = settings, metrics
         self._wanted = None if settings.token is None else f"Bearer {settings.token}".encode()
-        self._running, self._bytes = 0, 0
+        self._running, self._bytes, self._pace = 0, 0, RetryPace(time.monotonic)
         self._allowance, self._last = max(1.0, settings.max_rate), time.monotonic()
         self.max_body = settings.max_body_mb << 20
         self._max_bytes = max(MAX_BYTES, self.max_body)
@@ -55,7 +55,7 @@ class Admission:
         length = self._length(headers)
         size = self.max_body if length is None else length
         if self._running >= self._settings.max_requests or self._bytes + size > self._max_bytes:
-            raise _busy("the server is busy")
+            raise _busy("the server is busy", self._pace.seconds())
         self._take_allowance()
         self._running += 1
         self._bytes += size
@@ -65,6 +65,7 @@ class Admission:
         finally:
             self._running -= 1
             self._bytes -= size
+            self._pace.answered()
             self._metrics.running.set(self._running)
 
     def _length(self, headers: Mapping[str, str]) -> int | None:
@@ -86,13 +87,14 @@ class Admission:
         self._allowance = min(most, self._allowance + (now - self._last) * rate)
         self._last = now
         if self._allowance < 1:
-            raise _busy(f"more than {rate:g} requests per second", status=429)
+            raise _busy(f"more than {rate:g} requests per second", 1, status=429)
         self._allowance -= 1
 
 
-def _busy(message: str, status: int = 503) -> RefusedError:
-    headers = {"retry-after": str(RETRY_SECONDS)}
-    return RefusedError(status, f"{message}; try again in a second", headers=headers)
+def _busy(message: str, seconds: int, status: int = 503) -> RefusedError:
+    headers = {"retry-after": str(seconds)}
+    when = "a second" if seconds == 1 else f"{seconds} seconds"
+    return RefusedError(status, f"{message}; try again in {when}", headers=headers)
 
 
 def _is_local_host(host: str) -> bool:
