@@ -13,6 +13,7 @@ from PIL import Image, ImageDraw
 
 from piecewise.core.array_types import Uint8
 from piecewise.core.errors import DataError, LimitError
+from piecewise.data.images.background import background_level, ink_contrast, plainness
 from piecewise.data.images.fitting import fit_image_preprocessor
 from piecewise.data.images.preprocessor import ImagePreprocessor
 from piecewise.data.xo import PLAIN, make_xo
@@ -320,3 +321,31 @@ def test_transform_same_bytes_on_every_platform() -> None:
     fitted = [preprocessor.transform(picture.transpose(1, 2, 0)) for picture in drawings.inputs]
     digest = hashlib.sha256(np.stack(fitted).tobytes()).hexdigest()
     assert digest == "d2055192260a72bc442c49f73fc0c1781d42d9b85d035e90e3381a80680cd0fb"
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 7), (5, 2), (28, 28), (3, 30)])
+def test_background_and_plainness_are_those_of_medians_and_means(shape: tuple[int, int]) -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(200):
+        low = int(rng.integers(0, 200))
+        grey = rng.integers(low, min(256, low + 120), shape).astype(np.uint8)
+        sides = [grey[0], grey[-1], grey[:, 0], grey[:, -1]]
+        level = int(np.median(np.concatenate(sides)))
+        assert background_level(grey) == level
+        near = abs(grey.astype(int) - level) <= 48
+        border = np.concatenate([near[0], near[-1], near[:, 0], near[:, -1]])
+        wanted = min(border.mean() / 0.75, near.mean() / 0.5)
+        is_extreme = level <= 80 or level >= 175
+        assert plainness(grey[None])[0] == (wanted if is_extreme else 0.0)
+        assert ink_contrast(grey) == abs(grey.astype(int) - level).max()
+
+
+@pytest.mark.parametrize("background", ["any", "dark", "light"])
+def test_transform_of_the_same_size_returns_pixels_of_its_own(background: str) -> None:
+    picture = np.zeros((8, 8, 1), np.uint8)
+    preprocessor = ImagePreprocessor((1, 8, 8), background)
+    made = preprocessor.transform(picture)
+    assert made.flags.writeable
+    assert made.flags.c_contiguous
+    made[:] = 7
+    assert not picture.any()

@@ -38,7 +38,8 @@ def plainness(greys: Uint8) -> Float64:
     With proportionally less of both it is less, and 0 with another level."""
     level = _border_level(greys)
     near = np.abs(greys.astype(np.int16) - level[:, None, None]) <= FLAT
-    plain = np.minimum(_border(near).mean(axis=1) / 0.75, near.mean(axis=(1, 2)) / 0.5)
+    border, whole = _border(near), near.reshape(len(near), -1)
+    plain = np.minimum(_fraction(border) / 0.75, _fraction(whole) / 0.5)
     return np.where(is_extreme(level), plain, 0.0)
 
 
@@ -64,6 +65,12 @@ class Flatness(NamedTuple):
         contrast = int(apart.max())
         near = apart <= min(FLAT, max(_FLATTEST, contrast // 5))
         return cls(level, contrast, float(_border(near[None]).mean()), float(near.mean()))
+
+
+def ink_contrast(grey: Uint8) -> int:
+    """The greatest difference of a pixel of one image (rows, columns) from its background."""
+    level = background_level(grey)
+    return max(int(grey.max()) - level, level - int(grey.min()))
 
 
 def are_drawings(plain: Float64, flat: Sequence[Flatness]) -> bool:
@@ -119,7 +126,14 @@ def ink_box(ink: Uint8) -> tuple[int, int, int, int] | None:
 
 def _border_level(greys: Uint8) -> Array:
     """The median grey level of each border (N,)."""
-    return np.asarray(np.median(_border(greys), axis=1), np.int16)
+    border = np.sort(_border(greys), axis=1)
+    middle = border.shape[1] // 2  # the number of pixels is even
+    return np.asarray((border[:, middle - 1].astype(np.int16) + border[:, middle]) // 2)
+
+
+def _fraction(mask: Bool) -> Float64:
+    """The fraction of pixels (N, pixels) that are set, for each image."""
+    return np.asarray(np.add.reduce(mask, axis=1, dtype=np.int64) / mask.shape[1])
 
 
 def _border(planes: Array) -> Array:

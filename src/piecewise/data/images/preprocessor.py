@@ -16,11 +16,11 @@ from ...spec.architecture import input_shape
 from ..preprocessing import Preprocessor
 from .background import (
     LEAST_CONTRAST,
-    Flatness,
     background_level,
     border_colour,
     has_light_background,
     ink_box,
+    ink_contrast,
     is_drawing,
 )
 from .decoding import decode_picture
@@ -178,15 +178,17 @@ class ImagePreprocessor(Preprocessor):
         channels, height, width = self.shape
         if channels not in (1, 3):
             raise DataError(f"pictures: got grey or colour, wanted arrays of {channels} channels")
-        image = _image(self.pixels(picture))
-        grey = np.asarray(image.convert("L"))
+        pixels = self.pixels(picture)
+        if pixels.shape == (height, width, channels):
+            return np.array(self.align(_channels_first(pixels)[None])[0])
+        image, grey = _image(pixels), _grey(pixels)
         image = image.convert("L" if channels == 1 else "RGB")
         other_size = (image.height, image.width) != (height, width)
         if other_size and self.background != "any" and self._is_drawing(grey):
             return _channels_first(self._redrawn(image, grey))
         if other_size:
             image = RESIZED[self.resize](image, (width, height), self._padding_of(image))
-        return np.asarray(self.align(_channels_first(np.asarray(image))[None])[0])
+        return np.array(self.align(_channels_first(np.asarray(image))[None])[0])
 
     def pixels(self, picture: Array) -> Uint8:
         """A decoded image as uint8 (rows, columns, 1 or 3) by this range and backdrop."""
@@ -196,8 +198,8 @@ class ImagePreprocessor(Preprocessor):
         """The part of a decoded image that the input shows, in its pixels: left, top, right,
         bottom. It may reach beyond the image."""
         _, height, width = self.shape
-        image = _image(self.pixels(picture))
-        grey = np.asarray(image.convert("L"))
+        pixels = self.pixels(picture)
+        image, grey = _image(pixels), _grey(pixels)
         if image.size == (width, height):
             return 0, 0, width, height
         if self.crops_to_ink and self._is_drawing(grey):
@@ -212,8 +214,8 @@ class ImagePreprocessor(Preprocessor):
         """Why a prediction for a decoded image is doubtful; None if it is not."""
         if self.background == "any":
             return None
-        grey = np.asarray(_image(self.pixels(picture)).convert("L"))
-        if Flatness.of(grey).contrast < self.least_contrast:
+        grey = _grey(self.pixels(picture))
+        if ink_contrast(grey) < self.least_contrast:
             return "there is no ink in it"
         if not self._is_drawing(grey):
             return "it is not a drawing on a plain background, unlike the training images"
@@ -231,7 +233,8 @@ class ImagePreprocessor(Preprocessor):
             block = pictures[start : start + _BLOCK]
             greys = block[:, 0]
             wrong = has_light_background(greys) != (self.background == "light")
-            wrong &= is_drawing(greys, self.least_plain)
+            if wrong.any():
+                wrong &= is_drawing(greys, self.least_plain)
             if wrong.any():
                 aligned = pictures.copy() if aligned is pictures else aligned
                 aligned[start : start + _BLOCK][wrong] = 255 - block[wrong]
@@ -283,6 +286,11 @@ def _checked_range(levels: object) -> tuple[float, float]:
 
 def _image(picture: Uint8) -> Image.Image:
     return Image.fromarray(picture.squeeze(2) if picture.shape[2] == 1 else picture)
+
+
+def _grey(picture: Uint8) -> Uint8:
+    """The grey levels (rows, columns) of an image."""
+    return picture[..., 0] if picture.shape[2] == 1 else np.asarray(_image(picture).convert("L"))
 
 
 def _channels_first(pixels: Uint8) -> Uint8:

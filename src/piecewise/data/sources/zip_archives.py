@@ -25,8 +25,8 @@ from .archive_limits import check_total_ratio
 from .folder_scan import MAX_DEPTH, is_user_file
 from .folders import FolderListing, list_files
 
-MAX_ENTRIES = 250_000
-"""Files and folders of one archive; counted before its directory is parsed."""
+MAX_ENTRIES = 1_100_000
+"""A million files and their folders; counted before the directory of an archive is parsed."""
 MAX_DIRECTORY_BYTES = 128 << 20
 """Bytes of its directory; checked before it is read."""
 MAX_FILE_BYTES = 64 << 20
