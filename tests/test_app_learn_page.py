@@ -13,6 +13,8 @@ from piecewise.lessons.answer_key import answer_key
 from piecewise.lessons.catalog import LESSONS, lesson
 from piecewise.lessons.learner import project_learner
 from piecewise.lessons.net_quantities import extreme, ink, shared_ink, shifted_drawing
+from piecewise.lessons.questions import Draw
+from piecewise.lessons.worked_examples import EXAMPLES, STAGES, WorkedExample
 
 from .app_page import AppPage, Program, program
 from .programs import needs_chromium
@@ -229,6 +231,44 @@ def test_map_is_muted_and_weight_is_nudged(opened: AppPage) -> None:
     expect(slider).not_to_have_attribute("aria-valuetext", before or "")
     page.get_by_role("button", name="One step", exact=True).press("Enter")
     expect(facts.last).to_contain_text("The loss goes from ")
+
+
+def stage_of(shared: Program, name: str, stage: int, number: int = 0) -> WorkedExample:
+    """A stage of a worked example, as the page gets it."""
+    own = project_learner(shared.folder)
+    draw = Draw(name, "example", own.small.parameters_sha256, SEED, stage, number)
+    return EXAMPLES[lesson(name).of_kind("task")[0].attributes["part"]](own, stage, draw)
+
+
+@pytest.mark.parametrize("name", ["filtering", "errors"])
+def test_worked_example_fades_by_keyboard(opened: AppPage, shared: Program, name: str) -> None:
+    page = opened.page
+    go(page, name)
+    commit(page)
+    worked = page.locator(".lesson .worked")
+    expect(worked.locator("h2")).to_contain_text("stage 1 of 4")
+    assert worked.locator("input").count() == 0
+    worked.locator(".onward").press("Enter")
+    for stage in range(1, STAGES):
+        expect(worked.locator("h2")).to_contain_text(f"stage {stage + 1} of 4")
+        asked = stage_of(shared, name, stage).asked
+        expect(worked.locator("input")).to_have_count(len(asked))
+        expect(worked.locator("input").first).to_be_focused()
+        for at, step in enumerate(asked):
+            page.keyboard.type(f"{float(step.value):.6f}".rstrip("0").rstrip("."))
+            page.keyboard.press("Tab" if at < len(asked) - 1 else "Enter")
+        expect(worked.locator(".said-stage")).to_have_text("All of them are right.")
+        expect(worked.locator(".onward")).to_be_focused()
+        page.keyboard.press("Enter")
+    expect(worked.locator("input").first).to_be_focused()  # the last stage at another place
+    asked = stage_of(shared, name, 3, 1).asked
+    for _ in range(2):
+        for field in worked.locator("input").all():
+            field.fill("99")
+        worked.locator("input").last.press("Enter")
+        expect(worked.locator(".said-stage")).not_to_be_empty()
+    expect(worked.locator(".said-stage")).to_contain_text("Here are the steps")
+    expect(worked).to_contain_text(asked[0].work.replace("-", "\N{MINUS SIGN}"))
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -22,6 +22,7 @@ from ..lessons.question_pools import POOLS
 from ..lessons.questions import CheckQuestion, Draw, numbered_question
 from ..lessons.references import LessonError
 from ..lessons.typed_numbers import read_number
+from ..lessons.worked_examples import EXAMPLES
 from .failures import MissingError
 from .fields import Values
 from .learn_state import LearnState, PinnedLearner
@@ -71,6 +72,7 @@ class LessonPages:
             "number": LESSONS.index(name) + 1,
             "of": len(LESSONS),
             "part": tasks[0].attributes["part"] if tasks else "",
+            "has_example": bool(tasks) and tasks[0].attributes["part"] in EXAMPLES,
             "net": _sha256(pinned),
             **view.before(pinned.modality),
             "committed": None,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from ...lessons.typed_numbers import MAX_LENGTH
-from ..fields import TEXT, WHOLE, RequestField, TextKind, Values, WholeKind
+from ...lessons.worked_examples import STAGES
+from ..fields import TEXT, TEXTS, WHOLE, RequestField, TextKind, Values, WholeKind
+from ..lesson_examples import LessonExamples
 from ..lesson_pages import MOST_QUESTIONS, LessonPages
 from ..routes import AppRoute
 from ..session import Session
@@ -18,6 +20,7 @@ class LearnActions:
     def __init__(self, session: Session) -> None:
         self._state = session.learn
         self._pages = LessonPages(session.learn)
+        self._examples = LessonExamples(session.learn)
 
     def lessons(self, values: Values) -> Values:
         """The lessons, how far the learner is, and whose drawings they show."""
@@ -54,6 +57,18 @@ class LearnActions:
         asked = values["lesson"], values["check"], values["seed"], values["number"]
         return self._pages.answer(*asked, values["answer"])
 
+    def example(self, values: Values) -> Values:
+        """A stage of the worked example of a lesson, with the steps that are shown."""
+        return self._examples.example(*_stage(values))
+
+    def answer_example(self, values: Values) -> Values:
+        """Keep what the learner calculated; which steps are right, and all after two tries."""
+        return self._examples.answer(*_stage(values), values["answers"])
+
+
+def _stage(values: Values) -> tuple[str, int, int, int]:
+    return values["lesson"], values["seed"], values["stage"], values["number"]
+
 
 _SEED = RequestField("seed", WHOLE, default=0)
 _QUESTION = (
@@ -63,6 +78,11 @@ _QUESTION = (
 )
 _TYPED = TextKind(MAX_LENGTH)
 _PREDICTION = (RequestField("answer", _TYPED, required=True, nullable=True), _SEED)
+_STAGE = (
+    RequestField("stage", WholeKind(0, STAGES - 1), default=0),
+    RequestField("number", WholeKind(0, MOST_QUESTIONS - 1), default=0),
+    _SEED,
+)
 _REASON = (
     RequestField("choice", WHOLE, required=True),
     RequestField("words", TextKind(MAX_WORDS), default=""),
@@ -77,5 +97,8 @@ ROUTES = (
     AppRoute("GET", "/api/learn/{lesson}/check", LearnActions.check, _QUESTION),
     AppRoute("POST", "/api/learn/{lesson}/check", LearnActions.answer_check,
              (*_QUESTION, RequestField("answer", _TYPED, required=True))),
+    AppRoute("GET", "/api/learn/{lesson}/example", LearnActions.example, _STAGE),
+    AppRoute("POST", "/api/learn/{lesson}/example", LearnActions.answer_example,
+             (*_STAGE, RequestField("answers", TEXTS, required=True))),
 )  # fmt: skip
 """The routes of these actions."""

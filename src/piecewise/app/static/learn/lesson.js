@@ -1,6 +1,7 @@
 /** A lesson: a question, a prediction, and then a task, the result, a sentence and checks. */
 
 import { checkSection } from "app/learn/check.js";
+import { exampleSection } from "app/learn/example.js";
 import { partOf } from "app/learn/parts.js";
 import { outcomeWords, predictionForm } from "app/learn/prediction.js";
 import { pieces, texts } from "app/learn/runs.js";
@@ -14,6 +15,8 @@ import { element } from "piecewise/text.js";
  *   predict: (answer: string | null) => Promise<string>,
  *   choose: (choice: number, words: string) => Promise<Why>,
  *   check: (check: string, number: number, answer: string | null) => Promise<Check | string>,
+ *   example: (stage: number, number: number, answers: string[] | null) =>
+ *     Promise<Example | string>,
  * }} Asks
  */
 
@@ -45,6 +48,7 @@ export function lessonElements(lesson, overview, asks) {
     ...before,
     element("section", { class: "predict" }, ...texts(lesson.predict.text), outcome),
     ...taskElements(lesson, committed, overview),
+    ...(lesson.has_example ? [exampleSection(asks.example)] : []),
     section("result", words.result, committed.result),
     element(
       "p",
@@ -65,7 +69,8 @@ export function lessonElements(lesson, overview, asks) {
  */
 function taskElements(lesson, { task }, overview) {
   const part = partOf(lesson.part, overview);
-  return part ? [section("task", words.task, task), part] : [];
+  if (!part && !lesson.has_example) return [];
+  return [section("task", words.task, task), ...(part ? [part] : [])];
 }
 
 /**

@@ -48,7 +48,7 @@ function numberPieces({ number = "", path = "", exact = "", slip }) {
   return [button, how];
 }
 
-/** A number with a typographic minus sign. @param {string} number */
-export function signed(number) {
-  return number.replace(/^-/, "\u2212");
+/** Numbers and sums with typographic minus signs. @param {string} text */
+export function signed(text) {
+  return text.replaceAll("-", "\u2212");
 }

@@ -59,7 +59,30 @@ interface Committed {
   checks: Check[];
 }
 
+interface WorkedStep {
+  label: string;
+  work: string;
+  /** Null if the learner calculates it. */
+  value: string | null;
+}
+
+interface Example {
+  stage: number;
+  of: number;
+  number: number;
+  text: string;
+  planes: Record<string, number[][]>;
+  steps: WorkedStep[];
+  /** Which of the last answers are right. */
+  rights: boolean[];
+  answers: string[];
+  is_right: boolean;
+  is_shown: boolean;
+}
+
 interface LessonData {
+  /** Whether there is a worked example. */
+  has_example: boolean;
   lesson: string;
   number: number;
   of: number;

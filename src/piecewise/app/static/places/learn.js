@@ -8,6 +8,23 @@ import { state, update, watch } from "app/store.js";
 import { learnWords as words } from "app/words/learn.js";
 import { element } from "piecewise/text.js";
 
+/**
+ * Ask for a question, or answer it. A text says what is wrong with an answer.
+ * @param {string} path
+ * @param {Record<string, string | number>} values
+ * @param {object | null} answer
+ */
+async function askOrAnswer(path, values, answer) {
+  try {
+    if (answer) return await ask("POST", path, { ...values, ...answer });
+    const query = Object.entries(values).map(([name, value]) => `${name}=${part(String(value))}`);
+    return await ask("GET", `${path}?${query.join("&")}`);
+  } catch (error) {
+    if (error instanceof Refused) return error.message;
+    throw error;
+  }
+}
+
 export function learn() {
   const list = element("div", { class: "contents" });
   const page = element("article", { class: "lesson", "aria-label": words.lesson });
@@ -63,7 +80,14 @@ export function learn() {
       },
       choose: (choice, own) =>
         ask("POST", `${path(name)}/reason`, { choice, words: own, seed: seed() }),
-      check: (check, number, answer) => askCheck(name, check, number, answer),
+      check: (check, number, answer) => {
+        const values = { check, number, seed: seed() };
+        return askOrAnswer(`${path(name)}/check`, values, answer === null ? null : { answer });
+      },
+      example: (stage, number, answers) => {
+        const values = { stage, number, seed: seed() };
+        return askOrAnswer(`${path(name)}/example`, values, answers && { answers });
+      },
     });
     page.replaceChildren(...found);
     turns.replaceChildren(
@@ -76,24 +100,6 @@ export function learn() {
     /** @type {HTMLElement | null} */
     const target = focus ? page.querySelector(focus) : null;
     target?.focus();
-  }
-
-  /**
-   * @param {string} name
-   * @param {string} check
-   * @param {number} number
-   * @param {string | null} answer
-   */
-  async function askCheck(name, check, number, answer) {
-    const values = { check, number, seed: seed() };
-    try {
-      if (answer !== null) return await ask("POST", `${path(name)}/check`, { ...values, answer });
-      const query = `check=${part(check)}&number=${number}&seed=${seed()}`;
-      return await ask("GET", `${path(name)}/check?${query}`);
-    } catch (error) {
-      if (error instanceof Refused) return error.message;
-      throw error;
-    }
   }
 
   /** Show the lesson of the address, or the first that is not begun. */

@@ -136,6 +136,19 @@ export const learnWords = {
   stepped: (before, after, weight) =>
     `The loss goes from ${before} to ${after}. The weight is ${weight} then; the net itself stays as it is.`,
 
+  // Worked examples.
+  example: "Worked example",
+  /** @param {number} stage @param {number} of */
+  stage: (stage, of) => `Worked example, stage ${whole.format(stage)} of ${whole.format(of)}`,
+  /** @type {Record<string, string>} */
+  planes: { patch: "Patch", feature: "Feature" },
+  nextStage: "Next stage",
+  anotherPlace: "Another place",
+  allRight: "All of them are right.",
+  stepsShown: "Here are the steps. Try the stage again at another place.",
+  /** @param {string[]} wrong */
+  stepsWrong: (wrong) => `Not yet: ${wrong.join(", ")}.`,
+
   // Pixels.
   /** @param {number} ink */
   pixel: (ink) => (ink ? "ink" : "ground"),

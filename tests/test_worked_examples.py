@@ -1,0 +1,114 @@
+"""Worked examples of the lessons: what is calculated, what is left to the learner, and tries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from piecewise.data.xo import FEATURES
+from piecewise.lessons import net_quantities as nets
+from piecewise.lessons.learner import Learner, generated_learner
+from piecewise.lessons.questions import Draw
+from piecewise.lessons.worked_examples import EXAMPLES, STAGES
+
+pytest.importorskip("starlette", reason="the app's server is an extra")
+
+from .app_room import Room
+
+
+@pytest.fixture(scope="module")
+def learner() -> Learner:
+    return generated_learner(0)
+
+
+@pytest.fixture
+def room(tmp_path: Path) -> Iterator[Room]:
+    opened = Room(tmp_path / "project")
+    yield opened
+    opened.close()
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_cell_is_the_mean_of_its_products(learner: Learner, seed: int) -> None:
+    example = EXAMPLES["worked_cell"](learner, 3, Draw(seed))
+    patch, feature = (np.array(example.planes[name]) for name in ("patch", "feature"))
+    *products, total, match = (float(step.value) for step in example.steps)
+    assert products == (patch * feature).ravel().tolist()
+    assert total == (patch * feature).sum()
+    assert match == pytest.approx((patch * feature).mean())
+    assert any((feature == one).all() for one in FEATURES.values())
+    ink = nets.ink_pixels(learner.drawings[0])
+    windows = np.lib.stride_tricks.sliding_window_view(ink * 2 - 1, (3, 3)).reshape(-1, 3, 3)
+    assert any((patch == one).all() for one in windows)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_gradient_is_that_of_backpropagation(learner: Learner, seed: int) -> None:
+    example = EXAMPLES["error_table"](learner, 3, Draw(seed))
+    gradients = [
+        nets.gradient(learner.first, drawing, "full1.weight", neuron, at)
+        for drawing in learner.drawings for neuron in (1, 2) for at in range(1, 13)
+    ]  # fmt: skip
+    _, gradient, weight = (float(step.value) for step in example.steps)
+    assert min(abs(one - gradient) for one in gradients) < 0.02
+    assert "0.1 x" in example.steps[2].work
+    weights = learner.first.parameters["full1.weight"]
+    assert np.abs(weights - weight).min() < 0.1 * abs(gradient) + 0.01
+
+
+@pytest.mark.parametrize("part", EXAMPLES)
+def test_steps_disappear_from_the_end(learner: Learner, part: str) -> None:
+    missing = [EXAMPLES[part](learner, stage, Draw(stage)).missing for stage in range(STAGES)]
+    assert missing[0] == 0
+    assert missing == sorted(set(missing))
+    for stage in range(STAGES):
+        example = EXAMPLES[part](learner, stage, Draw(stage))
+        assert list(example.asked) == list(example.steps)[len(example.steps) - missing[stage] :]
+
+
+def got(room: Room, method: str, path: str, **values: Any) -> Any:
+    status, answer = room.ask(method, path, values)
+    assert status == 200, answer
+    return answer
+
+
+def test_missing_steps_are_sent_after_two_tries(room: Room) -> None:
+    path = "/api/learn/errors/example"
+    stage = got(room, "GET", f"{path}?stage=2")
+    assert [one["value"] for one in stage["steps"]] == [None, None]
+    assert [one["work"] for one in stage["steps"]] == ["", ""]
+    once = got(room, "POST", path, stage=2, answers=["9", "9"])
+    assert (once["rights"], once["is_shown"]) == ([False, False], False)
+    twice = got(room, "POST", path, stage=2, answers=["8", "9"])
+    assert (twice["is_right"], twice["is_shown"]) == (False, True)
+    values = [one["value"] for one in twice["steps"]]
+    assert None not in values
+    late = got(room, "POST", path, stage=2, answers=values)
+    assert late["answers"] == ["8", "9"]  # it was shown before
+    other = got(room, "GET", f"{path}?stage=2&number=1")
+    assert other["text"] != stage["text"]
+
+
+def test_right_steps_end_a_stage(room: Room) -> None:
+    path, text = "/api/learn/filtering/example", "?stage=1"
+    found = got(room, "GET", path + text)
+    total = float(found["steps"][-2]["value"])
+    said = got(room, "POST", path, stage=1, answers=[f"{total / 9:.2f}"])
+    assert (said["rights"], said["is_right"], said["is_shown"]) == ([True], True, True)
+    assert got(room, "GET", path + text) == said
+
+
+@pytest.mark.parametrize(
+    ("path", "values", "status"),
+    [("errors", {"stage": 1, "answers": []}, 400), ("errors", {"stage": 4, "answers": []}, 400),
+     ("errors", {"stage": 1, "answers": ["x"]}, 400), ("votes", {"answers": []}, 404),
+     ("none", {"answers": []}, 404)],
+)  # fmt: skip
+def test_wrong_answers_to_examples_are_refused(
+    room: Room, path: str, values: dict[str, Any], status: int
+) -> None:
+    assert room.ask("POST", f"/api/learn/{path}/example", values)[0] == status
