@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from threading import Event
 from typing import Any
+from urllib.parse import urlencode
 
 import numpy as np
 import pytest
@@ -278,3 +279,29 @@ def test_net_gives_an_empty_project_its_classes(tmp_path: Path) -> None:
     add_net(project, Attempts(project.root), pw.Network("full", (1, 9, 9), ("y", "x")))
     assert [one.name for one in project.classes()] == ["y", "x"]
     project.close()
+
+
+def test_samples_are_listed_by_how_they_were_judged(taught: Room) -> None:
+    taught.teacher.changed()
+    taught.wait_for("score", done=5)
+    held_out = taught.teacher.held_out
+    assert held_out is not None
+    folder = taught.project.classes()[0].folder
+    own = [row for row, one in enumerate(held_out.ids) if one.split("/")[1] == folder]
+    confidence = held_out.probabilities.max(axis=1)
+    is_right = held_out.probabilities.argmax(axis=1) == held_out.labels
+
+    def listed(order: str, **values: Any) -> list[str]:
+        query = urlencode({"folder": folder, "order": order, **values})
+        return list(taught.ask("GET", f"/api/samples?{query}")[1]["ids"])
+
+    unsure = sorted(own, key=lambda row: confidence[row])
+    assert listed("unsure") == [held_out.ids[row] for row in unsure]
+    wrong = sorted(own, key=lambda row: (is_right[row], (1 if is_right[row] else -1)
+                                         * confidence[row]))  # fmt: skip
+    assert listed("wrong") == [held_out.ids[row] for row in wrong]
+    assert listed("wrong", **{"from": 2, "count": 1}) == [held_out.ids[wrong[2]]]
+    [new] = taught.ask("POST", f"/api/samples/{folder}", DRAWN)[1]["ids"]
+    assert listed("added")[0] == listed("wrong")[-1] == new  # nobody judged it
+    assert taught.ask("GET", f"/api/samples?folder={folder}&order=alike")[0] == 400
+    taught.ask("POST", "/api/undo")

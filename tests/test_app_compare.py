@@ -74,6 +74,57 @@ def test_two_attempts_answer_side_by_side(own: tuple[Program, AppPage]) -> None:
     expect(page.locator(".compare")).to_be_hidden()
 
 
+def test_net_is_a_table_of_text_too(own: tuple[Program, AppPage]) -> None:
+    app = own[1]
+    page = app.page
+    app.draw(CROSS)
+    expect(page.locator(".says-label")).to_have_text("X")
+    page.get_by_text("As text", exact=True).click()
+    rows = page.locator(".net-text tbody tr")
+    expect(rows).to_have_count(8)
+    cells = rows.filter(has_text="conv2").locator("td")
+    expect(cells.nth(1)).to_have_text("8\u00d712\u00d712")
+    values = page.evaluate("[...piecewise.walk.activation('conv2').values]")
+    strongest = max(range(8), key=lambda number: max(map_values(values, number)))
+    expect(cells.nth(2)).to_contain_text(f"map {strongest}: ")
+    check_axe(app)
+
+
+def map_values(values: list[float], number: int) -> list[float]:
+    return [abs(one) for one in values[144 * number : 144 * (number + 1)]]
+
+
+def test_attempts_are_a_list_where_the_dots_have_no_room(own: tuple[Program, AppPage]) -> None:
+    app = own[1]
+    page = app.page
+    page.set_viewport_size({"width": 1024, "height": 900})
+    page.get_by_role("spinbutton", name="epochs").fill("2")
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="2 attempts").click()
+    page.locator(".choices button", has_text="12 epochs").click()
+    expect(page.locator(".loss figcaption")).to_contain_text("12 epochs")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 1024
+
+
+def test_finger_points_first_and_opens_then(browser: Browser, own: tuple[Program, AppPage]) -> None:
+    running, app = own
+    app.draw(CROSS)
+    context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True)
+    token = app.page.evaluate("sessionStorage.getItem('piecewise token')")
+    context.add_init_script(f"sessionStorage.setItem('piecewise token', '{token}')")
+    page = context.new_page()
+    page.goto(f"http://127.0.0.1:{running.port}/")
+    page.wait_for_selector("html[data-ready]")
+    stack = page.locator(".stack:visible").first
+    stack.scroll_into_view_if_needed()
+    stack.tap(position={"x": 30, "y": 30})
+    expect(page.locator(".readout-line")).to_contain_text("pool1, map 0, row ")
+    expect(page.locator("#open-number")).to_be_hidden()
+    stack.tap(position={"x": 34, "y": 30})
+    expect(page.locator("#open-number")).to_contain_text("pool1, map 0, row ")
+    context.close()
+
+
 def test_answer_is_named_that_before_a_change_while_a_net_is_taught(
     browser: Browser, tmp_path: Path
 ) -> None:

@@ -172,6 +172,39 @@ def test_knobs_of_a_column_teach_anew_and_are_undone(own: tuple[Program, AppPage
     assert app.complaints == []
 
 
+def drag(page: Page, name: str, target: str) -> None:
+    """Drag a column by its name to the middle of another one, and a little further."""
+    handle = page.locator(".column-handle", has_text=name)
+    [start, end] = [one.bounding_box() for one in (handle, page.locator(target))]
+    assert start is not None
+    assert end is not None
+    x, y = start["x"] + 10, start["y"] + 8
+    middle = end["x"] + end["width"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move((x + middle) / 2, y)
+    page.mouse.move(middle + (8 if middle > x else -8), y)
+    page.mouse.up()
+
+
+def test_column_is_dragged_to_another_place(own: tuple[Program, AppPage]) -> None:
+    running, app = own
+    page = app.page
+    app.draw(CROSS)
+    first = page.get_by_role("group", name="Knobs of conv1")
+    expect(page.locator(".column-handle")).to_have_count(2)
+    page.locator(".column-handle").first.click()  # a press is no drag
+    drag(page, "conv1", ".column:nth-child(3)")
+    expect(first).to_contain_text("8 features")
+    settings = read_json(running.folder / OWN / "project.json")["settings"]
+    assert settings["layers"] == "conv 8 3, relu, pool 2, conv 6 5, relu, pool 2, full"
+    drag(page, "conv2", ".input-column")  # the input stays the first
+    expect(first).to_contain_text("6 features")
+    drag(page, "conv2", ".vote-column")  # and the votes the last
+    expect(page.locator(".problem-bar")).to_be_visible()
+    assert app.complaints == []
+
+
 def test_address_holds_the_view(browser: Browser, opened: AppPage) -> None:
     page = opened.page
     open_number(page, "pool2", 1, 1, 1)

@@ -68,6 +68,16 @@ class HeldOut(NamedTuple):
         return {"coverage": float(covered.mean()), "threshold": threshold,
                 "right": float(is_right[covered].mean())}  # fmt: skip
 
+    def doubtful_first(self, *, wrong: bool) -> dict[str, int]:
+        """The rank of each sample by its id. The least certain answer comes first; with ``wrong``
+        all mistakes come before, the most certain first."""
+        answers = self.probabilities.argmax(axis=1)
+        confidence = self.probabilities.max(axis=1).astype(np.float64)
+        is_wrong = answers != self.labels
+        keys = np.where(is_wrong, -1 - confidence, confidence) if wrong else confidence
+        order = np.argsort(keys, kind="stable").tolist()
+        return {self.ids[row]: rank for rank, row in enumerate(order)}
+
     def to_json(self) -> dict[str, Any]:
         """The confusion matrix, true classes in rows; the mistakes, the most confident first."""
         answers = self.probabilities.argmax(axis=1)

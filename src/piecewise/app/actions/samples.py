@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...core.errors import LimitError
 from ..atlas import LEAST_SIDE, MAX_ATLAS, MAX_SIDE, atlas, beginning
-from ..fields import ANY, PART, TEXT, TEXTS, RequestField, Values, WholeKind
+from ..fields import ANY, PART, TEXT, TEXTS, RequestField, Values, WholeKind, WordKind
 from ..routes import BYTES, AppRoute
 from ..session import Session
 from ..strokes import checked_drawing
@@ -22,10 +22,17 @@ class SampleActions:
         self._session, self._project = session, session.project
 
     def samples(self, values: Values) -> Values:
-        """The ids of samples of a class, the newest first, and how many there are."""
-        count = min(values["count"], MAX_COUNT)
-        page = self._project.samples(values["folder"], values["part"], values["from"], count)
-        return page._asdict()
+        """The ids of samples of a class, and how many there are: the newest first; or, by the nets
+        of the score, those ``unsure`` first of which they were least certain, or the ``wrong`` ones
+        first. Samples that were not judged come last."""
+        count, held_out = min(values["count"], MAX_COUNT), self._session.teacher.held_out
+        folder, part, start = values["folder"], values["part"], values["from"]
+        if values["order"] == "added" or held_out is None:
+            return self._project.samples(folder, part, start, count)._asdict()
+        rank = held_out.doubtful_first(wrong=values["order"] == "wrong")
+        ids = self._project.ids(part, folder)[::-1]
+        ids.sort(key=lambda one: rank.get(one, len(rank)))
+        return {"total": len(ids), "ids": ids[start : start + count]}
 
     def add_samples(self, values: Values) -> Values:
         """Save a drawing or texts in a class; the new ids."""
@@ -77,7 +84,8 @@ class SampleActions:
 
 _FOLDER = RequestField("folder", TEXT, required=True)
 _PAGE = (_FOLDER, _PART, RequestField("from", WholeKind(), 0),
-        RequestField("count", WholeKind(), 200))  # fmt: skip
+        RequestField("count", WholeKind(), 200),
+        RequestField("order", WordKind("added", "unsure", "wrong"), "added"))  # fmt: skip
 _DRAWING = (_PART, RequestField("strokes", ANY), RequestField("width", ANY),
            RequestField("texts", TEXTS))  # fmt: skip
 _SIDE = RequestField("side", WholeKind(LEAST_SIDE, MAX_SIDE), 48)

@@ -17,7 +17,12 @@ export function attemptDots() {
     text: words.compare,
     onclick: () => chooseOther(compare),
   });
-  const below = element("div", { class: "attempts-below" }, caption, compare);
+  const list = element("button", {
+    type: "button",
+    class: "link attempts-list",
+    onclick: () => chooseNow(list),
+  });
+  const below = element("div", { class: "attempts-below" }, caption, list, compare);
   const figure = element("figure", { class: "attempts" }, row, below);
   watch(["attempts", "project"], () => {
     const { attempts } = state;
@@ -26,9 +31,21 @@ export function attemptDots() {
     let shown = attempts.slice(-SHOWN);
     if (now && !shown.includes(now)) shown = [now, ...shown.slice(1)];
     row.replaceChildren(...shown.map((one) => dot(one, now)));
-    caption.textContent = words.attempts(attempts.length);
+    caption.textContent = list.textContent = words.attempts(attempts.length);
   });
   return figure;
+}
+
+/** Choose the attempt that answers, where there is no room for the dots. @param {HTMLElement} button */
+async function chooseNow(button) {
+  const now = currentAttempt();
+  const { openChoices } = await import("app/popup.js");
+  const choices = [...state.attempts].reverse().map((one) => ({
+    name: words.attempt(one, now),
+    isCurrent: one === now,
+    choose: () => setView({ attempt: String(one.number) }),
+  }));
+  openChoices(button, words.attempts(choices.length), choices);
 }
 
 /** Choose the attempt that is compared with the one that answers. @param {HTMLElement} button */

@@ -212,6 +212,26 @@ function keyEdit(event) {
 }
 
 /**
+ * Move a column to the left or the right, if a net can have it there.
+ * @param {number} column
+ * @param {number} by
+ */
+export async function moveColumn(column, by) {
+  known = knobValue("layers");
+  let layers = layersNow();
+  let message = null;
+  for (let at = column; at !== column + by; at += Math.sign(by)) {
+    const answer = await change("POST", "/api/edits", { layers, column: at });
+    const name = by < 0 ? "left" : "right";
+    const edit = answer?.edits.find((/** @type {Edit} */ one) => one.edit === name);
+    if (!edit) return;
+    ({ layers, message } = edit); // only the last place has to be possible
+  }
+  if (message) update({ problem: message });
+  else await use(layers);
+}
+
+/**
  * Offer fewer features for a column of which some maps never answer.
  * @param {number} column
  * @param {number} features

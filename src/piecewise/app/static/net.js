@@ -2,7 +2,8 @@
 
 import { blocksOf, structureOf } from "app/blocks.js";
 import { chosenMap, mutedMaps } from "app/chosen.js";
-import { columnKnobs, menuButton } from "app/column_knobs.js";
+import { dragColumn } from "app/column_drag.js";
+import { columnKnobs, menuButton, moveColumn } from "app/column_knobs.js";
 import { Links } from "app/links.js";
 import { mapRow } from "app/map_row.js";
 import { isUntaught } from "app/says.js";
@@ -55,6 +56,7 @@ export class Net {
       this.columns,
       this.silent,
       mapRow(),
+      asText(),
       this.line,
     );
     new ResizeObserver(() => this.fit()).observe(this.section);
@@ -132,7 +134,9 @@ export class Net {
     this.put(walk, shown.name, place, scale);
     const size = element("span", { class: "sub", text: head.shape.slice(1).join("\u00d7") });
     const name = head.word === "input" ? words.input : head.name;
-    const header = element("header", {}, title(element("h3", {}, name, size), menu), knobs, stages);
+    const heading = element("h3", {}, name, size);
+    if (number) dragColumn(heading, (by) => moveColumn(number, by));
+    const header = element("header", {}, title(heading, menu), knobs, stages);
     const body = element("div", {}, place, costs(walk, head), scale);
     const kind = head.word === "input" ? "column input-column" : "column";
     return element("div", { class: kind }, header, body);
@@ -274,6 +278,23 @@ export class Net {
     this.pinned = position;
     this.point(position);
   }
+}
+
+/** The net as a table, made when a person first opens it. */
+function asText() {
+  const details = element("details", { class: "as-text" });
+  details.append(element("summary", { text: words.asText }));
+  /** @type {ReturnType<typeof import("app/net_text.js").netText> | null} */
+  let text = null;
+  details.addEventListener("toggle", async () => {
+    if (!details.open) return;
+    if (!text) {
+      text = (await import("app/net_text.js")).netText();
+      details.append(text.table);
+    }
+    text.show();
+  });
+  return details;
 }
 
 /**

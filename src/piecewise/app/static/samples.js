@@ -67,10 +67,11 @@ export async function addClass(name) {
  * @param {Part} where
  * @param {number} count
  * @param {number} [from]
+ * @param {Order} [order]
  * @returns {Promise<{ total: number, ids: string[] }>}
  */
-export function samplesOf(folder, where, count, from = 0) {
-  const numbers = { count: String(count), from: String(from) };
+export function samplesOf(folder, where, count, from = 0, order = "added") {
+  const numbers = { count: String(count), from: String(from), order };
   const query = new URLSearchParams({ folder, part: where, ...numbers });
   return ask("GET", `/api/samples?${query}`);
 }

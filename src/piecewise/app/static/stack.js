@@ -41,6 +41,8 @@ export class Stack {
     this.firstMap = 0; // its number where maps are named
     /** The map that is chosen. @type {number | null} */
     this.chosen = null;
+    /** The map that a finger has reached last. @type {number | null} */
+    this.tapped = null;
     /** Maps whose votes are taken away. @type {Set<number>} */
     this.muted = new Set();
     this.columns = 1;
@@ -77,15 +79,22 @@ export class Stack {
   listen(open) {
     const { button } = this;
     button.addEventListener("pointermove", (event) => this.point(event));
-    button.addEventListener("pointerleave", () => this.reach(null));
+    button.addEventListener("pointerleave", ({ pointerType }) => {
+      if (pointerType !== "touch") this.reach(null); // a finger leaves when it is lifted
+    });
     button.addEventListener("focus", () => {
       if (button.matches(":focus-visible")) this.reach(this.cell);
     });
     button.addEventListener("blur", () => this.reach(null));
     button.addEventListener("keydown", (event) => this.key(event));
     button.addEventListener("click", (event) => {
+      const before = this.tapped;
+      this.tapped = null;
       if (event.detail && !this.point(event)) return; // a pointer between the maps
-      open(this.cell);
+      const isTap = event instanceof PointerEvent && event.pointerType === "touch";
+      if (isTap && before !== this.cell.map)
+        this.tapped = this.cell.map; // the next tap opens
+      else open(this.cell);
     });
   }
 

@@ -148,6 +148,8 @@ interface ViewAddress {
 }
 
 type Part = "train" | "test";
+/** Of samples: the newest, the least certain or the wrong ones first. */
+type Order = "added" | "unsure" | "wrong";
 type Connection = "opening" | "open" | "gone" | "locked";
 type PlaceName = "gather" | "look" | "try" | "learn" | "take";
 
@@ -235,6 +237,8 @@ interface State {
   imported: ImportReport | null;
   /** Files that wait for the name of their class. */
   asked: DroppedFile[] | null;
+  /** Of the samples in Gather. */
+  order: Order;
   /** What failed, where a person sees it. */
   problem: string;
 }

@@ -11,6 +11,12 @@ import { element } from "piecewise/text.js";
 
 const SHARE = 20; // percent for the test that is offered
 
+/** What changes with the judged samples. */
+function scoredAttempt() {
+  const { type, attempt, n } = state.teaching;
+  return type === "score" ? `${attempt} ${n}` : "";
+}
+
 /**
  * @param {string} folder
  */
@@ -74,7 +80,9 @@ export function classRow(folder) {
     opener.hidden = one.train + one.test === 0;
     testLabel.hidden = views.test.box.hidden = one.test === 0;
     views.train.box.hidden = one.train === 0;
-    views.train.show(one.train, one.name, `${one.train} ${one.revision}`);
+    // In an order by the score, another score brings another order.
+    const order = state.order === "added" ? "" : `${state.order} ${scoredAttempt()}`;
+    views.train.show(one.train, one.name, `${one.train} ${one.revision} ${order}`);
     views.test.show(one.test, one.name, `${one.test} ${one.revision}`);
     menu.show();
   };

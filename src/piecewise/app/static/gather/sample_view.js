@@ -195,7 +195,7 @@ export class SampleView {
     try {
       for (let page = Math.floor(from / PAGE); page * PAGE < to; page++) {
         if (this.ids[page * PAGE] !== undefined) continue;
-        const { ids } = await samplesOf(this.folder, this.where, PAGE, page * PAGE);
+        const { ids } = await samplesOf(this.folder, this.where, PAGE, page * PAGE, state.order);
         if (key !== this.key) break;
         ids.forEach((id, i) => (this.ids[page * PAGE + i] = id));
       }
@@ -257,7 +257,7 @@ export class SampleView {
   async idsOf(from, to) {
     for (let page = Math.floor(from / PAGE); page * PAGE < to; page++) {
       if (this.ids[page * PAGE] !== undefined) continue;
-      const { ids } = await samplesOf(this.folder, this.where, PAGE, page * PAGE);
+      const { ids } = await samplesOf(this.folder, this.where, PAGE, page * PAGE, state.order);
       ids.forEach((id, i) => (this.ids[page * PAGE + i] = id));
     }
   }

@@ -18,7 +18,7 @@ import { fileButtons, welcome } from "app/gather/welcome.js";
 import { forgetThumbnails } from "app/atlas.js";
 import { nameField } from "app/classes.js";
 import { addClass } from "app/samples.js";
-import { state, watch } from "app/store.js";
+import { currentAttempt, state, update, watch } from "app/store.js";
 import { words } from "app/words/gather.js";
 import { element } from "piecewise/text.js";
 
@@ -35,7 +35,7 @@ export function gather() {
   const addPlace = element("span", { class: "add-class" }, add);
   /** @type {Map<string, ReturnType<typeof classRow>>} */
   let sections = new Map();
-  watch(["project", "place"], () => {
+  watch(["project", "place", "order", "teaching"], () => {
     if (state.place !== "gather") return;
     const classes = state.project?.classes ?? [];
     const old = sections;
@@ -64,6 +64,7 @@ export function gather() {
       ...fileButtons(),
       element("span", { class: "gap" }),
       uneven,
+      orderChoice(),
       same.button,
     ),
     ...capture.panels,
@@ -84,6 +85,22 @@ export function gather() {
     },
     choose: (/** @type {ProjectClass} */ one) => one.folder && moveChosen(one.folder, null),
   };
+}
+
+/** In which order the samples are: by age, or by how the nets of the score judged them. */
+function orderChoice() {
+  const choice = element(
+    "select",
+    { "aria-label": words.order },
+    ...Object.entries(words.orders).map(([value, text]) => element("option", { value, text })),
+  );
+  choice.addEventListener("change", () => {
+    update({ order: /** @type {Order} */ (choice.value) });
+  });
+  watch(["attempts", "project"], () => {
+    choice.hidden = !currentAttempt()?.score;
+  });
+  return choice;
 }
 
 /** What can be done with the chosen samples. */

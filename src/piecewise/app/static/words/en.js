@@ -250,6 +250,7 @@ export const words = {
    */
   silent: (count, layer) =>
     `${counted(count, "map", "maps")} of ${layer} ${count === 1 ? "is" : "are"} silent on this one.`,
+  asText: "As text",
   beforeChange: "before this change",
   netBefore: "The maps before this change",
 

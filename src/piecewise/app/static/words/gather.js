@@ -17,6 +17,8 @@ export const words = {
   dropNow: "Drop to add",
 
   // Classes.
+  order: "Order of the samples",
+  orders: { added: "newest first", unsure: "least sure first", wrong: "wrong first" },
   newClass: "New class",
   noSamples: "No samples yet.",
   more: "\u22ef",

@@ -230,7 +230,8 @@ export const lookWords = {
   /** @param {string} layer */
   editColumn: (layer) =>
     layer === "input" ? "Add layers after the input" : `Change the layers of ${layer}`,
-  columnKeys: "Alt and arrows move the column, D doubles it, Delete removes it",
+  columnKeys:
+    "Drag its name, or Alt and arrows, to move the column; D doubles it, Delete removes it",
   /**
    * @param {string} edit
    * @param {boolean} has
