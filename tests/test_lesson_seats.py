@@ -8,6 +8,7 @@ import io
 import json
 import zipfile
 from collections import defaultdict
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -23,8 +24,10 @@ from piecewise.cli.main import status
 from piecewise.core.errors import DataError
 from piecewise.data.sources.discovery import discover
 from piecewise.data.sources.groups import grouping_options
-from piecewise.lessons import learner
+from piecewise.lessons import learner, question_pools
+from piecewise.lessons.learner import Learner
 from piecewise.lessons.question_pools import POOLS
+from piecewise.lessons.questions import CheckQuestion
 from piecewise.lessons.seats import SEAT_GROUPS, seat_names, seats_of
 
 from .lesson_pages import save_drawings
@@ -201,6 +204,21 @@ def test_key_calls_seats_by_name_wherever_they_lie(
     assert len(rows) == len(POOLS)
 
 
+def test_check_that_cannot_be_asked_is_about_generated_drawings(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = POOLS["cell_sum"]
+
+    def empty(of: Learner) -> Iterator[CheckQuestion]:
+        yield from known(of) if of.name.startswith("generated") else ()
+
+    monkeypatch.setitem(question_pools.POOLS, "cell_sum", empty)
+    text = key_of_seats([save_drawings(tmp_path, ("kite", "ball"))], capsys)
+    rows = {row["check"]: row for row in csv.DictReader(io.StringIO(text))}
+    assert {check for check, row in rows.items() if row["drawings"] == "generated"} == {"cell_sum"}
+    assert " of this X:" in rows["cell_sum"]["question"] or "O:" in rows["cell_sum"]["question"]
+
+
 def writers(folder: Path, count: int) -> list[Path]:
     """Seats of writers with at least five X and five O, five of each; those of the test split are
     left out."""
@@ -237,8 +255,7 @@ def test_key_of_thirty_seats_is_equal_on_two_runs_and_thread_counts(
     rows = list(csv.DictReader(io.StringIO(keys[0])))
     assert len(rows) == 30 * len(POOLS)
     assert len({row["seat"] for row in rows}) == 30
-    unasked = [(row["seat"], row["check"]) for row in rows if not row["question"]]
-    assert unasked == []
+    assert [(row["seat"], row["check"]) for row in rows if row["drawings"] != "own"] == []
     for check in POOLS:
         questions = {row["question"] for row in rows if row["check"] == check}
         assert len(questions) > 1, check

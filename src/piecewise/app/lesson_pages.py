@@ -10,16 +10,14 @@ from functools import cache
 from typing import Any
 
 from ..core.errors import shown
-from ..lessons.answer_key import seat_draw
+from ..lessons.answer_key import asked_question, seat_draw
 from ..lessons.catalog import LESSONS, lesson
-from ..lessons.learner import generated_learner
 from ..lessons.lesson_file import LessonPage
 from ..lessons.lesson_view import LessonView
 from ..lessons.net_quantities import ink_pixels
 from ..lessons.page_values import PageValues
 from ..lessons.quantities import Context
-from ..lessons.question_pools import POOLS
-from ..lessons.questions import CheckQuestion, Draw, numbered_question
+from ..lessons.questions import CheckQuestion, Draw
 from ..lessons.references import LessonError
 from ..lessons.typed_numbers import read_number
 from ..lessons.worked_examples import EXAMPLES
@@ -170,16 +168,7 @@ class LessonPages:
         known = [block.attributes["generator"] for block in _page(name).of_kind("check")]
         if check not in known:
             raise MissingError(f"check: got {shown(check)}, wanted {' or '.join(known)}")
-        draw = seat_draw(pinned.learner, name, check, seed)
-        found = numbered_question(pinned.pool(check), draw, number)
-        if found is not None:
-            return found, False
-        return numbered_question(_generated_pool(check), Draw(name, check, seed), number), True
-
-
-@cache
-def _generated_pool(check: str) -> list[CheckQuestion]:
-    return list(POOLS[check](generated_learner()))
+        return asked_question(pinned.learner, pinned.pool(check), name, check, seed, number)
 
 
 @cache
