@@ -79,7 +79,7 @@ BUDGETS = {
     "layers": Budget("knob with new layers to retrained and painted", 900, "ms"),
     "question": Budget("any question while teaching", 200, "ms"),
     "js": Budget("JavaScript until the page is ready", 150, "kB"),
-    "css": Budget("style sheets of the page", 30, "kB"),
+    "css": Budget("style sheets until the page is ready", 30, "kB"),
 }
 
 
@@ -267,7 +267,7 @@ def measured(rounds: int, report: Callable[[str], None]) -> dict[str, list[float
             report("ready")
             found["ready"] = [ready(page) for _ in range(rounds)]
             found["js"] = [sum(needed(START).values()) / 1_000]
-            found["css"] = [page.evaluate(LOADED, ".css") / 1_000]
+            found["css"] = [page.evaluate(LOADED, "app.css") / 1_000]
             page.evaluate(WATCH)
             report("pen")
             found["pen"] = [pen_up_to_painted(page) for _ in range(rounds)]

@@ -4,15 +4,16 @@
  */
 
 import { state, watch } from "app/store.js";
+import { withStyle } from "app/styles.js";
 import { element } from "piecewise/text.js";
 
 /** @type {Record<PlaceName, () => Promise<Place>>} */
 const LOADERS = {
-  gather: async () => (await import("app/places/gather.js")).gather(),
+  gather: async () => (await withStyle("gather", import("app/places/gather.js"))).gather(),
   look: async () => (await import("app/places/look.js")).look(),
-  try: async () => (await import("app/places/try.js")).tryPlace(),
-  learn: async () => (await import("app/places/learn.js")).learn(),
-  take: async () => (await import("app/places/take.js")).take(),
+  try: async () => (await withStyle("try", import("app/places/try.js"))).tryPlace(),
+  learn: async () => (await withStyle("learn", import("app/places/learn.js"))).learn(),
+  take: async () => (await withStyle("take", import("app/places/take.js"))).take(),
 };
 /** In the order of the menu. */
 export const PLACES = /** @type {PlaceName[]} */ (Object.keys(LOADERS));

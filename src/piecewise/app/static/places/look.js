@@ -8,6 +8,7 @@ import { Pad } from "app/pad.js";
 import { addClass, change, samplesOf, saveDrawing } from "app/samples.js";
 import { says } from "app/says.js";
 import { state, update, watch } from "app/store.js";
+import { withStyle } from "app/styles.js";
 import { words } from "app/words/en.js";
 import { part } from "app/ask.js";
 import { element } from "piecewise/text.js";
@@ -86,7 +87,7 @@ export function look() {
   }
   whenOpened(async () => {
     showFirst();
-    const { netView } = await import("app/net_view.js");
+    const { netView } = await withStyle("net", import("app/net_view.js"));
     visit = netView(section, pad);
   });
   watch(["place"], () => {
