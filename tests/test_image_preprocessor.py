@@ -337,7 +337,7 @@ def test_background_and_plainness_are_those_of_medians_and_means(shape: tuple[in
         wanted = min(border.mean() / 0.75, near.mean() / 0.5)
         is_extreme = level <= 80 or level >= 175
         assert plainness(grey[None])[0] == (wanted if is_extreme else 0.0)
-        assert ink_contrast(grey) == abs(grey.astype(int) - level).max()
+        assert ink_contrast(grey, level) == abs(grey.astype(int) - level).max()
 
 
 @pytest.mark.parametrize("background", ["any", "dark", "light"])

@@ -32,11 +32,12 @@ def is_drawing(greys: Uint8, least: float = 1.0) -> Bool:
     return plainness(greys) >= least
 
 
-def plainness(greys: Uint8) -> Float64:
+def plainness(greys: Uint8, levels: Array | None = None) -> Float64:
     """How plain the background of each image (N,) is, 1 or more for a drawing: three quarters of
     its border and half of all its pixels have about one level, which is near black or near white.
-    With proportionally less of both it is less, and 0 with another level."""
-    level = _border_level(greys)
+    With proportionally less of both it is less, and 0 with another level. ``levels``: those of the
+    borders, if they are known."""
+    level = _border_level(greys) if levels is None else levels
     near = np.abs(greys.astype(np.int16) - level[:, None, None]) <= FLAT
     border, whole = _border(near), near.reshape(len(near), -1)
     plain = np.minimum(_fraction(border) / 0.75, _fraction(whole) / 0.5)
@@ -67,9 +68,8 @@ class Flatness(NamedTuple):
         return cls(level, contrast, float(_border(near[None]).mean()), float(near.mean()))
 
 
-def ink_contrast(grey: Uint8) -> int:
+def ink_contrast(grey: Uint8, level: int) -> int:
     """The greatest difference of a pixel of one image (rows, columns) from its background."""
-    level = background_level(grey)
     return max(int(grey.max()) - level, level - int(grey.min()))
 
 

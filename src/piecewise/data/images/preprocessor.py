@@ -22,6 +22,7 @@ from .background import (
     ink_box,
     ink_contrast,
     is_drawing,
+    plainness,
 )
 from .decoding import decode_picture
 from .framing import RESIZED, Box, framed, source_box, stretch_contrast
@@ -215,9 +216,10 @@ class ImagePreprocessor(Preprocessor):
         if self.background == "any":
             return None
         grey = _grey(self.pixels(picture))
-        if ink_contrast(grey) < self.least_contrast:
+        level = background_level(grey)
+        if ink_contrast(grey, level) < self.least_contrast:
             return "there is no ink in it"
-        if not self._is_drawing(grey):
+        if plainness(grey[None], np.array([level], np.int16))[0] < self.least_plain:
             return "it is not a drawing on a plain background, unlike the training images"
         return None
 
@@ -295,4 +297,4 @@ def _grey(picture: Uint8) -> Uint8:
 
 def _channels_first(pixels: Uint8) -> Uint8:
     """(rows, columns) or (rows, columns, channels) -> (channels, rows, columns)."""
-    return np.moveaxis(np.atleast_3d(pixels), 2, 0)
+    return (pixels if pixels.ndim == 3 else pixels[..., None]).transpose(2, 0, 1)
