@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -71,6 +73,29 @@ def test_dask_predict_equals_the_net(tmp_path: Path) -> None:
     assert [json.loads(line) for line in lines] == [
         {"input": file, "predicted": answer} for file, answer in predicted
     ]
+
+
+def test_spark_function_equals_the_net_frame_by_frame(tmp_path: Path) -> None:
+    pandas = pytest.importorskip("pandas", reason="pandas is not installed")
+    spec = importlib.util.spec_from_file_location("spark_predict", EXAMPLES / "spark_predict.py")
+    assert spec
+    assert spec.loader
+    example = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(example)
+    xo = pw.make_xo(20, size=9, seed=0)
+    net = pw.Network("full", (1, 9, 9), ("X", "O"), preprocessor=xo.preprocessor)
+    net.save(saved := tmp_path / "net.safetensors")
+    rows = list[dict[str, Any]]()
+    for number, picture in enumerate(xo.inputs[:, 0]):
+        Image.fromarray(picture).save(file := tmp_path / f"{number:02}.png")
+        rows.append({"path": str(file), "content": file.read_bytes()})
+    frames = [pandas.DataFrame(rows[:12]), pandas.DataFrame(rows[12:])]
+    found = list(example.predict_frames(iter(frames), str(saved)))
+    assert [len(one) for one in found] == [12, 8]
+    together = pandas.concat(found)
+    assert list(together["path"]) == [row["path"] for row in rows]
+    assert list(together["predicted"]) == net.predict([row["path"] for row in rows])
+    assert set(together["predicted"]) == {"X", "O"}
 
 
 def test_sounds(tmp_path: Path) -> None:
