@@ -172,6 +172,20 @@ def test_cell_of_the_confusion_matrix_opens_its_samples(opened: AppPage) -> None
     expect(page.locator(".subject-answer")).to_contain_text("Its label is")
 
 
+def test_errors_of_all_samples_are_listed(opened: AppPage) -> None:
+    page = opened.page
+    go(page, "try")
+    rows = page.locator(".try .errors tbody tr")
+    expect(rows).to_have_count(12)
+    errors = [float(text) for text in rows.locator("td:nth-child(4)").all_inner_texts()]
+    actual = [float(text) for text in rows.locator("td:nth-child(3)").all_inner_texts()]
+    assert errors == sorted(errors, reverse=True)
+    assert errors == pytest.approx([2 * (1 - one) for one in actual], abs=0.002)  # of two classes
+    page.locator(".try .errors th button", has_text="error").click()
+    turned = [float(text) for text in rows.locator("td:nth-child(4)").all_inner_texts()]
+    assert turned == sorted(errors)
+
+
 def test_slider_answers_about_the_changed_input(opened: AppPage) -> None:
     page = opened.page
     go(page, "try")

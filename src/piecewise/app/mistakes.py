@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..core.array_types import Float32, Labels
+from ..insight.evaluation.error_table import PROBABILITIES, ErrorTable
 
 MOST = 200
 """Mistakes that are listed, the most confident first."""
@@ -92,6 +93,7 @@ class HeldOut(NamedTuple):
             "n": len(self.ids),
             "confusion": confusion.tolist(),
             "cells": self._cells(answers, order),
+            "errors": self._errors(),
             "count": len(wrong),
             "mistakes": [
                 {
@@ -104,6 +106,22 @@ class HeldOut(NamedTuple):
                 for index in wrong[:MOST].tolist()
             ],
         }
+
+    def _errors(self) -> dict[str, Any]:
+        """The deck's error table, the largest errors first."""
+        table = ErrorTable(self.classes, PROBABILITIES, self.labels,
+                           self.probabilities.astype(np.float64))  # fmt: skip
+        totals = table.totals
+        return {
+            "outputs": table.outputs,
+            "total": table.total,
+            "n": len(table),
+            "rows": [
+                {"name": self.ids[row], "label": self.classes[self.labels[row]],
+                 "actual": float(self.probabilities[row, self.labels[row]]), "error": totals[row]}
+                for row in table.sorted_by("error").order[:MOST]
+            ],
+        }  # fmt: skip
 
     def _cells(self, answers: Labels, order: Labels) -> list[dict[str, Any]]:
         """The cells of the confusion matrix that are not empty, with their first samples."""

@@ -4,7 +4,7 @@ import { aligned, svgElement, element, number, separated } from "piecewise/text.
 
 const ROWS_SHOWN = 30;
 
-/** @param {EvaluateData} data */
+/** @param {Pick<EvaluateData, "error_table" | "history">} data */
 export function errorTableSection(data) {
   const { error_table: table } = data;
   const body = element("tbody");

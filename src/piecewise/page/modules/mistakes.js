@@ -67,11 +67,7 @@ export function mistakeCard(data, one) {
  * @param {Neighbor} near
  */
 function neighbor(data, near) {
-  const words = `${near.label}, distance ${number(near.distance, 3)}`;
-  return element(
-    "figure",
-    { class: "match" },
-    exampleOf(data, near.example),
-    element("figcaption", { text: words }),
-  );
+  const long = element("span", { class: "long-form", text: "distance " });
+  const caption = element("figcaption", {}, `${near.label}, `, long, number(near.distance, 3));
+  return element("figure", { class: "match" }, exampleOf(data, near.example), caption);
 }

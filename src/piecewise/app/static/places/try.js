@@ -18,6 +18,7 @@ export function tryPlace() {
     { class: "checks" },
     mistakes.element,
     mistakes.confusion,
+    mistakes.errors,
     issuesSection(open),
   );
   return {

@@ -6,13 +6,14 @@ import { state, watch } from "app/store.js";
 import { tile } from "app/try/tile.js";
 import { tryWords as words } from "app/words/try.js";
 import { confusionSection } from "piecewise/confusion.js";
+import { errorTableSection } from "piecewise/error_table.js";
 import { mistakeCard } from "piecewise/mistakes.js";
 import { element } from "piecewise/text.js";
 
 const PAGE = 20;
 
 /** @typedef {{ id: string, label: number, predicted: number, probability: number, label_probability: number }} FoundMistake */
-/** @typedef {{ attempt: number, classes: string[], n: number, count: number, mistakes: FoundMistake[], cells: (Omit<ConfusionCell, "examples"> & { ids: string[] })[] }} Found */
+/** @typedef {{ attempt: number, classes: string[], n: number, count: number, mistakes: FoundMistake[], cells: (Omit<ConfusionCell, "examples"> & { ids: string[] })[], errors: EvaluateData["error_table"] }} Found */
 /** @typedef {{ card: HTMLElement, id: string, note: HTMLElement, isDone: boolean }} ReviewCard */
 /** A change, and the version of the project before it. @typedef {{ one: ReviewCard, oldId: string, before: number }} ReviewChange */
 
@@ -48,6 +49,7 @@ export class Mistakes {
     this.more = element("button", { type: "button", class: "more" });
     this.more.addEventListener("click", () => this.addCards());
     this.confusion = element("div", { class: "confusion-box" });
+    this.errors = element("div", { class: "confusion-box" });
     this.parts = element("div", { class: "stages", role: "group", "aria-label": words.which });
     this.showParts();
     this.element = element(
@@ -125,11 +127,13 @@ export class Mistakes {
     if (!this.found) {
       this.status.textContent = why;
       this.confusion.replaceChildren();
+      this.errors.replaceChildren();
       this.more.hidden = true;
       return;
     }
     this.status.textContent = words.wrong(this.found.count, this.found.n, this.part);
     this.confusion.replaceChildren(confusionSection(this.data(this.found)));
+    this.errors.replaceChildren(errorTableSection({ error_table: this.found.errors, history: [] }));
     await this.addCards();
   }
 
