@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from html import escape
 from pathlib import Path
 
@@ -19,8 +20,11 @@ from piecewise.lessons.lesson_file import LessonPage, parse_lesson, read_lesson
 from piecewise.lessons.question_pools import POOLS
 from piecewise.lessons.stopwatch import MOST_MINUTES, TASKS, page_time
 from piecewise.lessons.structure import PARTS
+from piecewise.lessons.teacher_sheet import teacher_sheet
 
+from .browser import chromium
 from .lesson_pages import PAGE, save_drawings
+from .programs import needs_chromium
 
 
 def test_a_file_that_is_too_large_or_no_text_is_refused(tmp_path: Path) -> None:
@@ -102,6 +106,27 @@ def test_sheet_holds_the_plan_of_all_lessons(
     file.write_text("my own page")
     assert status(["lessons", "sheet", "-o", str(file)]) == 1
     assert "did not write it" in capsys.readouterr().err
+
+
+def test_sheet_holds_the_numbers_that_all_seats_share() -> None:
+    learners = [generated_learner(seed) for seed in range(3)]
+    rows = teacher_sheet([lesson(name) for name in LESSONS], learners).split("<tr>")[2:]
+    shared = {name: row.split("<td>")[5].split("<")[0]
+              for name, row in zip(LESSONS, rows, strict=True)}  # fmt: skip
+    values = {name: value for name, value in shared.items() if value}
+    assert values == {"maps": "7", "stacking": "6", "errors": "0.51", "knobs": "110", "beyond": "7"}
+
+
+@needs_chromium
+@pytest.mark.parametrize("paper", ["A4", "Letter"])
+def test_sheet_is_printed_on_one_page(paper: str, tmp_path: Path) -> None:
+    pages = [lesson(name) for name in LESSONS]
+    (tmp_path / "sheet.html").write_text(teacher_sheet(pages, [generated_learner()] * 2))
+    with chromium() as browser:
+        page = browser.new_page()
+        page.goto((tmp_path / "sheet.html").as_uri())
+        content = page.pdf(format=paper, landscape=True)
+    assert len(re.findall(rb"/Type\s*/Page[^s]", content)) == 1
 
 
 def test_minutes_of_all_pages_fit_into_a_lesson_and_their_plan(

@@ -183,7 +183,8 @@ def _key(options: LessonOptions) -> None:
 
 def _sheet(options: LessonOptions) -> None:
     check_output(options.output, ".html", is_ours)
-    page = teacher_sheet(_own_pages(), generated_learner(options.seed))
+    learners = [generated_learner(seed) for seed in (options.seed, 1, 2, 3)]
+    page = teacher_sheet(_own_pages(), learners)
     write_page(str(options.target), page)
 
 

@@ -17,13 +17,15 @@ _COLUMNS = {
     "lesson": "",
     "do": "task",
     "ask aloud before the result": "predict",
+    "all seats": "",
     "listen for": "teacher",
     "to remember": "sentence",
 }
-"""The columns, and the blocks that they show."""
+"""The columns, and the blocks that they show. The fifth is what was predicted, where it is the same
+for every drawing."""
 _STYLE = """
-@page { size: landscape; margin: 10mm }
-body { font: 8.5pt/1.25 sans-serif; color: #000; background: #fff; margin: 0 }
+@page { size: landscape; margin: 7mm }
+body { font: 7.5pt/1.2 sans-serif; color: #000; background: #fff; margin: 0 }
 h1 { font-size: 13pt; margin: 0 0 2mm }
 table { border-collapse: collapse; width: 100% }
 th, td { border: 0.5pt solid #000; padding: 1mm; text-align: left; vertical-align: top }
@@ -33,15 +35,19 @@ p { margin: 2mm 0 }
 _NOTES = (
     "The numbers are those of generated drawings. Every pupil sees those of the own drawings; the "
     "command piecewise lessons key prints the questions and answers of every seat.",
+    "Somebody cannot draw: piecewise lessons seat makes a project of generated drawings. At the "
+    "end, piecewise lessons pool makes a class of all seats; its score is for people that the net "
+    "never met.",
     "Drawings and nets stay on the computer on which they were made. Nobody is graded: a check can "
     "be tried again and again.",
 )
 
 
-def teacher_sheet(pages: Sequence[LessonPage], learner: Learner) -> str:
-    """The sheet as HTML, which needs no other file; LessonError if a number cannot be computed."""
+def teacher_sheet(pages: Sequence[LessonPage], learners: Sequence[Learner]) -> str:
+    """The sheet as HTML, which needs no other file; LessonError if a number cannot be computed. The
+    numbers are those of the first learner; those that all share are in a column of their own."""
     head = "".join(f'<th scope="col">{escape(title)}</th>' for title in _COLUMNS)
-    rows = "".join(_rows(pages, learner))
+    rows = "".join(_rows(pages, learners))
     notes = "".join(f"<p>{escape(note)}</p>" for note in _NOTES)
     policy = "content=\"default-src 'none'; style-src 'unsafe-inline'\">"
     return (
@@ -52,17 +58,34 @@ def teacher_sheet(pages: Sequence[LessonPage], learner: Learner) -> str:
     )
 
 
-def _rows(pages: Sequence[LessonPage], learner: Learner) -> Iterator[str]:
+def _rows(pages: Sequence[LessonPage], learners: Sequence[Learner]) -> Iterator[str]:
     minute = 0
     for page in pages:
-        values = PageValues(Context(learner, Deck()))
-        for binding in page.bindings:
-            values.bind(binding)
+        of_learners = [_values(page, learner) for learner in learners]
         end = minute + int(page.head["minutes"])
         cells = [f"{minute}-{end}", page.question]
-        cells += [_text(page, kind, values) for kind in _COLUMNS.values() if kind]
+        for title, kind in list(_COLUMNS.items())[2:]:
+            shared = title == "all seats"
+            cells += [_shared(page, of_learners) if shared else _text(page, kind, of_learners[0])]
         yield "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>\n"
         minute = end
+
+
+def _values(page: LessonPage, learner: Learner) -> PageValues:
+    values = PageValues(Context(learner, Deck()))
+    for binding in page.bindings:
+        values.bind(binding)
+    return values
+
+
+def _shared(page: LessonPage, of_learners: Sequence[PageValues]) -> str:
+    """What was predicted, if it is the same for all learners."""
+    of = page.of_kind("predict")[0].of
+    if of is None:
+        return ""
+    form = of.format or ("" if of_learners[0].type_of(of) != "number" else "2")
+    found = {values.printed_as(of, form) for values in of_learners}
+    return found.pop() if len(found) == 1 else ""
 
 
 def _text(page: LessonPage, kind: str, values: PageValues) -> str:
