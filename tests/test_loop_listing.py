@@ -138,4 +138,6 @@ def test_listing_of_mostly_full_layers_shows_two_groups() -> None:
     text = listing(Architecture("full 200, relu, full", (1, 12, 12), 10), target=host_target())
     assert text.count("two groups at a time") == 2
     assert text.count("each a sum of products, 2 groups at once") == 3
-    assert text.count("full_weight_gradient") == 2
+    assert text.count("batch_weight_gradient: weight gradient of a whole batch") == 1
+    assert text.count("once per group of the shard") == 2
+    assert text.count("full_weight_gradient") == 1

@@ -11,7 +11,7 @@ import numpy as np
 from ..core.array_types import Array, Float32, Int64
 from ..core.ghost_batch import StepContext
 from ..core.rng import Key, permutation
-from ..engine.codegen.network_program import ProgramSpec
+from ..engine.codegen.network_program import MAX_RECORDED_BATCH, ProgramSpec
 from ..engine.runtime import program_registry
 from ..engine.runtime.finite_differences import FiniteDifferences
 from ..inputs import engine_inputs, layer_inputs
@@ -71,6 +71,7 @@ class BackpropagationSteps:
             band_masking=bool(augmentation.band_masking),
             frozen=state.frozen,
             scaled=state.gradient_scales is not None,
+            records=ranks is None and recipe.batch_size <= MAX_RECORDED_BATCH,
             split=ranks is not None,
         )
         self.program = program_registry.training_program(net.architecture, spec, recipe.seed, ranks)

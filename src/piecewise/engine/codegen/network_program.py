@@ -25,9 +25,12 @@ from ..kernels.losses import loss
 from ..kernels.threefry import draw_order
 from ..passes.base import Pass
 from ..passes.chain import passes_of
-from .full_layer_plan import runs_pairs
+from .full_layer_plan import plan_records, runs_pairs
 from .training_loop import write_infer, write_split_train, write_train
 from .training_loop_writer import ProgramLayout
+
+MAX_RECORDED_BATCH = 2048
+"""The largest batch for which `ProgramSpec.records` is worth its memory."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,9 @@ class ProgramSpec:
     """The layers that training leaves as they are."""
     scaled: bool = False
     """Whether the optimizer multiplies each gradient by a factor of its own."""
+    records: bool = False
+    """Whether the weight gradients of large fully connected layers are computed for a whole batch
+    at once, which takes memory for each of its groups. Not with ``split``."""
     split: bool = False
     """Whether training has two entry functions: one for the gradients of some shards, one for the
     optimizer step. So several processes can share a step."""
@@ -91,8 +97,7 @@ def generate_network_ir(
     architecture: Architecture, target: Target, spec: ProgramSpec, guard: int = 0
 ) -> NetworkIR:
     """Write a program. ``guard``: unused bytes around every buffer (for tests)."""
-    module, backward = Module(), spec.kind == "train"
-    every_map = spec.kind == "feature maps"
+    module, backward, every_map = Module(), spec.kind == "train", spec.kind == "feature maps"
     plan = MemoryPlan(HEADER_BYTES, guard, separate=every_map)
     kernels: dict[Hashable, str] = {}
     passes = passes_of(
@@ -107,6 +112,7 @@ def generate_network_ir(
         plan.use("input", 64 * architecture.input.values, 0)
     if spec.geometric:
         plan.use("frames", frames_size(architecture.input), 0)
+    records = plan_records(passes, wanted=spec.records)
     last = passes[-1]
     together = 2 if runs_pairs(architecture) else 1
     drivers: list[NetworkWriter] = []
@@ -138,6 +144,7 @@ def generate_network_ir(
         spec.frozen,
         large_table(architecture) if spec.optimizer != "none" else None,
         spec.scaled,
+        tuple(records),
         memory if together > 1 else 0,
     )
     _write_input(module, architecture, spec)

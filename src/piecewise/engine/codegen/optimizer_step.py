@@ -87,9 +87,6 @@ def _sum_marked_shards(w: LoopWriter, slot: str, marks: str) -> str:
 def update(w: LoopWriter, step: str, shards: str, begin: str, end: str) -> None:
     """One optimizer step for the parameter blocks ``begin`` to ``end`` - 1."""
 
-    def sum_all(block: Loop) -> str:
-        return _sum_shards(w, block["slot"], shards)
-
     def sum_marked(block: Loop) -> str:
         return _sum_marked_shards(w, block["slot"], block["marks"])
 
@@ -97,7 +94,24 @@ def update(w: LoopWriter, step: str, shards: str, begin: str, end: str) -> None:
     if w.layout.table:
         _update_blocks(w, step, begin, w.minimum(end, marked), sum_marked)
         begin = w.integer("sub", w.integer("add", begin, marked), w.minimum(begin, marked))
-    _update_blocks(w, step, begin, end, sum_all)
+    ranges = w.layout.block_ranges
+    if len(ranges) == 1:
+        _update_blocks(w, step, begin, end, lambda block: _sum_shards(w, block["slot"], shards))
+        return
+    f = w.f
+    table = w.module.table([int(number) for each in ranges for number in each])
+    with f.loop("ranges", len(ranges), {"range": (table, 24)}) as loop:
+        first, stop, recorded = (f.load(loop["range"], offset, "i64") for offset in (0, 8, 16))
+        first, stop = _maximum(w, begin, first), w.minimum(end, stop)
+        recorded = w.integer("icmp ne", recorded, 0)
+        summed = f.value(f"select i1 {recorded}, i64 1, i64 {shards}")
+        _update_blocks(w, step, first, stop, lambda block: _sum_shards(w, block["slot"], summed))
+
+
+def _maximum(w: LoopWriter, a: str, b: str) -> str:
+    """The larger of two signed i64 values."""
+    more = w.integer("icmp sgt", a, b)
+    return w.f.value(f"select i1 {more}, i64 {a}, i64 {b}")
 
 
 def _update_blocks(

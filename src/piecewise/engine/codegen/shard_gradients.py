@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ..ir.thread_header import INPUTS_OFFSET, LABELS_OFFSET, LOSSES_OFFSET, SAMPLE_WEIGHTS_OFFSET
+from .batch_gradients import set_record
 from .training_loop_writer import LoopWriter
 
 
@@ -121,6 +122,8 @@ def _run(w: LoopWriter, batch: StepBatch, groups: Sequence[_Group]) -> None:
     """The forward pass, the loss and the backward pass of one group, or of two at once."""
     for group in groups:
         w.gather(group.memory, group.position, group.examples, ordered=True)
+        number = w.integer("lshr", w.integer("sub", group.position, batch.start), 4)
+        set_record(w, group.memory, number)
     places = [(group.memory, group.shard.slot, group.examples) for group in groups]
     w.call_network("forward", w.network_arguments(), places)
     for group in groups:
@@ -132,10 +135,20 @@ def _run(w: LoopWriter, batch: StepBatch, groups: Sequence[_Group]) -> None:
 
 
 def _clear(w: LoopWriter, slot: str) -> None:
-    """Set a shard to zero. The marked blocks are zero already: the last step has cleared them."""
-    begin = 64 * w.layout.marked_blocks
-    start, size = w.f.at(slot, begin), 4 * w.layout.shard_floats - begin
-    w.f.line(f"call void @llvm.memset.p0.i64(ptr align 64 {start}, i8 0, i64 {size}, i1 false)")
+    """Set a shard to zero. The marked blocks are zero already: the last step has cleared them. The
+    recorded weights keep what they have."""
+    f, layout = w.f, w.layout
+    for begin, stop, recorded in layout.block_ranges:
+        first = max(begin, layout.marked_blocks)
+        end = 16 * stop if stop < layout.blocks else layout.shard_floats
+        if not recorded and 16 * first < end:
+            start, size = f.at(slot, 64 * first), 4 * end - 64 * first
+            f.line(
+                f"call void @llvm.memset.p0.i64(ptr align 64 {start}, i8 0, i64 {size}, i1 false)"
+            )
+    for weight in (weight for record in layout.records for weight in record.shared_weights):
+        # the first shard gets its gradient, to which the others add -0: that changes no number
+        f.store("-0.0", slot, 4 * weight, "float")
 
 
 def _call_loss(w: LoopWriter, group: _Group, batch: StepBatch) -> None:

@@ -19,6 +19,7 @@ from ..ir.program_context import (
     STOPPED,
     STOPPED_AT_BARRIER,
 )
+from .batch_gradients import compute_batch_gradients
 from .optimizer_step import commit_step, update
 from .shard_gradients import compute_gradients, open_batch
 from .training_loop_writer import LoopWriter, ProgramLayout
@@ -83,12 +84,16 @@ def write_train(module: Module, layout: ProgramLayout, pause: str) -> None:
     with f.loop("steps", w.integer("sub", w.load_context("stop"), first)) as step:
         batch = open_batch(w, w.integer("add", first, step.index))
         compute_gradients(w, batch)
-        serial = layout.blocks <= _SERIAL_UPDATE
+        serial = layout.blocks <= _SERIAL_UPDATE and not layout.records
         with _barrier(w):
             if serial:
                 update(w, step.index, batch.shards, "0", str(layout.blocks))
                 commit_step(w, batch.examples, batch.shards)
         f.break_if(out, _stopped(w))
+        if layout.records:
+            compute_batch_gradients(w, batch.examples, batch.groups, batch.shards)
+            with _barrier(w):
+                pass
         if not serial:
             update(w, step.index, batch.shards, *_block_bounds(w))
             with _barrier(w):

@@ -15,6 +15,7 @@ from ..ir.thread_header import (
     SAMPLE_WEIGHTS_OFFSET,
 )
 from ..kernels.embedding_marks import MarkedTable
+from ..passes.fully_connected import WeightRecord
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,8 @@ class ProgramLayout:
     """The embedding table, if it is so large that its gradient is summed where it is not zero."""
     scaled: bool = False
     """Whether each gradient is multiplied by a factor of its own."""
+    records: tuple[WeightRecord, ...] = ()
+    """The layers whose weight gradients are computed for a whole batch at once."""
     second_memory: int = 0
     """The offset of a second group's memory in a thread's, if the program runs two at a time; 0 if
     it runs one."""
@@ -54,6 +57,24 @@ class ProgramLayout:
     def blocks(self) -> int:
         """Blocks of sixteen parameters."""
         return -(-self.parameter_count // 16)
+
+    @property
+    def record_bytes(self) -> int:
+        """Bytes that each group leaves for them."""
+        return self.records[0].bytes if self.records else 0
+
+    @property
+    def block_ranges(self) -> list[tuple[int, int, bool]]:
+        """Ranges of blocks (first, stop, recorded). The gradients of recorded ones are in the first
+        shard alone. A block with other parameters beside the weights of a layer is not recorded."""
+        ranges, done = [], 0
+        for record in self.records:
+            weights = record.blocks
+            if weights:
+                ranges += [(done, weights.start, False), (weights.start, weights.stop, True)]
+                done = weights.stop
+        ranges.append((done, self.blocks, False))
+        return [each for each in ranges if each[0] < each[1]]
 
     @property
     def marked_blocks(self) -> int:

@@ -199,6 +199,16 @@ class NetworkWriter(Writer):
             self.f.note_call(kernel, declared, arguments)
         self._call(kernel, arguments)
 
+    def note_later_call(self, kernel: str, **counts: int) -> None:
+        """Add a kernel to the loop listing that another function calls, with some of its integer
+        arguments."""
+        declared = self.module.functions[kernel].arguments
+        names = [argument.split("%")[1] for argument in declared]
+        values = [f"i64 {counts.get(name, f'%{name}')}" for name in names]
+        if not self.group:
+            self.f.note_call(kernel, declared, values)
+        self.calls.append((self.layer, kernel))
+
     def _call(self, kernel: str, arguments: Sequence[str]) -> None:
         self.calls.append((self.layer, kernel))
         typed = [a if a.startswith("i64 ") else f"ptr {a}" for a in arguments]

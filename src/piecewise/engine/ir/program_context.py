@@ -42,6 +42,7 @@ FIELDS = (
     "gradient_scales",  # one float32 per parameter; read by scaled programs only
     "first_shard",  # the first shard that a split program computes
     "stop_shard",  # the shard that it stops before
+    "records",  # what each group of a batch leaves for the weight gradients of large full layers
 )
 FIELD_OFFSETS = {name: 8 * index for index, name in enumerate(FIELDS)}
 

@@ -11,5 +11,7 @@ LOSSES_OFFSET = 384
 """Their losses: float32, or float64 in programs of finite differences."""
 SAMPLE_WEIGHTS_OFFSET = 448
 """Their sample weights, float32, in weighted programs."""
-HEADER_BYTES = 512
+RECORD_OFFSET = 512
+"""The pointer to the group's record (`codegen/batch_gradients.py`), in programs with records."""
+HEADER_BYTES = 640
 """Bytes of the header; the buffers follow."""

@@ -224,7 +224,7 @@ class TrainingProgram(CompiledProgram):
         self.optimizer_state = aligned(size)
         self.second_moments = aligned(size if spec.optimizer == "adamw" else 0)
         self.max_shards = max(1, min(MAX_SHARDS, MAX_SHARD_BYTES // (4 * layout.shard_floats)))
-        self.shards = aligned(0)
+        self.shards, self._records = aligned(0), aligned(0)
         self.marks = aligned(layout.table.mark_bytes if layout.table else 0, np.uint8)
         self._sample_weight_count = 0
         self._multiplications = architecture.multiplications
@@ -339,6 +339,9 @@ class TrainingProgram(CompiledProgram):
         shards = min(-(-batch // GROUP_SIZE), self.max_shards)
         if self.shards.size < shards * layout.shard_floats:
             self.shards = aligned(shards * layout.shard_floats)
+        record_floats = -(-batch // GROUP_SIZE) * layout.record_bytes // 4
+        if self._records.size < record_floats:
+            self._records = aligned(record_floats)
         losses = np.zeros(len(order), np.float32)
         values: dict[str, Array | int] = {
             "order": order,
@@ -346,6 +349,7 @@ class TrainingProgram(CompiledProgram):
             "losses": losses,
             "rates": rates,
             "shards": self.shards,
+            "records": self._records,
             "batch": batch,
             "count": len(order),
             "max_shards": self.max_shards,

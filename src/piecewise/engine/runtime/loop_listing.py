@@ -16,7 +16,12 @@ from ..passes.base import Pass
 from .llvm_compiler import host_target
 
 _INDENT = "  "
-_WORDS = {"%examples times": "once per example", "%examples": "the group's"}
+_WORDS = {
+    "%examples times": "once per example",
+    "%examples": "the group's",
+    "%shards times": "once per shard",
+    "%groups times": "once per group of the shard",
+}
 """Text for numbers that are known only at run time."""
 
 
@@ -41,7 +46,7 @@ def listing(
             f"{did_you_mean(str(layer), names)}"
         )
     inference = generate_network_ir(architecture, target, ProgramSpec("infer"))
-    spec = ProgramSpec("train", training=True, optimizer="sgd")
+    spec = ProgramSpec("train", training=True, optimizer="sgd", records=True)
     training = generate_network_ir(architecture, target, spec)
     sections = [
         _list_pass(layer_pass, inference, training, target)
