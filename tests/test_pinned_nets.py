@@ -34,7 +34,7 @@ REAL_HASHES = {
     "xo-unipen.npz": "06355b79c1e10b2fe8b30f190a8d9441924cd5de30c5e06d8ba88499f72c1236",
     "hand-signs.zip": "23e386e1d2cab98cb30c77095e49a3494b2f285d12b61bc06cfa39e56128baab",
     "spoken-digits.zip": "256dcdc9537828c6eab11272da73fa7db62dd089c52073ad6c4a6acfa292d3be",
-    "sms-spam.csv": "1f54baf59fac897ad6780c63f4e159f9d21ad389851e868057b275ebfed9d817",
+    "sms-spam.csv": "b0856a7f65b76b2199b738575b028ebaa2d933a5b857553d08d1cebdf2f1eabb",
 }
 
 
