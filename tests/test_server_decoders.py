@@ -6,6 +6,7 @@ import asyncio
 import io
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -101,6 +102,16 @@ def test_process_gets_some_files_at_a_time(
     found = shown(asyncio.run(decoders.decode(net, files)))
     assert counts == [16, 4, 1, 1]
     assert found.count("read") == 21
+
+
+def test_decoder_imports_nothing_from_the_current_folder(
+    net: pw.Network, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "numpy.py").write_text("raise SystemExit")
+    monkeypatch.chdir(tmp_path)
+    made = Decoders()
+    assert shown(asyncio.run(made.decode(net, [image("a")]))) == ["read"]
+    made.close()
 
 
 def test_decoder_that_cannot_start_is_a_fault(net: pw.Network) -> None:

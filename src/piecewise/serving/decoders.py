@@ -28,7 +28,8 @@ DECODERS = 4
 SECONDS = 20.0
 """Seconds that a process has for the files that it gets at a time."""
 _START_SECONDS = 120.0
-COMMAND = (sys.executable, "-m", "piecewise.serving.decoder")
+COMMAND = (sys.executable, "-P", "-m", "piecewise.serving.decoder")
+"""Starts a process; -P, so that it imports nothing from the current folder."""
 _MOST_FILES, _MOST_BYTES = 16, 1 << 20
 """Files that a process gets at a time, and their bytes, unless one is larger."""
 
