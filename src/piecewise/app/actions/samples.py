@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...core.errors import LimitError
-from ..atlas import LEAST_SIDE, MAX_ATLAS, MAX_SIDE, atlas, beginning
+from ..atlas import LEAST_SIDE, MAX_ATLAS, MAX_SIDE, Thumbnails, beginning
 from ..fields import ANY, PART, TEXT, TEXTS, RequestField, Values, WholeKind, WordKind
 from ..routes import BYTES, AppRoute
 from ..session import Session
@@ -20,6 +20,7 @@ class SampleActions:
 
     def __init__(self, session: Session) -> None:
         self._session, self._project = session, session.project
+        self._thumbnails = Thumbnails(session.project)
 
     def samples(self, values: Values) -> Values:
         """The ids of samples of a class, and how many there are: the newest first; or, by the nets
@@ -68,7 +69,7 @@ class SampleActions:
         ids = values["ids"]
         if not 1 <= len(ids) <= MAX_ATLAS:
             raise LimitError(f"ids: got {len(ids):,}, wanted 1 to {MAX_ATLAS}")
-        return atlas(self._project, ids, values["side"])
+        return self._thumbnails.atlas(ids, values["side"])
 
     def texts(self, values: Values) -> Values:
         """The beginnings of samples that are texts."""
