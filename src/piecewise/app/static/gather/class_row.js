@@ -80,13 +80,16 @@ export function classRow(folder) {
     opener.hidden = one.train + one.test === 0;
     testLabel.hidden = views.test.box.hidden = one.test === 0;
     views.train.box.hidden = one.train === 0;
-    // In an order by the score, another score brings another order.
-    const order = state.order === "added" ? "" : `${state.order} ${scoredAttempt()}`;
-    views.train.show(one.train, one.name, `${one.train} ${one.revision} ${order}`);
     views.test.show(one.test, one.name, `${one.test} ${one.revision}`);
+    arrange();
     menu.show();
   };
-  return { section, show };
+  /** Put the samples in the chosen order, which another score changes if it is by the score. */
+  const arrange = () => {
+    const order = state.order === "added" ? "" : `${state.order} ${scoredAttempt()}`;
+    views.train.show(own.train, own.name, `${own.train} ${own.revision} ${order}`);
+  };
+  return { section, show, arrange };
 }
 
 /**

@@ -35,7 +35,10 @@ export function gather() {
   const addPlace = element("span", { class: "add-class" }, add);
   /** @type {Map<string, ReturnType<typeof classRow>>} */
   let sections = new Map();
-  watch(["project", "place", "order", "teaching"], () => {
+  watch(["order", "teaching"], () => {
+    for (const section of sections.values()) section.arrange();
+  });
+  watch(["project", "place"], () => {
     if (state.place !== "gather") return;
     const classes = state.project?.classes ?? [];
     const old = sections;
