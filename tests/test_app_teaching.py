@@ -350,6 +350,29 @@ def test_answers_of_other_samples_are_not_those_of_the_net(classroom: Classroom)
     assert teacher.state()["type"] == "waiting"
 
 
+def test_attempt_that_is_used_answers_after_a_restart(classroom: Classroom) -> None:
+    classroom.teacher.changed()
+    classroom.wait_for("score", done=5)
+    classroom.project.set_settings(recipe={"epochs": 3})
+    classroom.teacher.changed()
+    classroom.wait_for("score", done=5, attempt=2)
+    classroom.teacher.use(1)
+    attempt = restarted(classroom).attempt
+    assert attempt is not None
+    assert attempt.number == 1
+    (classroom.project.root / OWN / "chosen.json").write_text('{"attempt": "x"}')
+    attempt = restarted(classroom).attempt
+    assert attempt is not None
+    assert attempt.number == 2
+    classroom.teacher.use(1)
+    classroom.project.set_settings(recipe={"epochs": 4})
+    classroom.teacher.changed()
+    classroom.wait_for("taught", attempt=3)
+    attempt = restarted(classroom).attempt
+    assert attempt is not None
+    assert attempt.number == 3
+
+
 def test_attempt_that_is_used_brings_its_answers_back(classroom: Classroom) -> None:
     classroom.teacher.changed()
     classroom.wait_for("score", done=5)

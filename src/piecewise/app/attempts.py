@@ -14,7 +14,7 @@ from ..core.errors import DataError, PiecewiseError, reason, shown
 from ..network import Network
 from .failures import MissingError
 from .mistakes import HeldOut
-from .project_files import OWN, read_json, write_file
+from .project_files import OWN, read_json, write_file, write_json
 
 MOST = 50
 """Nets that are kept, besides pinned ones."""
@@ -54,6 +54,8 @@ class Attempts:
         self.problem = ""
         """Why the last attempt could not be saved; empty if it is."""
         self._attempts = {one.number: one for one in _read(self._file)}
+        self._choice = root / OWN / "chosen.json"
+        self._chosen: int | None = read_json(self._choice).get("attempt")
 
     def list(self) -> list[Attempt]:
         """All attempts, the oldest first."""
@@ -114,9 +116,18 @@ class Attempts:
         """The answers of the score of an attempt; None if they are not kept, or damaged."""
         return HeldOut.from_saved(number, read_json(self._answers_path(number)))
 
+    def choose(self, number: int) -> None:
+        """Remember the attempt that answers, for the next start: it may be none of the newest. If
+        that cannot be saved, the newest answers then."""
+        if number != self._chosen:
+            self._chosen = number
+            with suppress(DataError):
+                write_json(self._choice, {"attempt": number})
+
     def latest(self) -> tuple[Attempt, Network] | None:
-        """The newest attempt whose net can be read."""
-        for attempt in reversed(self.list()):
+        """The attempt that answered last, or else the newest, whose net can be read."""
+        order = sorted(self.list(), key=lambda one: (one.number != self._chosen, -one.number))
+        for attempt in order:
             with suppress(PiecewiseError):
                 return attempt, self.net(attempt.number)
         return None

@@ -154,6 +154,7 @@ class Teacher:
         with self._wake:
             self._cancel()
             self._net, self._attempt = net, attempt
+            self.attempts.choose(number)
             self.project.set_settings(layers=attempt.layers, recipe=attempt.recipe)
             self._tell(self._taught(attempt))
             if score := self._recall():
@@ -276,6 +277,7 @@ class Teacher:
         with self._wake:
             self._check()
             attempt = self.attempts.add(attempt, net)
+            self.attempts.choose(attempt.number)
             self._attempt, self._net = attempt, net
             self._tell(self._taught(attempt))
         return data, attempt
