@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shlex
 import sys
 import tempfile
@@ -11,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from . import machine, report
+from . import clock, machine, report
 from .compile_time import measure_compile_time
 from .networks import NETS
 from .rounds import REST, measure_network, start_workers
@@ -45,7 +46,8 @@ def everything(options: argparse.Namespace, command: str) -> dict[str, Any]:
     others = machine.OtherPrograms()
     header = {
         "summary": SUMMARY,
-        "measurement": f"{options.rounds} rounds of about {options.seconds:g} s for each value",
+        "measurement": f"{options.rounds} rounds of about {options.seconds:g} s for each value"
+        + ", in CPU time" * options.cpu_time,
         "machine": machine.describe_machine(),
         "versions": machine.versions(),
         "command": command.strip(),
@@ -77,14 +79,23 @@ def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     add = parser.add_argument
     add("--only", type=_nets, help=f"networks, of {','.join(NETS)}")
-    add("--threads", type=_counts, default=[1, 2], help="numbers of threads, such as 1,2")
+    add("--threads", type=_counts, help="numbers of threads; 1,2 if left out")
     add("--rounds", type=int, help="how many times each value is measured")
     add("--seconds", type=float, help="how long each measurement takes")
+    add(
+        "--cpu-time", action="store_true", help="measure CPU time, on one thread: for busy machines"
+    )
     add("--quick", action="store_true", help="a few seconds, to check that everything runs")
     add("--json", type=Path, help="JSON file to write the results to")
     add("--read", type=Path, help="JSON file to read results from, instead of measuring")
     add("--write", type=Path, help="Markdown page to write the tables into")
     options = parser.parse_args(arguments)
+    if options.cpu_time:
+        if options.threads not in (None, [1]):
+            parser.error("--cpu-time measures one thread; leave --threads out")
+        options.threads = [1]
+        os.environ[clock.VARIABLE] = "cpu"
+    options.threads = options.threads or [1, 2]
     options.rounds = options.rounds or (2 if options.quick else 7)
     options.seconds = options.seconds or (0.02 if options.quick else 0.5)
     options.rest = 0.02 if options.quick else REST

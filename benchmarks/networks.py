@@ -54,7 +54,7 @@ NETS = {
         (1, 64, 64), 10,
     ),
     "mlp": Net("full 256, relu, full 128, relu, full", (1, 28, 28), 10, 2048, (64, 512)),
-    "mlp1024": Net("full 1024, relu, full 1024, relu, full", (1, 28, 28), 10, 1024, (64, 512)),
+    "mlp1024": Net("full 1024, relu, full 1024, relu, full", (1, 28, 28), 10, 2048, (64, 512)),
     "words4000": Net(f"embed 32, {AFTER_EMBED}", (1, 4_000, 48), 4),
     "words60000": Net(f"embed 32, {AFTER_EMBED}", (1, 60_000, 64), 4),
     "bytes": Net(

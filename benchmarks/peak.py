@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import ctypes
 import threading
-import time
 from functools import cache
 
 from piecewise.engine.ir.llvm_text import Function, Module, vector_of
 from piecewise.engine.runtime.llvm_compiler import MachineCode, compile_ir, host_target, load_object
 from piecewise.engine.runtime.thread_pool import aligned
+
+from .clock import now
 
 CHAINS = 12
 """Chains: enough for two units with a latency of four cycles, few enough for 16 registers."""
@@ -54,8 +55,8 @@ def _once(threads: int, turns: int) -> float:
     others = [threading.Thread(target=chains) for _ in range(threads)]
     for other in others:
         other.start()
+    began = now()
     start.wait()
-    began = time.perf_counter()
     for other in others:
         other.join()
-    return threads * turns * operations / (time.perf_counter() - began)
+    return threads * turns * operations / (now() - began)

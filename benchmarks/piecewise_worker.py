@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import piecewise
@@ -10,6 +9,7 @@ from piecewise import CompiledNetwork, Network, Recipe
 from piecewise.core.array_types import Array
 
 from .agreement import GRADIENTS, RATE, STEPS, write_steps
+from .clock import now
 from .networks import BATCH_IMAGES, read_inputs
 from .peak import peak
 from .workers import InferenceWorker, process_arguments, serve
@@ -50,9 +50,9 @@ class PiecewiseWorker(InferenceWorker):
     def train(self, times: int, threads: int) -> float:
         """Seconds for this many epochs."""
         self._reset()
-        began = time.perf_counter()
+        began = now()
         self._train(self.inputs.pictures, self.inputs.labels, times, SLOW, threads)
-        return time.perf_counter() - began
+        return now() - began
 
     def infer_batch(self, threads: int) -> None:
         self.net.logits(self.inputs.pictures[:BATCH_IMAGES], threads=threads)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count, cycle, islice
@@ -15,6 +14,7 @@ from piecewise.spec.architecture import Architecture, Stage
 from piecewise.spec.layers import Convolution, Embed, Full, Norm, Pool, Relu
 
 from .agreement import GRADIENTS, RATE, STEPS, write_steps
+from .clock import now
 from .networks import BATCH_IMAGES, BenchmarkInputs, read_inputs
 from .workers import InferenceWorker, process_arguments, serve
 
@@ -124,9 +124,9 @@ class PyTorch(InferenceWorker):
         """Seconds for this many epochs."""
         self._reset()
         optimizer = self._optimizer(SLOW)
-        began = time.perf_counter()
+        began = now()
         self._steps(times * len(self.batches), optimizer, self.batches)
-        return time.perf_counter() - began
+        return now() - began
 
     def infer_batch(self, threads: int) -> None:
         with self._inference():
@@ -174,12 +174,12 @@ class PyTorch(InferenceWorker):
 
     def _step_seconds(self, stepper: str) -> float:
         """Seconds of two steps with one optimizer implementation, the best of several tries."""
-        self.stepper, best, until = stepper, float("inf"), time.perf_counter() + 0.1
+        self.stepper, best, until = stepper, float("inf"), now() + 0.1
         optimizer = self._optimizer(SLOW)
         for number in count():
-            began = time.perf_counter()
+            began = now()
             self._steps(2, optimizer, self.batches[:2])
-            ended = time.perf_counter()
+            ended = now()
             best = min(best, ended - began)
             if number >= 3 and ended > until:
                 break

@@ -7,7 +7,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -17,6 +16,7 @@ import numpy as np
 
 from piecewise.core.array_types import Array
 
+from .clock import now
 from .networks import BATCH_IMAGES, BenchmarkInputs
 
 ROOT = Path(__file__).parents[1]
@@ -105,17 +105,17 @@ class InferenceWorker:
 
     def infer(self, times: int, threads: int) -> float:
         """Seconds for this many repetitions of a batch."""
-        began = time.perf_counter()
+        began = now()
         for _ in range(times):
             self.infer_batch(threads)
-        return time.perf_counter() - began
+        return now() - began
 
     def single(self, times: int, threads: int) -> float:
         """The median of the seconds for one image."""
         seconds = []
         for number in range(times):
             picture = self.inputs.pictures[number % BATCH_IMAGES][None]
-            began = time.perf_counter()
+            began = now()
             self.infer_one(picture, threads)
-            seconds.append(time.perf_counter() - began)
+            seconds.append(now() - began)
         return float(np.median(seconds))

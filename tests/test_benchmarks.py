@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
-from benchmarks import report, waits
+from benchmarks import __main__ as benchmarks_main
+from benchmarks import clock, report, waits
 from benchmarks.agreement import GRADIENTS, distance, write_steps
 from benchmarks.compile_time import measure_compile_time
 from benchmarks.machine import OtherPrograms
@@ -17,6 +20,10 @@ from benchmarks.rounds import spread, summarize_rounds
 from benchmarks.workers import Worker
 
 ROOT = Path(__file__).parents[1]
+
+
+def test_networks_have_batches_for_all_compared_gradients() -> None:
+    assert all(net.pictures >= GRADIENTS * max(net.batches) for net in NETS.values())
 
 
 def test_operations_small_network_match_hand_count() -> None:
@@ -139,3 +146,17 @@ def test_waits_chosen_names_are_measured(capsys: pytest.CaptureFixture[str]) -> 
         waits.WAITS[name][0] for name in ("import", "cache")
     ]
     assert all(float(row.split("|")[2]) > 0 for row in rows)
+
+
+def test_cpu_time_of_two_threads_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        benchmarks_main.main(["--cpu-time", "--threads", "1,2"])
+    assert "--cpu-time measures one thread" in capsys.readouterr().err
+
+
+def test_clock_of_worker_follows_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert importlib.reload(clock).now is time.perf_counter
+    monkeypatch.setenv(clock.VARIABLE, "cpu")
+    assert importlib.reload(clock).now is time.process_time
+    monkeypatch.undo()
+    importlib.reload(clock)
