@@ -60,14 +60,14 @@ the same logits whatever the number of positions, unless a `full` reads the posi
   length of a text is the index of its last token that is not padding, plus 1; an empty text has
   length 1.
 - The output of every layer has a length: the number of positions that it would have for the text
-  alone, at least 1. Its values after that are zero and get no gradient.
+  alone, at least 1. Its values after this length are zero and get no gradient.
 - `conv` sees zeros after the end of a text. `pool kind=max` takes the largest value before the end.
   `pool kind=average` divides the sum by the number of positions before the end, not by the size of
   the window. So `embed 64, pool all kind=average` is the mean vector of the tokens of a text,
   whatever its length; that of an empty text is zero.
 - `norm` counts only positions before the end, in the mean and in the variance.
 - Exception: with `pad=same` and a stride above 1, the number of zeros before the text is computed
-  from the number of positions of the input, so this number can change the logits.
+  from the number of positions of the input, so the number of positions can change the logits.
 """
 
 RECIPE_HEAD = """\

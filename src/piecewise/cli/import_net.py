@@ -106,13 +106,15 @@ class ImportFileOptions:
     "--mean",
     metavar="NUMBERS",
     panel=DATA,
-    help="The mean subtracted from these values: one number, or one per channel (0.5,0.4,0.4).",
+    help="The mean that is subtracted from the values of pixels: one number, or one per channel "
+    "(0.5,0.4,0.4).",
 )
 @option(
     "--std",
     metavar="NUMBERS",
     panel=DATA,
-    help="The standard deviation they were divided by: one number, or one per channel.",
+    help="The standard deviation by which the difference is divided: one number, or one per "
+    "channel.",
 )
 @choice_option(
     "--channel-order",

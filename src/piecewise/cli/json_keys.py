@@ -36,7 +36,7 @@ JSON_KEYS: dict[str, dict[str, str]] = {
     "demo": {
         "accuracy": "the accuracy on unseen images that are changed by all tricks together",
         "n": "the number of these images",
-        "accuracy_by_trick": "the accuracy on images that are changed by one trick only, for each",
+        "accuracy_by_trick": "for each trick: the accuracy on images that are changed by it alone",
         "deck": "the prediction for each image of the deck",
         "errors_before": "the deck's error table before training",
         "errors_during": "the error table after training on 256 images",
@@ -58,7 +58,7 @@ JSON_KEYS: dict[str, dict[str, str]] = {
         "errors": "the error table",
         "errors_on_the_slide": "the error table as the deck prints it",
         "gradient_check": "the largest difference of the gradients by backpropagation and nudging",
-        "descent": "for some numbers of steps: the error by backpropagation and by nudging",
+        "descent": "the error after some numbers of steps, by backpropagation and by nudging",
     },
     "lessons": {
         "lessons": "the number of lessons",
@@ -109,7 +109,7 @@ JSON_KEYS: dict[str, dict[str, str]] = {
         "test": "the scores of the test split, with the same keys",
         "best": "the trial that was best: number, values, layers, loss, accuracy, n",
         "trials": "the same for every finished trial; loss is null if it was stopped early",
-        "importances": "by value: the part of the loss's variance that it explains",
+        "importances": "for each hyperparameter: the part of the loss variance that it explains",
         "layers": _LAYERS,
         "recipe": _RECIPE,
         "parameters_sha256": "SHA-256 of the parameters and running statistics",

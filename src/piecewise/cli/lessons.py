@@ -94,7 +94,7 @@ class LessonOptions:
     constraint=Integer(1, 1_000),
     default=SEEDS,
     panel=DATA,
-    help="Check so many questions of each check ({range}).",
+    help="Number of questions of each check to test ({range}).",
 )
 @constrained_option(
     "--seed",
@@ -123,7 +123,7 @@ def command(**values: Any) -> None:
     `lessons seat -o FOLDER` makes a project with ten generated drawings, for somebody who cannot
     draw.
 
-    `lessons minutes` prints the words and the time of every page in class. If they are more than
+    `lessons minutes` prints the number of words and the time of every page. If they take more than
     45 minutes in all, the exit status is 1.
     """
     options = LessonOptions(**values)

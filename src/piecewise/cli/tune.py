@@ -100,7 +100,7 @@ class TuneOptions(PreprocessingOptions):
     words=EFFORT.words,
     panel=TRAINING,
     default="normal",
-    help="The work of a trial: the same as that of the net in `piecewise train`.",
+    help="The work of a trial, which is that of the net in `piecewise train` with this effort.",
 )
 @constrained_option(
     "--trials",

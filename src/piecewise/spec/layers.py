@@ -41,7 +41,7 @@ class Convolution(Layer):
     )
     padding: tuple[int, int] | str = hyperparameter(
         Size2D(0, 1_024, word="same"),
-        "rows and columns of zeros on each side; same: as many as give ceil(input / stride)",
+        "rows and columns of zeros on each side; same: enough for ceil(input / stride) outputs",
         key="pad",
         default=(0, 0),
     )
