@@ -15,9 +15,9 @@ The page of [the app](app.md) asks its server through these routes; another prog
 request needs the header `Authorization: Bearer TOKEN`. `POST /api/enter` with `{"code": CODE}`, the
 code of the link that the terminal shows, answers `{"token": TOKEN}`, once.
 
-A request is a JSON object with the fields of the table; those without a default may be left out,
-those in bold may not. If the body is a file, the fields are in the address. An answer is JSON, or
-binary where the table says so: the length of a JSON object as 4 bytes, the lowest first; the
+A request is a JSON object with the fields of the table. Fields in bold are required; the others may
+be left out, and their default, if there is one, comes last in the brackets. If the body is a file, the fields are in the address. An answer is JSON, or
+binary where the table says so: the length of a JSON object as 4 bytes, little-endian; the
 object; and the float32 numbers of the arrays that it names. `GET /api/news` is a stream of JSON
 objects, one a line.
 
@@ -28,7 +28,7 @@ statuses are
 | status | meaning |
 |---|---|
 | 400 | the request has unknown, missing or wrong fields, or is not JSON |
-| 401, 429 | the token or the code is wrong, or too many were |
+| 401, 429 | the token or the code is wrong; too many were wrong |
 | 403, 421 | the request comes from another origin, or is for another host |
 | 404 | there is no such class, sample, attempt, answer or route |
 | 405 | the path has no such method |

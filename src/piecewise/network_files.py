@@ -219,8 +219,7 @@ class NetworkFiles(NetworkState):
             The values of black and white pixels in training, such as (0, 1) or (0, 255); by default
             those in the file, or (-1, 1). A `norm` layer in front of the net converts inputs.
         mean, std : float or list of float, optional
-            The mean that is subtracted from the values of pixels, and the standard deviation by
-            which the difference is divided.
+            The mean and standard deviation by which the pixel values were normalized in training.
         channel_order : {"rgb", "bgr"}, optional
             The order of the colours that the first layer reads.
 
