@@ -26,7 +26,7 @@ NAMES = ("name", "folder", "into", "part", "ids", "order", "layers", "recipe", "
          "texts", "side", "from", "count", "walk", "position", "known", "detail", "text", "sample",
          "stage", "number", "code", "changes", "upload", "expected", "formats", "answer", "check",
          "choice", "words", "seed", "flipped", "drawing", "down", "right", "net", "mute", "row",
-         "column", "steps", "rate", "answers")  # fmt: skip
+         "column", "steps", "rate", "answers", "kernels", "size", "poolings")  # fmt: skip
 LAYERS = ("full", "conv 2 3, relu, full", "conv 4 5 stride=2, relu, pool 2, full",
           "conv 99 99, full", "relu", "conv 2 3 pad=9999999, full", "full 99999999, full",
           "norm, full", "embed 3, full", "pool 2, " * 50 + "full", "conv 2 3,", "",
@@ -109,7 +109,8 @@ class Generator:
             "choice": [0, 2, 9], "flipped": [[[0, 1]], [[99, 0]], 3], "drawing": [0, 5, 99],
             "down": [1, -8, 9], "right": [0, -1], "net": ["small", "first", "x"],
             "mute": [[["pool2", 1]], [["pool2", 9]]], "row": [0, 1], "column": [0, 11],
-            "steps": [0, 20], "rate": [1, 1000],
+            "steps": [0, 20], "rate": [1, 1000], "kernels": [1, 4], "size": [3, 7, 9],
+            "poolings": [0, 2],
             "answers": [["1"], ["1", "x"], ["0.5"] * 5], "words": ["because"], "seed": [0, 7],
         }  # fmt: skip
         return random.choice(likely[name]) if name in likely else self._text()

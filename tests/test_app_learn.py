@@ -8,14 +8,18 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+import piecewise as pw
+
 pytest.importorskip("starlette", reason="the app's server is an extra")
 
+from piecewise import Network
 from piecewise.app.learn_log import LearnLog
 from piecewise.app.learn_state import LearnState
 from piecewise.app.lesson_pages import LessonPages
@@ -25,6 +29,7 @@ from piecewise.app.teaching import Teacher
 from piecewise.lessons import net_quantities as nets
 from piecewise.lessons.answer_key import answer_key
 from piecewise.lessons.catalog import LESSONS, lesson
+from piecewise.lessons.knob_trial import knob_trial
 from piecewise.lessons.learner import project_learner
 from piecewise.lessons.question_pools import POOLS
 from piecewise.lessons.references import LessonError
@@ -345,3 +350,26 @@ def test_wrong_questions_about_the_small_net_are_refused(
     room: Room, values: dict[str, Any], status: int
 ) -> None:
     assert room.ask("POST", "/api/small-net/walk", values)[0] == status
+
+
+def test_knob_is_scored_on_drawings_that_nets_never_saw(room: Room) -> None:
+    own = project_learner(room.project.root)
+    said = got(room, "POST", "/api/small-net/knob", kernels=6, poolings=1)
+    net = Network("conv 6 3, relu, pool 2, full", (1, 9, 9), own.classes)
+    assert said["layers"] == net.notation
+    assert said["parameters"] == net.architecture.parameter_count
+    assert (said["right"], said["drawings"]) == (12, 12)  # slanted lines are easy
+    shuffled = replace(own, data=replace(own.data, labels=np.arange(12) % 2))
+    assert knob_trial(shuffled, 3, 3, 2).right < 12
+
+
+@pytest.mark.filterwarnings("ignore:train. all examples are of the class")
+def test_columns_are_shuffled_and_tested(room: Room) -> None:
+    own = project_learner(room.project.root)
+    said = got(room, "POST", "/api/small-net/shuffle", drawing=2)
+    before = nets.ink_pixels(own.drawings[2]).astype(int)
+    assert said["before"] == before.tolist()
+    assert sorted(said["order"]) == list(range(1, 10)) != said["order"]
+    assert said["pixels"] == before[:, np.array(said["order"]) - 1].tolist()
+    test = pw.shuffle_test(own.data)
+    assert (said["verdict"], said["accuracy"]) == (test.verdict, test.accuracy)

@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from piecewise.lessons.answer_key import answer_key
 from piecewise.lessons.catalog import LESSONS, lesson
+from piecewise.lessons.knob_trial import knob_trial
 from piecewise.lessons.learner import project_learner
 from piecewise.lessons.net_quantities import extreme, ink, shared_ink, shifted_drawing
 from piecewise.lessons.questions import Draw
@@ -231,6 +232,24 @@ def test_map_is_muted_and_weight_is_nudged(opened: AppPage) -> None:
     expect(slider).not_to_have_attribute("aria-valuetext", before or "")
     page.get_by_role("button", name="One step", exact=True).press("Enter")
     expect(facts.last).to_contain_text("The loss goes from ")
+
+
+def test_knob_is_turned_and_columns_are_shuffled(opened: AppPage, shared: Program) -> None:
+    page = opened.page
+    go(page, "knobs")
+    commit(page)
+    rows = page.locator(".lesson .part tbody tr")
+    expect(rows).to_have_count(1)
+    page.get_by_role("combobox", name="kernels").select_option("6")
+    page.get_by_role("button", name="Train and score").press("Enter")
+    trial = knob_trial(project_learner(shared.folder), 6, 3, 2)
+    said = f"{trial.layers}{trial.parameters}{trial.right} of {trial.drawings}"
+    expect(rows.last).to_have_text(said)
+    go(page, "beyond")
+    commit(page)
+    page.get_by_role("button", name="Shuffle the columns").press("Enter")
+    expect(page.locator(".lesson .part .pixels")).to_have_count(2)
+    expect(page.locator(".lesson .part .facts").last).to_contain_text("The difference is ")
 
 
 def stage_of(shared: Program, name: str, stage: int, number: int = 0) -> WorkedExample:

@@ -28,7 +28,7 @@ DRAWINGS = 10
 LARGE_NET = "conv 8 5, relu, pool 2, conv 8 3, relu, pool 2, full"
 LARGE_SIDE = 28
 WHITE = 255
-_RECIPE = Recipe(epochs=60, batch_size=10, learning_rate=0.1)
+SMALL_RECIPE = Recipe(epochs=60, batch_size=10, learning_rate=0.1)
 
 
 @dataclass(frozen=True)
@@ -146,5 +146,5 @@ def _untrained(layers: str, data: Dataset) -> Network:
 
 def _trained(layers: str, data: Dataset) -> Network:
     net = _untrained(layers, data)
-    train(net, data.inputs, data.labels, _RECIPE)
+    train(net, data.inputs, data.labels, SMALL_RECIPE)
     return net

@@ -11,8 +11,10 @@ from ...core.errors import DataError, shown
 from ...insight.dynamics.nudge_curve import nudge_curve
 from ...insight.explanation import explain
 from ...lessons import net_quantities as nets
+from ...lessons.knob_trial import KERNELS, POOLINGS, SIZES, knob_trial
 from ...lessons.learner import Learner, LearnerDrawing
 from ...network import Network
+from ...training.shuffle_test import shuffle_test
 from ..failures import MissingError
 from ..fields import ANY, RequestField, Values, WholeKind, WordKind
 from ..muting import Mutes, checked_maps
@@ -65,6 +67,24 @@ class LearnPartActions:
         curve = nudge_curve(learner.first, pixels, labels, "full1.weight", index).to_json()
         steps, rate = values["steps"], values["rate"] / 10
         return {**curve, "steps": _descent(learner.first, drawing, index, steps, rate)}
+
+    def knob(self, values: Values) -> Values:
+        """The score of a small net with other knobs, each drawing named by nets that never saw
+        it."""
+        learner = self._state.pinned().learner
+        trial = knob_trial(learner, values["kernels"], values["size"], values["poolings"])
+        return trial._asdict()
+
+    def shuffle(self, values: Values) -> Values:
+        """A drawing with its columns in another order, and what the order matters to the scores of
+        nets."""
+        learner = self._state.pinned().learner
+        drawing = _drawing(learner, values["drawing"])
+        columns = np.arange(drawing.pixels.shape[-1])
+        order = columns[::2].tolist() + columns[1::2].tolist()
+        ink = nets.ink_pixels(drawing).astype(int)
+        return {"order": [one + 1 for one in order], "pixels": ink[:, order].tolist(),
+                "before": ink.tolist(), **shuffle_test(learner.data).to_json()}  # fmt: skip
 
 
 def _drawing(learner: Learner, number: int) -> LearnerDrawing:
@@ -122,8 +142,15 @@ _NUDGE = (
     RequestField("steps", WholeKind(0, MOST_STEPS), default=0),
     RequestField("rate", WholeKind(1, 1_000), default=1),
 )  # fmt: skip
+_KNOBS = (
+    RequestField("kernels", WholeKind(KERNELS[0], KERNELS[-1]), default=3),
+    RequestField("size", WholeKind(1, SIZES[-1]), default=3),
+    RequestField("poolings", WholeKind(0, POOLINGS[-1]), default=2),
+)
 ROUTES = (
     AppRoute("POST", "/api/small-net/walk", LearnPartActions.walk, _WALK),
     AppRoute("POST", "/api/small-net/nudge", LearnPartActions.nudge, _NUDGE),
+    AppRoute("POST", "/api/small-net/knob", LearnPartActions.knob, _KNOBS),
+    AppRoute("POST", "/api/small-net/shuffle", LearnPartActions.shuffle, (_DRAWING,)),
 )
 """The routes of these actions; ``rate`` is in tenths."""

@@ -2,6 +2,7 @@
 
 import { namesOf, netPart } from "app/learn/net_part.js";
 import { nudgePart } from "app/learn/nudge_part.js";
+import { knobPart, shufflePart } from "app/learn/trial_parts.js";
 import { learnWords as words } from "app/words/learn.js";
 
 /** @type {Record<string, import("app/learn/net_part.js").PartOptions>} */
@@ -29,5 +30,7 @@ const NET_PARTS = {
  */
 export function partOf(name, overview) {
   if (name === "nudge_weight") return nudgePart();
+  if (name === "turn_knob") return knobPart();
+  if (name === "shuffle_columns") return shufflePart();
   return NET_PARTS[name] ? netPart(NET_PARTS[name], namesOf(overview)) : null;
 }

@@ -8,9 +8,12 @@ import { element } from "piecewise/text.js";
  * @param {Pixels} pixels rows of 1 for ink and 0 for background
  * @param {string} caption
  * @param {(row: number, column: number) => string} [mark] the class of a cell
+ * @param {number[]} [columns] the names of the columns
  */
-export function pixelTable(pixels, caption, mark = () => "") {
-  const head = pixels[0].map((_, column) => element("th", { scope: "col", text: column + 1 }));
+export function pixelTable(pixels, caption, mark = () => "", columns = []) {
+  const head = pixels[0].map((_, column) =>
+    element("th", { scope: "col", text: columns[column] ?? column + 1 }),
+  );
   const rows = pixels.map((cells, row) =>
     element(
       "tr",

@@ -2,6 +2,11 @@
 
 import { counted, whole } from "app/words/forms.js";
 
+/** @param {number} fraction */
+function share(fraction) {
+  return `${whole.format(Math.round(100 * fraction))}\u00a0%`;
+}
+
 export const learnWords = {
   lesson: "Lesson",
   lessons: "Lessons",
@@ -135,6 +140,31 @@ export const learnWords = {
   /** @param {string} before @param {string} after @param {string} weight */
   stepped: (before, after, weight) =>
     `The loss goes from ${before} to ${after}. The weight is ${weight} then; the net itself stays as it is.`,
+
+  // Trials.
+  turnKnob: "Turn a knob",
+  /** @type {Record<string, string>} */
+  knobs: { kernels: "kernels", size: "kernel size", poolings: "poolings" },
+  trainTrial: "Train and score",
+  trials: "Trials",
+  trialHead: ["layers", "parameters", "right"],
+  /** @param {number} right @param {number} count */
+  ofAll: (right, count) => `${whole.format(right)} of ${whole.format(count)}`,
+  /** @param {number} right @param {number} count */
+  trial: (right, count) =>
+    `${whole.format(right)} of ${whole.format(count)} drawings are named right, each by a net that never saw it.`,
+  shuffleTitle: "Shuffled columns",
+  shuffle: "Shuffle the columns",
+  columnsBefore: "A drawing",
+  columnsAfter: "Its columns in another order",
+  /** @param {{ accuracy: number, shuffled_accuracy: number, n: number }} found */
+  shuffled: ({ accuracy, shuffled_accuracy: other, n }) =>
+    `Nets were trained on a fifth of your ${whole.format(n)} samples and named the rest: ` +
+    `${share(accuracy)} right with the columns as they are, ${share(other)} shuffled.`,
+  /** @param {{ difference: number, interval: [number, number], verdict: string, sentence: string }} found */
+  verdict: ({ difference, interval, sentence }) =>
+    `The difference is ${share(difference)}, the interval ` +
+    `${share(interval[0])} to ${share(interval[1])}: ${sentence}.`,
 
   // Worked examples.
   example: "Worked example",

@@ -1,0 +1,92 @@
+/** Parts that train small nets on the drawings: with other knobs, and with shuffled columns. */
+
+import { ask } from "app/ask.js";
+import { pixelTable } from "app/learn/pixels.js";
+import { learnWords as words } from "app/words/learn.js";
+import { element } from "piecewise/text.js";
+
+/** The values of each knob; the second one is that of the small net. @type {Record<string, number[]>} */
+const KNOBS = { kernels: [2, 3, 6, 12], size: [3, 5, 7], poolings: [2, 1, 0] };
+/** @type {Record<string, number>} */
+const SMALL = { kernels: 3, size: 3, poolings: 2 };
+
+/** A knob is turned, and nets are trained and scored; every trial stays in a table. */
+export function knobPart() {
+  const rows = element("tbody");
+  const said = element("p", { class: "facts", role: "status" });
+  const fields = Object.entries(KNOBS).map(([name, values]) => {
+    const choice = element("select", { name });
+    for (const value of values) choice.append(element("option", { value, text: value }));
+    choice.value = String(SMALL[name]);
+    return element("label", {}, element("span", { text: `${words.knobs[name]} ` }), choice);
+  });
+  const button = element("button", { text: words.trainTrial });
+  const form = element("form", {}, element("div", { class: "row" }, ...fields, button));
+  const run = async () => {
+    button.disabled = true;
+    const values = Object.fromEntries(
+      [...new FormData(form)].map(([name, value]) => [name, Number(value)]),
+    );
+    const trial = await ask("POST", "/api/small-net/knob", values).catch(() => null);
+    button.disabled = false;
+    if (!trial) return;
+    said.textContent = words.trial(trial.right, trial.drawings);
+    rows.append(
+      element(
+        "tr",
+        {},
+        element("th", { scope: "row" }, element("code", { text: trial.layers })),
+        element("td", { text: trial.parameters }),
+        element("td", { text: words.ofAll(trial.right, trial.drawings) }),
+      ),
+    );
+  };
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    run();
+  });
+  run(); // the small net as it is
+  const head = words.trialHead.map((text) => element("th", { scope: "col", text }));
+  return element(
+    "section",
+    { class: "part", "aria-label": words.turnKnob },
+    element("h2", { text: words.turnKnob }),
+    form,
+    said,
+    element(
+      "table",
+      { class: "steps", "aria-label": words.trials },
+      element("thead", {}, element("tr", {}, ...head)),
+      rows,
+    ),
+  );
+}
+
+/** A drawing with its columns in another order, and what the order matters to nets. */
+export function shufflePart() {
+  const place = element("div", { class: "planes" });
+  const said = element("div", { role: "status" });
+  const button = element("button", { type: "button", text: words.shuffle });
+  button.addEventListener("click", async () => {
+    button.disabled = true;
+    const found = await ask("POST", "/api/small-net/shuffle", {}).catch(() => null);
+    button.disabled = false;
+    if (!found) return;
+    place.replaceChildren(
+      pixelTable(found.before, words.columnsBefore),
+      pixelTable(found.pixels, words.columnsAfter, undefined, found.order),
+    );
+    said.replaceChildren(
+      element("p", { class: "facts", text: words.shuffled(found) }),
+      element("p", { class: "facts", text: words.verdict(found) }),
+    );
+  });
+  return element(
+    "section",
+    { class: "part", "aria-label": words.shuffle },
+    element("h2", { text: words.shuffleTitle }),
+    element("div", { class: "row" }, button),
+    place,
+    said,
+  );
+}
