@@ -26,6 +26,7 @@ from playwright.sync_api import Page, sync_playwright
 from piecewise.app.pages import START, needed
 from piecewise.app.project import Project
 from piecewise.app.strokes import checked_drawing
+from piecewise.lessons.catalog import LESSONS
 
 from .machine import describe_machine
 
@@ -62,6 +63,41 @@ LOADED = """(end) => performance.getEntriesByType("resource")
   .filter((one) => new URL(one.name).pathname.endsWith(end))
   .reduce((sum, one) => sum + one.decodedBodySize, 0)"""
 
+OPEN_LESSON = """(name) => new Promise((resolve) => {
+  const before = document.querySelector(".lesson .question");
+  const began = performance.now();
+  const observer = new MutationObserver(() => {
+    const now = document.querySelector(".lesson .question");
+    if (!now || now === before) return;
+    observer.disconnect();
+    requestAnimationFrame(() => setTimeout(() => resolve(performance.now() - began)));
+  });
+  observer.observe(document.body, { childList: true, subtree: true });
+  location.hash = `#/learn/${name}`;
+})"""
+"""Opens a lesson; the milliseconds until it is painted."""
+ANSWER_CHECK = """async () => {
+  const check = document.querySelector(".lesson .check");
+  const changed = () => new Promise((resolve) => {
+    const observer = new MutationObserver(() => { observer.disconnect(); resolve(); });
+    observer.observe(check, { childList: true });
+  });
+  const again = check.querySelector(".again");
+  if (again) {
+    const asked = changed();
+    again.click();
+    await asked;
+  }
+  check.querySelector("input").value = "9999";
+  const began = performance.now();
+  const judged = changed();
+  check.querySelector("form").requestSubmit();
+  await judged;
+  await new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
+  return performance.now() - began;
+}"""
+"""Answers the first check wrongly; the milliseconds until the hint is painted."""
+
 
 class Budget(NamedTuple):
     """What is measured, and the most that it should be."""
@@ -78,6 +114,8 @@ BUDGETS = {
     "sample": Budget("sample added to retrained and painted, 100 of 28x28", 700, "ms"),
     "layers": Budget("knob with new layers to retrained and painted", 900, "ms"),
     "question": Budget("any question while teaching", 200, "ms"),
+    "lesson": Budget("a lesson of Learn is opened and painted", 300, "ms"),
+    "check": Budget("answer to a check until it is judged and painted", 100, "ms"),
     "js": Budget("JavaScript until the page is ready", 150, "kB"),
     "css": Budget("style sheets until the page is ready", 30, "kB"),
 }
@@ -247,6 +285,17 @@ def questions(app: RunningApp, rounds: int) -> list[float]:
     return found
 
 
+def lessons(page: Page, app: RunningApp, rounds: int) -> dict[str, list[float]]:
+    """Every lesson is opened in turn, after its prediction; then a check is answered."""
+    for name in LESSONS:
+        app.ask("POST", f"/api/learn/{name}/prediction", {"answer": None})
+    turns = [name for _ in range(1 + rounds // len(LESSONS)) for name in LESSONS]
+    opened = [float(page.evaluate(OPEN_LESSON, name)) for name in turns]
+    page.evaluate(OPEN_LESSON, LESSONS[0])
+    return {"lesson": opened,
+            "check": [float(page.evaluate(ANSWER_CHECK)) for _ in range(rounds)]}  # fmt: skip
+
+
 def measured(rounds: int, report: Callable[[str], None]) -> dict[str, list[float]]:
     """All figures of every budget."""
     found: dict[str, list[float]] = {}
@@ -277,6 +326,8 @@ def measured(rounds: int, report: Callable[[str], None]) -> dict[str, list[float
             found["layers"] = [layers_to_painted(page, number) for number in range(rounds)]
             report("question")
             found["question"] = questions(app, rounds)
+            report("lessons")
+            found |= lessons(page, app, rounds)
             page.close()
         browser.close()
     return found
