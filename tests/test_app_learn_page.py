@@ -301,5 +301,7 @@ def test_lessons_are_accessible(judged: AppPage, scheme: Any) -> None:
             if name in ("literal", "filtering"):  # a number and intervals to predict
                 check_axe(judged)
             commit(page)
+            if name == "votes" and not page.locator(".lesson .again").count():
+                answer(page, 0, "9999")
             check_axe(judged)
             assert page.evaluate("document.documentElement.scrollWidth") <= width

@@ -96,9 +96,9 @@ function triesList({ tries, is_solved: isSolved, is_right: isRight }) {
   const rows = tries.map(({ answer, is_right, hint }) =>
     element("li", { text: words.tried(signed(answer), is_right, hint) }),
   );
-  const list = element("ol", { class: "tries", role: "status" }, ...rows);
+  const list = element("ol", { class: "tries" }, ...rows);
   if (isSolved && !isRight) list.append(element("li", { text: words.solvedForYou }));
-  return list;
+  return element("div", { role: "status" }, list);
 }
 
 /** @param {Check} check */
