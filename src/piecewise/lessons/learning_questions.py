@@ -10,7 +10,17 @@ from math import expm1, log1p
 from ..spec.architecture import Architecture
 from . import net_quantities as nets
 from .learner import Learner
-from .question_parts import CELLS_ASKED, EXACT, HALF_DIGIT, Pool, added, shown_value, walks
+from .question_parts import (
+    CELLS_ASKED,
+    DRAWINGS_ASKED,
+    EXACT,
+    HALF_DIGIT,
+    Pool,
+    added,
+    shown_value,
+    some,
+    walks,
+)
 from .questions import CheckQuestion
 
 # Votes.
@@ -18,7 +28,7 @@ from .questions import CheckQuestion
 
 def one_vote(learner: Learner) -> Pool:
     """A vote: weight times value."""
-    for _, walk in walks(learner)[:4]:
+    for _, walk in walks(learner, DRAWINGS_ASKED):
         for label in range(2):
             for vote in walk.ledger(label).sorted()[:CELLS_ASKED]:
                 value, weight = shown_value(vote.value), shown_value(vote.weight)
@@ -37,7 +47,7 @@ def one_vote(learner: Learner) -> Pool:
 
 def muted_score(learner: Learner) -> Pool:
     """The score without one map."""
-    for (_, walk), label in product(walks(learner)[:5], range(2)):
+    for (_, walk), label in product(walks(learner, DRAWINGS_ASKED), range(2)):
         ledger = walk.ledger(label)
         sums = [shown_value(one) for one in ledger.by_map().tolist()]
         bias = shown_value(ledger.bias)
@@ -75,7 +85,7 @@ def error_sum(_: Learner) -> Pool:
 
 def voting_gradient(learner: Learner) -> Pool:
     """The gradient of one voting weight of the untrained net."""
-    for drawing in learner.drawings[::3]:  # of both classes
+    for drawing in some(learner.drawings, DRAWINGS_ASKED):
         walk = nets.walk(learner.first, drawing)
         back = walk.backprop(drawing.label)
         values = walk["pool2"].ravel().tolist()
@@ -105,7 +115,7 @@ _NUDGE, _RATE = 0.1, Decimal("0.1")
 def nudged_gradient(learner: Learner) -> Pool:
     """A gradient from two losses."""
     net = learner.first
-    for drawing in learner.drawings[::5]:
+    for drawing in some(learner.drawings, 2):
         walk = nets.walk(net, drawing)
         values = walk["pool2"].ravel().tolist()
         for neuron, at in product((1, 2), range(1, 13, 2)):
@@ -139,22 +149,23 @@ def _nudge_quotient(probability: float, value: float, is_label: bool) -> float:
 
 def next_weight(learner: Learner) -> Pool:
     """A weight after one step."""
-    net = learner.first
-    for drawing, neuron, at in product(learner.drawings[::3], (1, 2), range(1, 13)):
-        place = "full1.weight", neuron, at
-        weight = shown_value(nets.voting_weight(net, *place))
-        gradient = shown_value(nets.gradient(net, drawing, *place))
-        step = _RATE * gradient
-        yield CheckQuestion(
-            f"A weight is {weight}, its gradient is {gradient}, the learning rate is 0.1. What is "
-            "the weight after one step?",
-            float(weight - step),
-            float(Fraction(weight) - Fraction(1, 10) * Fraction(gradient)),
-            {float(weight + step): "a step goes against the gradient",
-             float(weight - gradient): "the learning rate is missing"},
-            HALF_DIGIT,
-            f"{weight} - 0.1 x {gradient} = {weight - step}",
-        )  # fmt: skip
+    flat = learner.first.parameters["full1.weight"].ravel()
+    weights = [shown_value(one) for one in flat.tolist()]
+    for drawing in some(learner.drawings, DRAWINGS_ASKED):
+        back = nets.walk(learner.first, drawing).backprop(drawing.label)
+        gradients = back.gradients["full1.weight"].ravel().tolist()
+        for weight, gradient in zip(weights, map(shown_value, gradients), strict=True):
+            step = _RATE * gradient
+            yield CheckQuestion(
+                f"A weight is {weight}, its gradient is {gradient}, the learning rate is 0.1. What "
+                "is the weight after one step?",
+                float(weight - step),
+                float(Fraction(weight) - Fraction(1, 10) * Fraction(gradient)),
+                {float(weight + step): "a step goes against the gradient",
+                 float(weight - gradient): "the learning rate is missing"},
+                HALF_DIGIT,
+                f"{weight} - 0.1 x {gradient} = {weight - step}",
+            )  # fmt: skip
 
 
 # Knobs.

@@ -15,6 +15,7 @@ from . import net_quantities as nets
 from .learner import Learner
 from .question_parts import (
     CELLS_ASKED,
+    DRAWINGS_ASKED,
     EXACT,
     HALF_DIGIT,
     Pool,
@@ -83,7 +84,7 @@ def agreeing_pixels(_: Learner) -> Pool:
 
 def cell_sum(learner: Learner) -> Pool:
     """The sum of nine products and the bias."""
-    for drawing, walk in walks(learner)[:4]:
+    for drawing, walk in walks(learner, DRAWINGS_ASKED):
         for why in _strong_cells(walk, "conv1"):
             shown = [shown_value(term.product) for term in why.terms if term.position]
             bias = shown_value(nets.bias(why))
@@ -149,7 +150,7 @@ def kernel_weights(_: Learner) -> Pool:
 
 def pooled_value(learner: Learner) -> Pool:
     """The value that a window keeps."""
-    for drawing, walk in walks(learner)[:4]:
+    for drawing, walk in walks(learner, DRAWINGS_ASKED):
         for why in _strong_cells(walk, "pool1"):
             values = [shown_value(term.value) for term in why.terms]
             mean = float(sum(values)) / len(values)
@@ -210,7 +211,7 @@ def zeros_in_row(learner: Learner) -> Pool:
 
 def relu_then_pool(learner: Learner) -> Pool:
     """One window, first ReLU and then pooling."""
-    for drawing, walk in walks(learner)[:4]:
+    for drawing, walk in walks(learner, DRAWINGS_ASKED):
         plane = walk["conv1"]
         for feature, row, column in product(range(len(plane)), range(0, 6, 2), range(0, 6, 2)):
             window = plane[feature, row : row + 2, column : column + 2]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 
 from ..trace.walk import Walk
@@ -14,6 +14,8 @@ from .questions import CheckQuestion
 Pool = Iterator[CheckQuestion]
 EXACT, HALF_DIGIT = 1e-6, 0.005
 """The tolerances of whole numbers, and of numbers with two decimals."""
+DRAWINGS_ASKED = 4
+"""Drawings that are asked about where a net computes for each."""
 CELLS_ASKED = 12
 """Cells of a map that are asked about, those with the largest values."""
 
@@ -30,9 +32,16 @@ def added(values: Iterable[Decimal]) -> str:
     return " ".join([str(first), *signed])
 
 
-def walks(learner: Learner) -> list[tuple[LearnerDrawing, Walk]]:
-    """All drawings with their walks through the small net."""
-    return [(one, nets.walk(learner.small, one)) for one in learner.drawings]
+def some(drawings: Sequence[LearnerDrawing], count: int) -> list[LearnerDrawing]:
+    """So many of the drawings, evenly spread, so that both classes are among them."""
+    count = min(count, len(drawings))
+    return [drawings[at * len(drawings) // count] for at in range(count)]
+
+
+def walks(learner: Learner, count: int | None = None) -> list[tuple[LearnerDrawing, Walk]]:
+    """All drawings, or so many of them, with their walks through the small net."""
+    drawings = learner.drawings if count is None else some(learner.drawings, count)
+    return [(one, nets.walk(learner.small, one)) for one in drawings]
 
 
 def class_of(learner: Learner, drawing: LearnerDrawing) -> str:
