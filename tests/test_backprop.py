@@ -59,6 +59,20 @@ def test_backprop_values_are_sums_of_terms(kinds: tuple[str, ...], seed: int) ->
             check(back.error(name, *position), float(errors[position]))
 
 
+@pytest.mark.parametrize("kinds", [PICTURES, TEXTS], ids=["pictures", "texts"])
+@pytest.mark.parametrize("seed", range(12))
+def test_logit_errors_have_bits_of_backprop(kinds: tuple[str, ...], seed: int) -> None:
+    random = Random(f"logit errors {seed} {kinds}")
+    shape = random_input(random, kinds)
+    net = drawn_net(random_layers(random, shape, 3, kinds), shape, 3, seed)
+    walk = net.walk(some_input(net, seed))
+    for label, errors in zip((2, 0, 1), walk.logit_errors([2, 0, 1]), strict=True):
+        wanted = walk.backprop(label, "logit").errors
+        assert list(errors) == list(wanted)
+        for name, array in wanted.items():
+            np.testing.assert_array_equal(errors[name], array, strict=True)
+
+
 def test_backprop_error_terms_lead_to_loss() -> None:
     net = drawn_net("conv 2 3, norm, relu, pool 2, full 4, relu, full", (1, 8, 8), 2, 4)
     back = net.backprop(some_input(net, 4), 0)

@@ -15,7 +15,6 @@ import numpy as np
 from ..core.array_types import Array, Float64
 from ..network import Network
 from ..spec.architecture import Architecture
-from ..trace.backprop import LOGIT
 from ..trace.walk import Walk
 from .attribution.coordinates import Coordinates
 from .attribution.passages import Passage, passage_sums
@@ -139,8 +138,8 @@ def _order(walk: Walk) -> list[int]:
 def map_votes(walk: Walk, label: int, rival: int | None) -> dict[str, list[float]]:
     """The votes of each map of each layer for a class, carried back through the layers, minus those
     for its rival; the words of a text have none."""
-    ours = walk.backprop(label, LOGIT).errors
-    theirs = {} if rival is None else walk.backprop(rival, LOGIT).errors
+    ours, *others = walk.logit_errors([label] if rival is None else [label, rival])
+    theirs = others[0] if others else {}
     votes: dict[str, list[float]] = {}
     for name, stack in walk.items():
         if stack.ndim == 3 and name in ours:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 
 import numpy as np
@@ -18,7 +18,7 @@ from ..spec.architecture import Architecture
 from ..spec.class_numbers import class_number
 from . import vote_ledger
 from .arithmetic import LayerInput, Position, Why, why
-from .backprop import LOGIT, Backprop, lengths_of
+from .backprop import LOGIT, Backprop, lengths_of, logit_errors
 from .exact import exact
 from .vote_ledger import Ledger, VoteArrays
 
@@ -238,6 +238,22 @@ class Walk(Mapping[str, Array]):
         if loss != LOGIT:
             checked("loss", LOSS, loss)
         return Backprop(self._architecture, self._arrays, self._activations, label, loss)
+
+    def logit_errors(self, labels: Sequence[int | str]) -> list[dict[str, Array]]:
+        """The errors of `backprop` for the logits of several classes, computed in one pass.
+
+        Parameters
+        ----------
+        labels : sequence of int or str
+            The numbers of the classes.
+
+        Returns
+        -------
+        list of dict of str to ndarray
+            For each class, by layer name: the gradients of its logit by the activations.
+        """
+        numbers = [self._number(label) for label in labels]
+        return logit_errors(self._architecture, self._arrays, self._activations, numbers)
 
     def _logit(self, label: int) -> Why:
         *_, (last, activation) = self._activations.items()
