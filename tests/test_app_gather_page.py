@@ -1,11 +1,9 @@
-"""Journeys through Gather in Chromium: files, folders and devices bring samples, and all that is
-done with them undoes."""
+"""Journeys through Gather in Chromium: files and folders bring samples, and all that is done with
+them undoes."""
 
 from __future__ import annotations
 
-import io
 import json
-import wave
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -282,72 +280,6 @@ def test_samples_are_listed_wrong_first(opened: tuple[Program, AppPage]) -> None
     order.select_option("newest first")
     newest = sorted(one.name for one in (running.folder / "train" / "X").iterdir())[-1]
     expect(thumbs(page, "X").first).to_have_attribute("data-id", f"train/X/{newest}")
-
-
-def test_camera_takes_a_burst_that_is_undone_as_one(opened: tuple[Program, AppPage]) -> None:
-    running, app = opened
-    page = app.page
-    page.get_by_role("button", name="Camera", exact=True).click()
-    expect(page.locator(".capture:visible [role=status]")).to_contain_text("Hold a class")
-    ring = page.locator(".capture:visible .target", has_text="O")
-    ring.hover()
-    page.mouse.down()
-    expect(page.locator(".recording .taken canvas").nth(3)).to_be_attached()
-    page.mouse.up()
-    expect(row(page, "O")).not_to_contain_text("6 pictures")
-    files = list((running.folder / "train" / "O").glob("*camera*.jpg"))
-    assert len(files) >= 4
-    page.keyboard.press("z")
-    expect(row(page, "O")).to_contain_text("6 pictures")
-    page.locator("h1").click()  # nothing that Space presses has the focus
-    page.keyboard.down("Space")
-    expect(page.locator(".recording .taken canvas").nth(1)).to_be_attached()
-    page.keyboard.up("Space")
-    expect(row(page, "O")).not_to_contain_text("6 pictures")
-    page.keyboard.press("r")
-    expect(page.locator(".recording")).to_have_count(1)
-    page.keyboard.press("r")
-    expect(page.locator(".recording")).to_have_count(0)
-    page.get_by_role("button", name="Camera", exact=True).click()
-    expect(page.locator(".capture:visible")).to_have_count(0)
-
-
-def test_microphone_records_a_wav_file(empty: tuple[Program, AppPage]) -> None:
-    running, app = empty
-    page = app.page
-    page.get_by_role("button", name="Microphone", exact=True).click()
-    expect(page.locator(".capture:visible [role=status]")).to_contain_text("Hold a class")
-    cross = page.locator(".capture:visible .target").first
-    cross.hover()
-    page.mouse.down()
-    page.wait_for_selector(".capture.recording")
-    page.wait_for_timeout(600)
-    page.mouse.up()
-    expect(row(page, "X")).to_contain_text("1 sound")
-    [file] = (running.folder / "train" / "X").iterdir()
-    with wave.open(io.BytesIO(file.read_bytes())) as sound:
-        assert (sound.getnchannels(), sound.getsampwidth()) == (1, 2)
-        assert 0.3 < sound.getnframes() / sound.getframerate() < 3
-    expect(thumbs(page, "X").first).to_have_attribute("data-shown", "1")
-    with page.expect_request("**/api/content"):
-        thumbs(page, "X").first.click()
-
-
-@pytest.mark.parametrize(("error", "words"), [
-    ("NotAllowedError", "may not use the camera"), ("NotFoundError", "There is no camera"),
-    ("Other", "cannot be used here"),
-])  # fmt: skip
-def test_device_that_is_denied_or_absent_is_said(
-    opened: tuple[Program, AppPage], error: str, words: str
-) -> None:
-    page = opened[1].page
-    page.evaluate(
-        "name => { navigator.mediaDevices.getUserMedia = () =>"
-        " Promise.reject(new DOMException('', name)) }",
-        error,
-    )
-    page.get_by_role("button", name="Camera", exact=True).click()
-    expect(page.locator(".capture:visible [role=status]")).to_contain_text(words)
 
 
 def test_example_begins_an_empty_project(empty: tuple[Program, AppPage]) -> None:
