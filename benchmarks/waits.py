@@ -102,6 +102,23 @@ def influence(_: Path) -> float:
     return seconds(lambda: influential_examples(net, drawn.inputs, drawn.labels))
 
 
+def epochs(images: int) -> Wait:
+    """1,000 epochs of a small net on this many X/O images, 64 per step, on one thread."""
+
+    def wait(_: Path) -> float:
+        drawn = pw.make_xo(images, size=9, seed=0)
+        net = pw.Network("conv 3 3, relu, pool 2, full", (1, 9, 9), drawn.classes)
+
+        def train(epochs: int) -> object:
+            recipe = pw.Recipe(epochs=epochs, batch_size=64, learning_rate=0.01)
+            return pw.train(net, drawn.inputs, drawn.labels, recipe, threads=1)
+
+        train(1)
+        return seconds(lambda: train(1_000))
+
+    return wait
+
+
 WAITS: dict[str, tuple[str, Wait]] = {
     "help": ("`piecewise --help`", process("-m", "piecewise", "--help")),
     "import": ("`import piecewise`", process("-c", "import piecewise")),
@@ -110,6 +127,8 @@ WAITS: dict[str, tuple[str, Wait]] = {
     "page": ("a report of digits is drawn (needs Chromium)", page),
     "messages": ("5,000 messages, from a table to numbers", messages),
     "near": ("near duplicates among 10,000 drawings", near),
+    "epochs64": ("1,000 epochs of 64 X/O images", epochs(64)),
+    "epochs256": ("1,000 epochs of 256 X/O images", epochs(256)),
     "influence": ("what each of 60 drawings did to a net", influence),
 }
 
