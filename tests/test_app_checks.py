@@ -21,6 +21,7 @@ pytest.importorskip("starlette", reason="the app's server is an extra")
 
 from piecewise.app.attempts import Attempts
 from piecewise.app.jobs import Jobs
+from piecewise.app.mistakes import HeldOut
 from piecewise.app.opening import add_net
 from piecewise.app.project import Project
 from piecewise.core.errors import DataError
@@ -282,8 +283,6 @@ def test_net_gives_an_empty_project_its_classes(tmp_path: Path) -> None:
 
 
 def test_samples_are_listed_by_how_they_were_judged(taught: Room) -> None:
-    taught.teacher.changed()
-    taught.wait_for("score", done=5)
     held_out = taught.teacher.held_out
     assert held_out is not None
     folder = taught.project.classes()[0].folder
@@ -305,3 +304,10 @@ def test_samples_are_listed_by_how_they_were_judged(taught: Room) -> None:
     assert listed("added")[0] == listed("wrong")[-1] == new  # nobody judged it
     assert taught.ask("GET", f"/api/samples?folder={folder}&order=alike")[0] == 400
     taught.ask("POST", "/api/undo")
+
+
+def test_wrong_answers_come_first_and_then_the_least_certain() -> None:
+    probabilities = np.array([[0.9, 0.1], [0.2, 0.8], [0.45, 0.55], [0.6, 0.4]], np.float32)
+    held_out = HeldOut(1, ("a", "b"), ["p", "q", "r", "s"], np.array([0, 0, 1, 1]), probabilities)
+    orders = [held_out.doubtful_first(wrong=wrong) for wrong in (True, False)]
+    assert ["".join(sorted(one, key=one.__getitem__)) for one in orders] == ["qsrp", "rsqp"]
