@@ -42,7 +42,7 @@ class Client(asyncio.Protocol):
         self.load, self.number, self.received = load, number, b""
         self.transport: asyncio.Transport
         self.length = -1
-        self.answers = 0
+        self.answers, self.is_waiting = 0, False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -52,6 +52,13 @@ class Client(asyncio.Protocol):
     def ask(self) -> None:
         if self.load.over:
             return
+        if self.transport.is_closing():  # the server may close what has to wait
+            loop = asyncio.get_running_loop()
+            self.task = loop.create_task(
+                loop.create_connection(lambda: self, "127.0.0.1", self.load.port)
+            )
+            return
+        self.is_waiting = False
         self.number = (self.number + 1) % VARIANTS
         self.began = time.perf_counter()
         self.transport.write(self.load.requests[self.number])
@@ -69,19 +76,21 @@ class Client(asyncio.Protocol):
             self.received, self.length = b"", -1
             self.answers += 1
             if wait:
+                self.is_waiting = True
                 asyncio.get_running_loop().call_later(wait, self.ask)
             else:
                 self.ask()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if not self.load.over:
+        if not self.load.over and not self.is_waiting:
             self.load.statuses["connection lost"] += 1
 
 
 class Load:
     """The requests, and what came of them."""
 
-    def __init__(self, net: pw.Network, count: int) -> None:
+    def __init__(self, net: pw.Network, count: int, port: int) -> None:
+        self.port = port
         rng = np.random.default_rng(0)
         inputs = rng.integers(0, 256, (VARIANTS, count, *net.input)).astype(np.uint8)
         self.requests, self.wanted = list[bytes](), list[bytes]()
@@ -159,7 +168,7 @@ class Phase(NamedTuple):
 
 def phase(options: argparse.Namespace, net: pw.Network, pid: int, connections: int) -> Phase:
     """Ask over this many connections."""
-    load = Load(net, options.inputs)
+    load = Load(net, options.inputs, options.port)
     before, cpu = memory_mb(pid), cpu_seconds(pid)
     took = asyncio.run(run(load, options.port, connections, options.seconds))
     after, cpu = memory_mb(pid), cpu_seconds(pid) - cpu

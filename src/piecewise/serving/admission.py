@@ -11,6 +11,7 @@ from .metrics import Metrics
 from .refused import RefusedError
 from .retry_pace import RetryPace
 from .settings import ServerSettings
+from .timeouts import PATIENCE
 
 OPEN_PATHS = ("/healthz", "/readyz")
 """Paths that need no token: they say only whether the server answers."""
@@ -93,6 +94,8 @@ class Admission:
 
 def _busy(message: str, seconds: int, status: int = 503) -> RefusedError:
     headers = {"retry-after": str(seconds)}
+    if seconds >= PATIENCE:  # its connection would be closed meanwhile
+        headers["connection"] = "close"
     when = "a second" if seconds == 1 else f"{seconds} seconds"
     return RefusedError(status, f"{message}; try again in {when}", headers=headers)
 
