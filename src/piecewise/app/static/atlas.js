@@ -64,8 +64,10 @@ export function sheetCount() {
 function release() {
   for (const sheet of [...sheets].slice(0, -1)) {
     if (sheets.size <= KEPT) return;
-    for (const user of sheet.users)
-      if (!user.isConnected || sheetOf.get(user) !== sheet) sheet.users.delete(user);
+    for (const user of sheet.users) {
+      const target = user.deref();
+      if (!target?.isConnected || sheetOf.get(target) !== sheet) sheet.users.delete(user);
+    }
     if (sheet.users.size) continue;
     URL.revokeObjectURL(sheet.url);
     sheets.delete(sheet);
@@ -92,8 +94,12 @@ export function showThumbnail(target, id) {
   const { sheet, column, row } = found;
   sheets.delete(sheet);
   sheets.add(sheet);
-  sheet.users.add(target);
-  sheetOf.set(target, sheet);
+  if (sheetOf.get(target) !== sheet) {
+    if (sheet.users.size > 2 * MOST)
+      for (const user of sheet.users) if (!user.deref()) sheet.users.delete(user);
+    sheet.users.add(new WeakRef(target)); // so that no element is kept that the page lost
+    sheetOf.set(target, sheet);
+  }
   target.classList.toggle(
     "drawn",
     isDrawn(id) || /\.(wav|flac|og[ga]|opus|mp3|aif[fc]?)$/.test(id),

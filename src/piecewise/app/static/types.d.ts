@@ -169,7 +169,7 @@ interface Sheet {
   ids: string[];
   across: number;
   down: number;
-  users: Set<HTMLElement>;
+  users: Set<WeakRef<HTMLElement>>;
 }
 
 /** A thumbnail in a sheet of thumbnails. */
