@@ -8,6 +8,7 @@ import numpy as np
 
 from ...core.array_types import Array
 from ...core.errors import DataError, shown
+from ...data.dataset import Dataset
 from ...insight.dynamics.nudge_curve import nudge_curve
 from ...insight.explanation import explain
 from ...lessons import net_quantities as nets
@@ -83,8 +84,17 @@ class LearnPartActions:
         columns = np.arange(drawing.pixels.shape[-1])
         order = columns[::2].tolist() + columns[1::2].tolist()
         ink = nets.ink_pixels(drawing).astype(int)
+        test = shuffle_test(_balanced(learner.data))
         return {"order": [one + 1 for one in order], "pixels": ink[:, order].tolist(),
-                "before": ink.tolist(), **shuffle_test(learner.data).to_json()}  # fmt: skip
+                "before": ink.tolist(), **test.to_json()}  # fmt: skip
+
+
+def _balanced(data: Dataset) -> Dataset:
+    """As many samples of each class, so that every fifth of them has each class."""
+    count = int(np.bincount(data.labels).min()) // 5 * 5
+    rows = np.concatenate([np.flatnonzero(data.labels == one)[:count] for one in (0, 1)])
+    return Dataset(data.inputs[rows], data.labels[rows], data.classes, data.splits[rows],
+                   data.preprocessor)  # fmt: skip
 
 
 def _drawing(learner: Learner, number: int) -> LearnerDrawing:
