@@ -47,7 +47,7 @@ def test_check_command(
     assert status(["lessons", "check", "--seeds", "2"]) == 0
     output = capsys.readouterr()
     assert output.out == ""
-    assert output.err == "11 lessons, 41 minutes: no faults\n"
+    assert output.err == "11 lessons, 42 minutes: no faults\n"
     wrong = tmp_path / "wrong.md"
     wrong.write_text(PAGE.replace("0.77{", "0.78{"))
     assert status(["lessons", "check", str(wrong)]) == 1
@@ -99,7 +99,7 @@ def test_sheet_holds_the_plan_of_all_lessons(
     text = file.read_text()
     for name in LESSONS:
         assert escape(lesson(name).question) in text
-    assert ">37-41<" in text
+    assert ">38-42<" in text
     assert "{{" not in text
     assert "piecewise lessons key" in text
     assert status(["lessons", "sheet", "-o", str(file)]) == 0

@@ -36,8 +36,8 @@ def shared_ink(learner: Learner) -> Pool:
         for down, right in ((0, 1), (0, 2), (1, 0), (1, 1), (2, 1)):
             moved = {(row + down, column + right) for row, column in cells}
             yield CheckQuestion(
-                f"This {class_of(learner, drawing)} has {len(cells)} ink pixels. Move it down by "
-                f"{down} and right by {right}: how many of them lie on ink of the old one?",
+                f"This {class_of(learner, drawing)} of yours has {len(cells)} ink pixels. Move it "
+                f"{_move(down, right)}: how many of them lie on ink of the old one?",
                 nets.shared_ink(drawing, down, right),
                 len(cells & moved),
                 {len(cells): "a moved drawing does not cover the old one"},
@@ -45,6 +45,12 @@ def shared_ink(learner: Learner) -> Pool:
                 f"{len(cells & moved)} of the {len(cells)} moved pixels stand where ink was.",
                 index,
             )
+
+
+def _move(down: int, right: int) -> str:
+    """A move in words: "down by 2 and right by 1"."""
+    moves = (("down", down), ("right", right))
+    return " and ".join(f"{name} by {by}" for name, by in moves if by)
 
 
 def equal_pixels(learner: Learner) -> Pool:
@@ -134,8 +140,8 @@ def kernel_weights(_: Learner) -> Pool:
     for maps, kernels, side in product((1, 3, 8), (2, 5, 10), (3, 5)):
         net = Architecture(f"conv {kernels} {side}, full", (maps, 12, 12), 2)
         yield CheckQuestion(
-            f"{kernels} kernels of {side}x{side} read {maps} maps; each has a bias. How many "
-            "parameters is that?",
+            f"{kernels} kernels of {side}x{side}, each with a bias, read {maps} "
+            f"map{'s' * (maps > 1)}. How many parameters is that?",
             kernels * (maps * side * side + 1),
             sum(row.size for row in net.stages[0].parameters),
             {kernels * maps * side * side: "the biases are missing",
@@ -239,11 +245,11 @@ def layer_rows(_: Learner) -> Pool:
     """The rows after several layers."""
     for stack, side in product(_STACKS, (16, 28)):
         stages = Architecture(f"{stack}, full", (1, side, side), 2).stages
-        rows, again, steps = stages[-2].output[1], side, [str(side)]
+        rows, again, steps = stages[-2].output[1], side, [f"{side} rows"]
         for layer in stack.split(", "):
             size = int(layer.rsplit(" ", 1)[1])
             again = -(-again // size) if layer.startswith("pool") else again - size + 1
-            steps.append(f"after {layer} {again}")
+            steps.append(f"{again} after {layer}")
         yield CheckQuestion(
             f"An image of {side}x{side} goes through {stack}. How many rows does the last map "
             "have?",
