@@ -36,8 +36,8 @@ def shared_ink(learner: Learner) -> Pool:
         for down, right in ((0, 1), (0, 2), (1, 0), (1, 1), (2, 1)):
             moved = {(row + down, column + right) for row, column in cells}
             yield CheckQuestion(
-                f"This {class_of(learner, drawing)} of yours has {len(cells)} ink pixels. Move it "
-                f"{_move(down, right)}: how many of them lie on ink of the old one?",
+                f"The {class_of(learner, drawing)} in the picture has {len(cells)} ink pixels. "
+                f"Move it {_move(down, right)}: how many of them lie on ink of the old one?",
                 nets.shared_ink(drawing, down, right),
                 len(cells & moved),
                 {len(cells): "a moved drawing does not cover the old one"},
