@@ -68,10 +68,11 @@ def test_lessons_are_those_of_own_drawings(room: Room) -> None:
     assert learner["classes"] == ["down", "up"]
     assert learner["drawings"] == 12
     assert learner["net"] == own.small.parameters_sha256
-    ink = next(run for paragraph in got(room, "GET", "/api/learn/literal")["intro"]
-               for run in paragraph if "number" in run)  # fmt: skip
+    page = got(room, "GET", "/api/learn/literal")
+    ink = next(run for paragraph in page["intro"] for run in paragraph if "number" in run)
     assert ink["path"] == "x.ink"
-    assert int(ink["number"]) == int(ink["exact"]) > 3
+    assert int(ink["number"]) == int(ink["exact"]) == np.sum(page["pixels"]) > 3
+    assert got(room, "GET", "/api/learn/knobs")["pixels"] is None
 
 
 @pytest.mark.parametrize("name", LESSONS)

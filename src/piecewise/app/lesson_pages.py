@@ -72,6 +72,7 @@ class LessonPages:
             "part": tasks[0].attributes["part"] if tasks else "",
             "has_example": bool(tasks) and tasks[0].attributes["part"] in EXAMPLES,
             "net": _sha256(pinned),
+            "pixels": _pixels(page, pinned),
             **view.before(pinned.modality),
             "committed": None,
         }
@@ -181,6 +182,14 @@ def _page(name: str) -> LessonPage:
 
 def _sha256(pinned: PinnedLearner) -> str:
     return pinned.learner.small.parameters_sha256
+
+
+def _pixels(page: LessonPage, pinned: PinnedLearner) -> list[list[int]] | None:
+    """The first drawing, in rows of 1 for ink and 0 for background, if the page is about it."""
+    if not any(binding.name == "x" for binding in page.bindings):
+        return None
+    rows: list[list[int]] = ink_pixels(pinned.learner.drawing(1, 1)).astype(int).tolist()
+    return rows
 
 
 def _check_prediction(answer: str, predict: dict[str, Any]) -> None:

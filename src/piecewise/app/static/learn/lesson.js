@@ -3,6 +3,7 @@
 import { checkSection } from "app/learn/check.js";
 import { exampleSection } from "app/learn/example.js";
 import { partOf } from "app/learn/parts.js";
+import { pixelTable } from "app/learn/pixels.js";
 import { outcomeWords, predictionForm } from "app/learn/prediction.js";
 import { pieces, texts } from "app/learn/runs.js";
 import { whySection } from "app/learn/why.js";
@@ -30,7 +31,10 @@ export function lessonElements(lesson, overview, asks) {
   const place = element("p", { class: "sub", text: words.lessonOf(lesson.number, lesson.of) });
   const { committed } = lesson;
   const before = [place, heading, ...texts(lesson.without), ...texts(lesson.intro)];
-  if (!committed) return [...before, predictionForm(lesson.predict, asks.predict)];
+  if (!committed) {
+    const drawing = lesson.pixels ? [pixelTable(lesson.pixels, words.yourDrawing)] : [];
+    return [...before, ...drawing, predictionForm(lesson.predict, asks.predict)];
+  }
   const outcome = element("p", {
     class: "outcome",
     tabindex: "-1",

@@ -89,6 +89,8 @@ interface LessonData {
   question: string;
   minutes: number;
   part: string;
+  /** The drawing that the lesson is about. */
+  pixels: Pixels | null;
   without: Paragraph[];
   intro: Paragraph[];
   predict: Prediction;

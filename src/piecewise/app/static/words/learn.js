@@ -82,6 +82,7 @@ export const learnWords = {
   noCheck: "This check cannot be asked about these drawings.",
   generatedCheck: "This question is about generated drawings: there is none about yours.",
   drawingAsked: "The drawing of the question",
+  yourDrawing: "Your drawing",
   /** @param {number} tolerance */
   within: (tolerance) =>
     `A number such as 0.51, -2 or 5/9. It may be off by ${Number(tolerance.toPrecision(1))}.`,
