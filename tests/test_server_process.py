@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import json
 import os
-import resource
 import signal
 import socket
 import subprocess
@@ -14,6 +13,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +21,14 @@ import numpy as np
 import pytest
 
 pytest.importorskip("starlette", reason="the server is an extra")
+pytest.importorskip("resource", reason="the server does not run on Windows")
+
+import resource
 
 import uvicorn
 
 import piecewise as pw
+from piecewise.cli.main import status
 from piecewise.serving import timeouts
 from piecewise.serving.run import configuration
 from piecewise.serving.settings import ServerSettings
@@ -183,6 +187,14 @@ def test_server_may_open_as_many_files_as_the_system_allows(net_file: Path) -> N
             assert resource.prlimit(server.pid, resource.RLIMIT_NOFILE) == (most, most)
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, most))
+
+
+def test_system_without_limits_of_processes_is_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(import_module("piecewise.cli.serve"), "RUNS_HERE", False)
+    assert status(["serve", "missing.safetensors"]) == 1
+    assert "runs on Linux and macOS only" in capsys.readouterr().err
 
 
 def test_wrong_token_files_are_refused_in_a_sentence(net_file: Path, tmp_path: Path) -> None:

@@ -16,6 +16,8 @@ from .options import OUTPUT, SERVER, constrained_option, option
 from .output import messages, print_message
 
 TOKEN_VARIABLE = "PIECEWISE_TOKEN"  # noqa: S105 - the name of a variable
+RUNS_HERE = os.name == "posix"
+"""Whether the system can limit the memory of processes, as the server does."""
 _PACKAGES = ("starlette", "uvicorn", "httptools", "python_multipart", "prometheus_client")
 
 
@@ -97,6 +99,8 @@ def command(
     file that changes is loaded again. Logs are JSON lines without inputs. After SIGTERM or Ctrl-C,
     the server finishes the requests in progress and stops.
     """
+    if not RUNS_HERE:
+        raise DataError("the server runs on Linux and macOS only; on Windows, run it in WSL")
     if any(find_spec(one) is None for one in _PACKAGES):
         raise DataError("the server needs more packages: pip install 'piecewise-convnet[serve]'")
     from ..serving.run import serve  # noqa: PLC0415 - the help needs no server
