@@ -60,7 +60,7 @@ def command(**values: Any) -> None:
 
     Uses the test split of DATA if it has one, else all examples. Examples that the net was trained
     on are scored separately: a score on them says little about new data. Examples of classes that
-    the net does not have are left out and counted.
+    the net does not have are left out of the scores; their number is printed.
     """
     options = EvaluateOptions(**values)
     report, predictions = options.report, options.predictions

@@ -48,9 +48,9 @@ class CommandEntry(NamedTuple):
 
 COMMANDS = {
     "demo": CommandEntry("demo", "Train a ConvNet to tell X from O, and test it on unseen images."),
-    "tour": CommandEntry("tour", "Walk through the deck: from pixels to votes to learning."),
+    "tour": CommandEntry("tour", "Explain a ConvNet step by step, after the slides of the deck."),
     "lessons": CommandEntry(
-        "lessons", "Check lessons; make the key, the sheet or the pooled data of a class."
+        "lessons", "Check lessons; make the key, the sheet or the pooled data of a school class."
     ),
     "app": CommandEntry("app", "Teach a net and look inside it, in the browser."),
     "inspect": CommandEntry(
@@ -71,7 +71,7 @@ COMMANDS = {
     "label-issues": CommandEntry(
         "label_issues", "Find labels of a data set that are likely wrong."
     ),
-    "export": CommandEntry("export", "Export a net to other toolkits, each compared with it."),
+    "export": CommandEntry("export", "Export a net to other toolkits, and compare their outputs."),
     "import": CommandEntry("import_net", "Import a net from a file of another toolkit."),
     "serve": CommandEntry("serve", "Serve the predictions of nets to other programs over HTTP."),
     "show": CommandEntry("show", "Describe the net in a model file."),

@@ -100,7 +100,7 @@ class TuneOptions(PreprocessingOptions):
     words=EFFORT.words,
     panel=TRAINING,
     default="normal",
-    help="The work of a trial, which is that of the net in `piecewise train` with this effort.",
+    help="How much work a trial may do: as much as `piecewise train` does for its net.",
 )
 @constrained_option(
     "--trials",

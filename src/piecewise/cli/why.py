@@ -43,8 +43,8 @@ class WhyOptions(InputOptions):
     is_flag=True,
     panel=NETWORK,
     help="Explain a gradient of the loss. If PLACE names a parameter, such as "
-    "conv1.weight,0,0,1,1: its gradient, and the loss as a function of this parameter. If PLACE "
-    "names a value, such as conv1,0,3,4: the gradient with respect to this value, its error.",
+    "conv1.weight,0,0,1,1, print its gradient and the loss as a function of it. If PLACE "
+    "names a value, such as conv1,0,3,4, print the gradient with respect to it (its error).",
 )
 @option(
     "--expected",

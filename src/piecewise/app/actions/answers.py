@@ -42,8 +42,9 @@ class AnswerActions:
         self._others = OtherNets(session.teacher)
 
     def answer(self, values: Values) -> bytes:
-        """What the net says to a sample, strokes or a text, and every number behind it; or the net
-        of another ``attempt``. Before one is taught, that of an untaught net."""
+        """The answer of the net to a sample, strokes, a text or an uploaded file, with every number
+        behind it. With ``attempt``, the net of that attempt answers. Before a net is taught, an
+        untaught net answers."""
         known, detail = values.pop("known", None), values.pop("detail")
         number, maps = values.pop("attempt", None), checked_maps(values.pop("mute", []))
         question = Question.of(values)

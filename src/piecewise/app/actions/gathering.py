@@ -31,8 +31,9 @@ class GatheringActions:
         self._session, self._project = session, session.project
 
     def take_in(self, values: Values) -> Values:
-        """Import an archive of class folders, which may be that of a ``seat``, a table of texts, or
-        a pack of files: class folders, or files of the class ``folder``; what was left out."""
+        """Import data in one of three forms. An archive holds class folders; with ``seat``, they
+        are those of a seat. A table holds texts. A pack of files holds class folders or, with
+        ``folder``, files of that class. The answer says what was left out."""
         content: Path = values["content"]
         kind, folder, part = (values.get(one) for one in ("kind", "folder", "part"))
 
@@ -52,8 +53,8 @@ class GatheringActions:
         return done._asdict()
 
     def stop_import(self, values: Values) -> Values:
-        """Stop the import that runs, or the one of this key that is still sent; nothing is changed
-        then."""
+        """Stop the running import. With ``key``, an import that is still being uploaded under this
+        key is stopped, too. A stopped import changes nothing."""
         self._session.importing.stop(values["key"])
         return {}
 

@@ -37,8 +37,9 @@ class LearnPartActions:
 
     def walk(self, values: Values) -> bytes:
         """What the small net says to a drawing of the learner, moved and with flipped pixels, and
-        every number behind it; without the votes of some maps. The head counts the ink that lies
-        on ink of the drawing as it was, and the values of each layer that changed."""
+        every number behind it; without the votes of some maps. The JSON object
+        counts the ink pixels that the changed and the original drawing share and, for each layer,
+        the values that changed."""
         learner = self._state.pinned().learner
         before = _drawing(learner, values["drawing"])
         moved = nets.shifted_drawing(before, values["down"], values["right"])
@@ -77,8 +78,8 @@ class LearnPartActions:
         return trial._asdict()
 
     def shuffle(self, values: Values) -> Values:
-        """A drawing with its columns in another order, and what the order matters to the scores of
-        nets."""
+        """A drawing with its columns in another order, and how much the order of the columns
+        affects the scores of nets."""
         learner = self._state.pinned().learner
         drawing = _drawing(learner, values["drawing"])
         columns = np.arange(drawing.pixels.shape[-1])

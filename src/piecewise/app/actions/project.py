@@ -29,8 +29,9 @@ class ProjectActions:
 
     def change(self, values: Values) -> Values:
         """Rename the project, order its classes, set the side of its pictures in pixels or the
-        coverage of its answers, or turn its knobs; null takes one back. With ``was``, the knobs
-        that the page knows, nothing changes if another window turned them meanwhile."""
+        coverage of its answers, or set its knobs; null resets a knob to its default. ``was``
+        holds the values that the page knows: if another window has changed one of them meanwhile,
+        the request is refused and nothing changes."""
         settings: Values = {name: values[name] for name in ("layers", "recipe") if name in values}
         self._check_was(values.get("was", {}))
         self._check_settings(settings)

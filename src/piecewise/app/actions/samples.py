@@ -23,9 +23,9 @@ class SampleActions:
         self._thumbnails = Thumbnails(session.project)
 
     def samples(self, values: Values) -> Values:
-        """The ids of samples of a class, and how many there are: the newest first; or, by the nets
-        of the score, those ``unsure`` first of which they were least certain, or the ``wrong`` ones
-        first. Samples that were not judged come last."""
+        """The ids of samples of a class, and how many there are. The order is ``added``: the newest
+        first; ``unsure``: first those of which the nets of the cross-validation were least certain;
+        or ``wrong``: first those that these nets got wrong. Those without a prediction are last."""
         count, held_out = min(values["count"], MAX_COUNT), self._session.teacher.held_out
         folder, part, start = values["folder"], values["part"], values["from"]
         if values["order"] == "added" or held_out is None:

@@ -65,8 +65,8 @@ class TeachingActions:
         return {}
 
     def mistakes(self, values: Values) -> Values:
-        """The mistakes on the samples for learning, by the nets of the score that did not learn
-        from them; or on those for the test."""
+        """The mistakes of cross-validation on the samples for learning, or those on the samples for
+        the test."""
         is_test = values["part"] == "test"
         held_out = self._teacher.test() if is_test else self._teacher.held_out
         if held_out is None:

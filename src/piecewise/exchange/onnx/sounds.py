@@ -1,5 +1,5 @@
 """Sounds in ONNX: samples become the spectrograms of `AudioPreprocessor.windows`, node by node, and
-the logits of the windows of each sound their mean.
+the logits of a sound are the mean of those of its windows.
 
 All numbers are float64, as there. The sums are in the order of the runtime, which changes the last
 bits of a power, but no byte of the spectrogram unless a level is halfway between two.

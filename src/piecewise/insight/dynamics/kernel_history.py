@@ -76,8 +76,9 @@ class KernelSnapshot:
 class KernelHistory:
     """Records the kernels of a layer during training; pass it as ``on_progress``.
 
-    It does not change training. Of more than 120 epochs, every second, fourth, ... is recorded, and
-    the last one. If training returns to its best epoch, that epoch is not repeated at the end.
+    It does not change training. If there are more than 120 epochs, only one of two (or of four, and
+    so on) is recorded, and always the last one. If training returns to its best epoch, that epoch
+    is not repeated at the end.
 
     Parameters
     ----------
