@@ -17,10 +17,11 @@ code of the link that the terminal shows, answers `{"token": TOKEN}`, once.
 
 A request is a JSON object with the fields of the table. Fields in bold are required; the others may
 be left out, and their default, if there is one, comes last in the brackets. If the body is a file,
-the fields are in the address. An answer is JSON, or binary where the table says so: the length of a
-JSON object as 4 bytes, little-endian; the object; and the float32 numbers of the arrays that it
-names. In the last column, what stands after a semicolon is usually what the request answers.
-`GET /api/news` is a stream of JSON objects, one a line.
+the fields are in the address. An answer is JSON, or a file. The answers of `/api/answer`,
+`/api/votes`, `/api/mattered` and `/api/small-net/walk` are binary: the length of a JSON object as 4
+bytes, little-endian; the object; and the float32 numbers of the arrays that it names. In the last
+column, what stands after a semicolon is usually what the request answers. `GET /api/news` is a
+stream of JSON objects, one a line.
 
 An error is `{"error": {"kind": ..., "message": ..., "where": ...}}`: the kind of error, a sentence,
 and the field, file or setting that it is about (`layers:17` is a position in the notation). The

@@ -135,6 +135,15 @@ class AppPage:
         self.context.close()
 
 
+def wait_until(page: Page, holds: Callable[[], bool]) -> None:
+    """Wait until something holds, however slow the machine is."""
+    for _ in range(600):
+        if holds():
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError("it did not become true")
+
+
 def answers(page: Page) -> list[Any]:
     """A list that gets the questions that the page asks the net from now on."""
     asked: list[Any] = []

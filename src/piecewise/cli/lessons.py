@@ -101,12 +101,12 @@ class LessonOptions:
     constraint=SEED,
     default=0,
     panel=DATA,
-    help="Seed of the questions of a class, or of generated drawings ({range}).",
+    help="Seed of the questions of a school class, or of generated drawings ({range}).",
 )
 @output_option("The file of the sheet, or a new folder for the project.", metavar="HTML|FOLDER")
 @json_option
 def command(**values: Any) -> None:
-    """Check lessons; print the key, write the sheet or pool the drawings of a class.
+    """Check lessons; make the answer key, the teacher's sheet or the pooled data of a school class.
 
     `lessons check [FILES]` checks lessons, by default those of the package. A lesson is wrong if a
     number in it is neither computed nor declared, if a claim is not true, or if a part of it is

@@ -50,7 +50,7 @@ COMMANDS = {
     "demo": CommandEntry("demo", "Train a ConvNet to tell X from O, and test it on unseen images."),
     "tour": CommandEntry("tour", "Explain a ConvNet step by step, after the slides of the deck."),
     "lessons": CommandEntry(
-        "lessons", "Check lessons; make the key, the sheet or the pooled data of a school class."
+        "lessons", "Check lessons; make the answer key, sheet and data of a school class."
     ),
     "app": CommandEntry("app", "Teach a net and look inside it, in the browser."),
     "inspect": CommandEntry(

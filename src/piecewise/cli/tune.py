@@ -100,7 +100,7 @@ class TuneOptions(PreprocessingOptions):
     words=EFFORT.words,
     panel=TRAINING,
     default="normal",
-    help="How much work a trial may do: as much as `piecewise train` does for its net.",
+    help="How much work a trial may do: as much as the net of `piecewise train --effort` does.",
 )
 @constrained_option(
     "--trials",
