@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from piecewise.lessons.answer_key import answer_key
 from piecewise.lessons.catalog import LESSONS, lesson
@@ -17,7 +17,7 @@ from piecewise.lessons.net_quantities import extreme, ink, shared_ink, shifted_d
 from piecewise.lessons.questions import Draw
 from piecewise.lessons.worked_examples import EXAMPLES, STAGES, WorkedExample
 
-from .app_page import AppPage, Program, program
+from .app_page import AppPage, Program, program, wait_until
 from .programs import needs_chromium
 from .test_app_browser import browser, check_axe, filled
 
@@ -211,6 +211,25 @@ def test_cell_is_opened_and_a_pixel_flipped_by_keyboard(opened: AppPage, shared:
     part.get_by_role("button", name="Flip them back").press("Enter")
     expect(heading).to_have_text(where + value)
     part.locator(".panel").get_by_role("button", name="close").press("Enter")
+
+
+def test_button_before_the_first_answer_opens_the_cell_with_it(opened: AppPage) -> None:
+    page, held = opened.page, list[Route]()
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    go(page, "knobs")
+    page.route("**/api/small-net/walk", hold)
+    go(page, "filtering")
+    commit(page)
+    part = page.locator(".lesson .part")
+    part.get_by_role("button", name="Open the brightest cell").press("Enter")
+    wait_until(page, lambda: len(held) == 1)
+    assert part.locator(".panel h2").count() == 0
+    held[0].continue_()
+    page.unroute("**/api/small-net/walk")
+    expect(part.locator(".panel h2")).to_contain_text("conv1, map")
 
 
 def test_map_is_muted_and_weight_is_nudged(opened: AppPage) -> None:

@@ -39,6 +39,7 @@ class NetPart {
     this.stacks = [];
     /** @type {ReturnType<typeof panel> | null} */
     this.panel = null;
+    this.wanted = ""; // a layer whose largest value is opened when the first answer comes
     this.small = new SmallWalk(() => this.show());
     this.facts = element("p", { class: "facts", role: "status" });
     this.line = element("p", { class: "sub line", text: words.pointAt });
@@ -134,6 +135,7 @@ class NetPart {
     }
     this.panel?.refresh();
     this.say(walk);
+    if (this.wanted) this.openLargest(this.wanted);
   }
 
   /** @param {Walk} walk */
@@ -192,9 +194,10 @@ class NetPart {
     this.ask({ down, right, flipped: isNew ? [...others, [row, column]] : others });
   }
 
-  /** Open the largest value of a layer. @param {string} name */
+  /** Open the largest value of a layer, once the first answer is here. @param {string} name */
   openLargest(name) {
     const { walk } = this.small;
+    this.wanted = walk ? "" : name;
     const values = walk?.activation(name)?.values;
     if (!walk || !values) return;
     const [, rows, columns] = walk.layer(name).shape;
