@@ -48,7 +48,8 @@ def group() -> Iterator[WorkerGroup]:
 
 @pytest.mark.parametrize("name", [name for name in NETS if name != "xo"])
 def test_toolkits_every_network_agree(name: str, group: WorkerGroup, tmp_path: Path) -> None:
-    results = measure_network(group, name, 64, 0, 0.0, tmp_path, kinds=())
+    batch = NETS[name].batches[0]  # with more than 16 images, batch norm differs by toolkit
+    results = measure_network(group, name, batch, 0, 0.0, tmp_path, kinds=())
     assert set(results["agreement"]["differences"]) == OTHERS
 
 
