@@ -37,9 +37,9 @@ class LearnPartActions:
 
     def walk(self, values: Values) -> bytes:
         """What the small net says to a drawing of the learner, moved and with flipped pixels, and
-        every number behind it; without the votes of some maps. The JSON object
-        counts the ink pixels that the changed and the original drawing share and, for each layer,
-        the values that changed."""
+        every number behind it; without the votes of some maps. The JSON object counts the ink
+        pixels that the changed and the original drawing share and, for each layer, the values that
+        changed."""
         learner = self._state.pinned().learner
         before = _drawing(learner, values["drawing"])
         moved = nets.shifted_drawing(before, values["down"], values["right"])

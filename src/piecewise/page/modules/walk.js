@@ -120,6 +120,18 @@ export class Walk {
     return this.arrays.get(`activation ${name}`);
   }
 
+  /**
+   * The position of a value of a layer, counted map by map and row by row.
+   * @param {string} name
+   * @param {number} index
+   * @returns {Position}
+   */
+  positionAt(name, index) {
+    const [, rows, columns] = this.layer(name).shape;
+    const map = Math.floor(index / (rows * columns));
+    return [name, map, Math.floor(index / columns) % rows, index % columns];
+  }
+
   /** @param {string} name */
   array(name) {
     return this.arrays.get(name);

@@ -200,11 +200,7 @@ class NetPart {
     this.wanted = walk ? "" : name;
     const values = walk?.activation(name)?.values;
     if (!walk || !values) return;
-    const [, rows, columns] = walk.layer(name).shape;
-    const at = values.indexOf(Math.max(...values));
-    const inside = at % (rows * columns);
-    const [row, column] = [Math.floor(inside / columns), inside % columns];
-    this.panel?.openNumber([name, Math.floor(at / (rows * columns)), row, column]);
+    this.panel?.openNumber(walk.positionAt(name, values.indexOf(Math.max(...values))));
   }
 
   /** @param {Walk} walk */

@@ -11,13 +11,7 @@ export function terms(walk, layer, [, neuron]) {
   const [maps, rows, columns] = layer.input_shape;
   const result = [biasTerm(walk, layer, neuron)];
   for (let i = 0; i < maps * rows * columns; i++) {
-    /** @type {Position} */
-    const position = [
-      layer.input_layer,
-      Math.floor(i / (rows * columns)),
-      Math.floor(i / columns) % rows,
-      i % columns,
-    ];
+    const position = walk.positionAt(layer.input_layer, i);
     result.push({
       weight: walk.weight(`${layer.name}.weight`, [neuron, i]),
       value: walk.value(position),
