@@ -135,6 +135,18 @@ class AppPage:
         self.context.close()
 
 
+@contextmanager
+def taught_page(browser: Browser, running: Program) -> Iterator[AppPage]:
+    """The page of a taught project. At the end, it must have complained about nothing and asked no
+    other server."""
+    page = AppPage(browser, running.link)
+    page.wait_for_score()
+    yield page
+    assert page.complaints == []
+    assert page.foreign(running.port) == []
+    page.close()
+
+
 def wait_until(page: Page, holds: Callable[[], bool]) -> None:
     """Wait until something holds, however slow the machine is."""
     for _ in range(600):

@@ -17,7 +17,7 @@ from piecewise.lessons.net_quantities import extreme, ink, shared_ink, shifted_d
 from piecewise.lessons.questions import Draw
 from piecewise.lessons.worked_examples import EXAMPLES, STAGES, WorkedExample
 
-from .app_page import AppPage, Program, program, wait_until
+from .app_page import AppPage, Program, program, taught_page, wait_until
 from .programs import needs_chromium
 from .test_app_browser import browser, check_axe, filled
 
@@ -35,12 +35,8 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
 
 @pytest.fixture(scope="module")
 def opened(browser: Browser, shared: Program) -> Iterator[AppPage]:
-    page = AppPage(browser, shared.link)
-    page.wait_for_score()
-    yield page
-    assert page.complaints == []
-    assert page.foreign(shared.port) == []
-    page.close()
+    with taught_page(browser, shared) as page:
+        yield page
 
 
 @pytest.fixture(scope="module")

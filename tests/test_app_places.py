@@ -20,7 +20,7 @@ import piecewise as pw
 from piecewise.app.project import Project
 from piecewise.app.strokes import checked_drawing, draw
 
-from .app_page import AppPage, Program, answers, program, wait_until
+from .app_page import AppPage, Program, answers, program, taught_page, wait_until
 from .programs import needs_chromium
 from .steps import HANG
 from .test_app_browser import CROSS, browser, check_axe, filled, pixels
@@ -37,13 +37,8 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
 
 @pytest.fixture(scope="module")
 def opened(browser: Browser, shared: Program) -> Iterator[AppPage]:
-    """The page of a taught project."""
-    page = AppPage(browser, shared.link)
-    page.wait_for_score()
-    yield page
-    assert page.complaints == []
-    assert page.foreign(shared.port) == []
-    page.close()
+    with taught_page(browser, shared) as page:
+        yield page
 
 
 def go(page: Page, place: str) -> None:
