@@ -16,8 +16,8 @@ from PIL import Image
 
 pytest.importorskip("starlette", reason="the app's server is an extra")
 
-from piecewise.app.examples import EACH
 from piecewise.app.strokes import checked_drawing, to_png
+from piecewise.lessons.computed_samples import EACH
 
 from .app_room import Room
 from .test_app_imports import archive, counts, picture

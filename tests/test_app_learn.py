@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 import os
 import signal
 import subprocess
 import sys
+import wave
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -20,15 +23,18 @@ import piecewise as pw
 pytest.importorskip("starlette", reason="the app's server is an extra")
 
 from piecewise import Network
+from piecewise.app.examples import add_example
 from piecewise.app.learn_log import LearnLog
 from piecewise.app.learn_state import LearnState
 from piecewise.app.lesson_pages import LessonPages
 from piecewise.app.project import Project
 from piecewise.app.project_files import OWN
 from piecewise.app.teaching import Teacher
+from piecewise.data.audio.decoding import read_sound
 from piecewise.lessons import net_quantities as nets
 from piecewise.lessons.answer_key import answer_key
 from piecewise.lessons.catalog import LESSONS, lesson
+from piecewise.lessons.feature_matches import best_match
 from piecewise.lessons.knob_trial import knob_trial
 from piecewise.lessons.learner import project_learner
 from piecewise.lessons.question_pools import POOLS
@@ -82,7 +88,7 @@ def test_result_is_sent_after_the_prediction_only(room: Room, name: str) -> None
     assert not set(HIDDEN) & set(before)
     after = committed(room, name)
     assert after["answer"] is None
-    assert "number" in after["outcome"]["run"]
+    assert {"number", "name"} & set(after["outcome"]["run"])
     assert all(after[kind] for kind in ("task", "result", "sentence", "play", "checks"))
     assert sorted(after["why"]) == ["chosen", "is_right", "reasons", "words"]
     assert len(after["why"]["reasons"]) == 3
@@ -325,6 +331,38 @@ def test_muted_map_does_not_vote(room: Room) -> None:
     assert muted["parameters_sha256"] != own.small.parameters_sha256
 
 
+def test_features_are_placed_and_kernels_are_those_of_both_nets(room: Room) -> None:
+    own = project_learner(room.project.root)
+    said = got(room, "POST", "/api/small-net/features", drawing=3)
+    assert list(said["features"]) == list(said["agreeing"]) == ["\\", "x", "/"]
+    pixels = np.array(said["pixels"])
+    assert (pixels == nets.ink_pixels(own.drawings[3])).all()
+    for name, feature in said["features"].items():
+        count = np.array(said["agreeing"][name])
+        assert count.shape == (7, 7)
+        assert count[2, 4] == (pixels[2:5, 4:7] == np.array(feature)).sum()
+        assert best_match(own.drawings[3], name) == (2 * count.max() - 9) / 9
+    for name, net in (("first", own.first), ("small", own.small)):
+        kernels = np.array(said["kernels"][name], float)
+        np.testing.assert_allclose(kernels, net.parameters["conv1.weight"][:, 0], atol=0.005)
+
+
+def test_errors_of_the_slide_are_compared_and_those_of_drawings_added_up(room: Room) -> None:
+    own = project_learner(room.project.root)
+    said = got(room, "POST", "/api/small-net/errors")
+    assert [(row["slide"], row["error"], row["is_wrong"]) for row in said["slide"]] == [
+        ("0.08", "0.08", False), ("0.49", "0.51", True), ("0.57", "0.59", True)
+    ]  # fmt: skip
+    assert [row["right"] for row in said["slide"]] == ["1", "0", ""]
+    table = pw.error_table(own.first, own.data.inputs, own.data.labels)
+    assert said["totals"]["first"] == f"{table.total:.2f}"
+    assert float(said["totals"]["small"]) < table.total / 2
+    assert [row["first"]["error"] for row in said["drawings"]] == [
+        f"{error:.2f}" for error in table.totals
+    ]
+    assert said["drawings"][0]["label"] == own.classes[own.drawings[0].label]
+
+
 def test_nudge_and_steps_are_those_of_the_library(room: Room) -> None:
     own = project_learner(room.project.root)
     drawing, place = own.drawings[0], ("full1.weight", 2, 4)
@@ -364,15 +402,77 @@ def test_knob_is_scored_on_drawings_that_nets_never_saw(room: Room) -> None:
     assert knob_trial(shuffled, 3, 3, 2).right < 12
 
 
-def test_columns_are_shuffled_and_tested(room: Room) -> None:
+def test_columns_of_a_drawing_are_shuffled_and_the_net_is_asked_again(room: Room) -> None:
     own = project_learner(room.project.root)
-    said = got(room, "POST", "/api/small-net/shuffle", drawing=2)
+    said = got(room, "POST", "/api/small-net/shuffle", sample=2)
     before = nets.ink_pixels(own.drawings[2]).astype(int)
-    assert said["before"] == before.tolist()
+    assert said["before"]["pixels"] == before.tolist()
     assert sorted(said["order"]) == list(range(1, 10)) != said["order"]
-    assert said["pixels"] == before[:, np.array(said["order"]) - 1].tolist()
+    columns = np.array(said["order"]) - 1
+    assert said["after"]["pixels"] == before[:, columns].tolist()
+    walk = own.small.walk(own.drawings[2].pixels[..., columns])
+    answer = int(walk.probabilities.argmax())
+    assert said["after"]["answer"] == own.classes[answer]
+    assert said["after"]["probability"] == f"{walk.probabilities[answer]:.2f}"
+    answers = own.small.logits(own.data.inputs[..., columns].copy()).argmax(axis=1)
+    assert said["shuffled_right"] == int((answers == own.data.labels).sum())
+    assert (said["is_own"], said["count"], said["right"]) == (True, 12, 12)
+
+
+def test_a_drawn_project_hears_computed_sounds_and_reads_computed_texts(room: Room) -> None:
+    said = got(room, "POST", "/api/small-net/shuffle", kind="sounds")
+    assert (said["is_own"], said["label"]) == (False, "rising")
+    before, after = (wave_of(said[name]["sound"]) for name in ("before", "after"))
+    assert len(before) == len(after) > 4_000
+    pieces = before.reshape(9, -1)
+    assert (after.reshape(9, -1) == pieces[np.array(said["order"]) - 1]).all()
+    assert np.abs(before).max() > 1_000
+    said = got(room, "POST", "/api/small-net/shuffle", kind="texts", sample=3)
+    words = said["before"]["words"]
+    assert (words[0], said["label"]) == ("do", "question")
+    assert said["after"]["words"] == [*words[::2], *words[1::2]] != words
+
+
+def wave_of(address: str) -> Any:
+    """The samples of a WAV file in a data address."""
+    content = base64.b64decode(address.split(",")[1])
+    with wave.open(io.BytesIO(content)) as file:
+        return np.frombuffer(file.readframes(file.getnframes()), "<i2")
+
+
+@pytest.mark.parametrize("kind", ["sounds", "texts"])
+def test_samples_of_a_spoken_or_typed_project_are_its_own(tmp_path: Path, kind: str) -> None:
+    add_example(project := Project(tmp_path / "project"), kind)
+    project.close()
+    opened = Room(tmp_path / "project", 0)
+    said = got(opened, "POST", "/api/small-net/shuffle", kind=kind, sample=1)
+    assert said["is_own"]
+    own = project_learner(opened.project.root)
+    assert said["label"] == own.classes[own.drawings[1].label]
+    if kind == "sounds":
+        played = wave_of(said["before"]["sound"])
+        original = read_sound(Path(own.data.names[1])).samples * 32_768
+        longest = np.correlate(played.astype(float), original.astype(float)).max()
+        assert longest == pytest.approx((original**2).sum(), rel=0.01)  # the tone is heard
+    else:
+        assert len(said["before"]["words"]) >= 3
+        assert set(said["before"]["words"]) & set(own.words)
+    trial = got(opened, "POST", "/api/small-net/order")
+    assert trial["n"] == 80
+    opened.close()
+
+
+def test_nets_are_tried_with_both_orders(room: Room) -> None:
+    own = project_learner(room.project.root)
     rows = [0, 1, 2, 3, 4, 6, 7, 8, 9, 10]  # five of each class
     data = own.data
     test = pw.shuffle_test(pw.Dataset(data.inputs[rows], data.labels[rows], data.classes,
                                       data.splits[rows], data.preprocessor))  # fmt: skip
+    said = got(room, "POST", "/api/small-net/order")
     assert (said["n"], said["verdict"], said["accuracy"]) == (10, test.verdict, test.accuracy)
+    verdicts = {name: got(room, "POST", "/api/small-net/order", data=name)["verdict"]
+                for name in ("centered", "table", "tricky")}  # fmt: skip
+    assert verdicts == {
+        "centered": "no difference", "table": "no difference", "tricky": "columns matter"
+    }  # fmt: skip
+    assert room.ask("POST", "/api/small-net/order", {"data": "none"})[0] == 400

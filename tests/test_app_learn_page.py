@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, Page, Route, expect
 
 from piecewise.lessons.answer_key import answer_key
 from piecewise.lessons.catalog import LESSONS, lesson
+from piecewise.lessons.feature_matches import agreeing_pixels, best_feature
 from piecewise.lessons.knob_trial import knob_trial
 from piecewise.lessons.learner import project_learner
 from piecewise.lessons.net_quantities import extreme, ink, shared_ink, shifted_drawing
@@ -186,6 +187,35 @@ def test_drawing_is_moved_by_arrow_keys(opened: AppPage, shared: Program) -> Non
     expect(part.locator(".facts")).to_contain_text("The small net says")
 
 
+def test_feature_is_placed_by_keyboard_and_by_a_tap(opened: AppPage, shared: Program) -> None:
+    page = opened.page
+    go(page, "features")
+    page.get_by_label("more than one").focus()
+    page.keyboard.press(" ")
+    page.keyboard.press("Enter")
+    own = project_learner(shared.folder).drawings[0]
+    outcome = page.locator(".lesson .outcome")
+    expect(outcome).to_have_text(f"You said more than one. It is {best_feature(own)}.")
+    part = page.locator(".lesson .part")
+    part.get_by_role("combobox", name="Feature").select_option("x")
+    part.get_by_role("button", name="Right", exact=True).focus()
+    for key in ["ArrowRight"] * 2 + ["ArrowDown"] * 4 + ["ArrowUp"]:
+        page.keyboard.press(key)
+    agreeing = agreeing_pixels(own, "x")
+    facts, count = part.locator(".facts"), agreeing[3, 2]
+    expect(facts).to_contain_text(f"Rows 4 to 6, columns 3 to 5: {count} of 9 pixels agree")
+    best = max(count, *agreeing[:5, 2], *agreeing[0, :3])
+    match = f"{2 * best - 9}/9".replace("-", "\N{MINUS SIGN}")
+    found = part.get_by_role("table", name="The best match that you found").locator("tbody tr")
+    expect(found.nth(1)).to_have_text(f"x{match}")
+    expect(found.last).to_have_text("/not placed yet")
+    differing = part.locator(".pixels").first.locator(".differs")
+    expect(differing).to_have_count(9 - int(count))
+    part.locator(".pixels").first.locator("tbody tr").nth(8).locator("td").nth(8).click()
+    expect(facts).to_contain_text("Rows 7 to 9, columns 7 to 9: ")
+    expect(part.locator(".kernels .pixels")).to_have_count(6)
+
+
 def test_cell_is_opened_and_a_pixel_flipped_by_keyboard(opened: AppPage, shared: Program) -> None:
     page = opened.page
     go(page, "filtering")
@@ -228,6 +258,24 @@ def test_button_before_the_first_answer_opens_the_cell_with_it(opened: AppPage) 
     expect(part.locator(".panel h2")).to_contain_text("conv1, map")
 
 
+def test_wrong_errors_of_the_slide_are_marked_by_keyboard(opened: AppPage) -> None:
+    page = opened.page
+    go(page, "errors")
+    commit(page)
+    part = page.locator(".lesson .part")
+    for name in ("The error of O: 0.49", "The error of X: 0.08"):
+        part.get_by_role("button", name=name).press("Enter")
+    assert "0.59" not in part.locator(".slide").inner_text()
+    for _ in range(2):  # comparing again adds no column
+        part.get_by_role("button", name="Compare").press("Enter")
+    said = "You found 1 of 2 wrong errors, and marked 1 right one."
+    expect(part.locator(".facts")).to_have_text(said)
+    expect(part.locator(".slide tr").last).to_have_text("total0.570.59")
+    own = part.get_by_role("table", name="The errors of your drawings")
+    expect(own.locator("tbody tr")).to_have_count(13)
+    expect(own.locator("tbody tr").last).to_contain_text("all together")
+
+
 def test_map_is_muted_and_weight_is_nudged(opened: AppPage) -> None:
     page = opened.page
     go(page, "votes")
@@ -262,9 +310,24 @@ def test_knob_is_turned_and_columns_are_shuffled(opened: AppPage, shared: Progra
     expect(rows.last).to_have_text(said)
     go(page, "beyond")
     commit(page)
-    page.get_by_role("button", name="Shuffle the columns").press("Enter")
-    expect(page.locator(".lesson .part .pixels")).to_have_count(2)
-    expect(page.locator(".lesson .part .facts").last).to_contain_text("The difference is ")
+    part = page.locator(".lesson .part")
+    for kind, sample in (
+        ("drawing", "A sample of yours: O."),
+        ("sound", "A sample of computed tones that rise or fall: rising."),
+        ("text", "A sample of computed questions and statements: question."),
+    ):
+        part.get_by_role("button", name=f"Shuffle a {kind}").press("Enter")
+        expect(part.locator(".sub").first).to_have_text(sample)
+        expect(part.locator(".pixels")).to_have_count(2)
+        expect(part.locator(".ordered .facts").last).to_contain_text("The small net says ")
+        expect(part.get_by_role("button", name="Listen")).to_have_count(2 * (kind == "sound"))
+    spoken = part.locator(".said-words")
+    words = spoken.first.inner_text().split()
+    expect(spoken.last).to_have_text(" ".join([*words[::2], *words[1::2]]))
+    part.get_by_role("combobox", name="Data").select_option("table")
+    part.get_by_role("button", name="Train nets").press("Enter")
+    expect(part.locator("tbody th", has_text="a table of measurements")).to_be_visible()
+    expect(part.locator(".facts").last).to_contain_text("No difference found")
 
 
 def stage_of(shared: Program, name: str, stage: int, number: int = 0) -> WorkedExample:
@@ -280,11 +343,11 @@ def test_worked_example_fades_by_keyboard(opened: AppPage, shared: Program, name
     go(page, name)
     commit(page)
     worked = page.locator(".lesson .worked")
-    expect(worked.locator("h2")).to_contain_text("stage 1 of 4")
+    expect(worked.locator("h2")).to_contain_text("stage 1 of 5")
     assert worked.locator("input").count() == 0
     worked.locator(".onward").press("Enter")
     for stage in range(1, STAGES):
-        expect(worked.locator("h2")).to_contain_text(f"stage {stage + 1} of 4")
+        expect(worked.locator("h2")).to_contain_text(f"stage {stage + 1} of 5")
         asked = stage_of(shared, name, stage).asked
         expect(worked.locator("input")).to_have_count(len(asked))
         expect(worked.locator("input").first).to_be_focused()
@@ -295,7 +358,7 @@ def test_worked_example_fades_by_keyboard(opened: AppPage, shared: Program, name
         expect(worked.locator(".onward")).to_be_focused()
         page.keyboard.press("Enter")
     expect(worked.locator("input").first).to_be_focused()  # the last stage at another place
-    asked = stage_of(shared, name, 3, 1).asked
+    asked = stage_of(shared, name, STAGES - 1, 1).asked
     for _ in range(2):
         for field in worked.locator("input").all():
             field.fill("99")

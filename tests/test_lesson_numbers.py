@@ -8,6 +8,7 @@ from itertools import product
 import numpy as np
 import pytest
 
+from piecewise import Network
 from piecewise.core.errors import PiecewiseError
 from piecewise.lessons import net_quantities
 from piecewise.lessons.deck_quantities import Deck
@@ -82,10 +83,15 @@ def test_every_quantity_refuses_wild_arguments_with_a_sentence(learner: Learner)
     cell, context = Position("conv1", 0, 0, 0), Context(learner, Deck())
     owners = {"": context, "deck": context.deck, "net": learner.small, "drawing": drawing,
               "walk": walk, "cell": cell, "why": walk.why(*cell),
-              "ledger": walk.ledger(0)}  # fmt: skip
+              "ledger": walk.ledger(0),
+              "samples": CALLS["", "texts"].compute(context)}  # fmt: skip
+    flat = Network("full", (1, 9, 9), ("X", "O"))
     wild = {"whole": (0, -1, 999_999_999), "number": (-1e9,), "drawing": (drawing,),
             "name": ("", "conv1", "input", "conv 99999 9, full"), "walk": (walk,),
-            "cell": (cell, Position("pool2", 0, 6, 0))}  # fmt: skip
+            "cell": (cell, Position("pool2", 0, 6, 0)),
+            "net": (flat, learner.net)}  # fmt: skip
+    with pytest.raises(LessonError, match="conv1"):
+        CALLS["net", "kernel"].compute(flat, 1, 1, 1)
     for (owner, name), quantity in CALLS.items():
         for arguments in product(*(wild[kind] for kind in quantity.parameters)):
             try:

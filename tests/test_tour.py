@@ -156,15 +156,15 @@ def test_chapter_plain_text_fits_80_columns(
 
 
 def test_chapter_by_number(capsys: pytest.CaptureFixture[str]) -> None:
-    assert status(["tour", "--plain", "--chapter", "8"]) == 0
+    assert status(["tour", "--plain", "--chapter", "9"]) == 0
     page = capsys.readouterr().out
     assert "total                     0.59                 0.57" in page
     assert "The slide has a slip" in page
 
 
 def test_unknown_chapter_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
-    assert status(["tour", "--chapter", "12"]) == 2
-    assert "'12' is not one of 'literal'" in capsys.readouterr().err
+    assert status(["tour", "--chapter", "13"]) == 2
+    assert "'13' is not one of 'literal'" in capsys.readouterr().err
 
 
 def test_narrow_terminal_stacks_blocks(

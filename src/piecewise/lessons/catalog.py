@@ -6,8 +6,8 @@ from pathlib import Path
 
 from .lesson_file import LessonPage, read_lesson
 
-LESSONS = ("literal", "filtering", "maps", "pooling", "relu", "stacking", "votes", "errors",
-           "learning", "knobs", "beyond")  # fmt: skip
+LESSONS = ("literal", "features", "filtering", "maps", "pooling", "relu", "stacking", "votes",
+           "errors", "learning", "knobs", "beyond")  # fmt: skip
 FOLDER = Path(__file__).parent / "en"
 
 

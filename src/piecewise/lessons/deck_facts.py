@@ -26,7 +26,9 @@ from ..trace.walk import Walk, walk
 
 DECK_NET = "conv 3 3 mean, relu, pool 2, pool 2, full"
 DECK_ANSWERS = {"X": 0.92, "O": 0.51}
-"""The actual answers of the deck for an image of an X; the right answers are 1 and 0."""
+"""The actual answers of the deck for an image of an X."""
+RIGHT_ANSWERS = {"X": 1, "O": 0}
+"""The right answers for this image."""
 SLIDE_ERRORS = {"X": 0.08, "O": 0.49, "total": 0.57}
 """The errors that the slide prints; two of the three are slips."""
 STEPS = (0, 5, 10, 20, 40)
@@ -133,7 +135,8 @@ class Facts:
     def errors(self) -> dict[str, float]:
         """The deck's error table with correct values."""
         answers = np.array([[DECK_ANSWERS[name] for name in CLASSES]])
-        each = np.abs(np.array([[1.0, 0.0]]) - answers)[0]
+        right = np.array([float(RIGHT_ANSWERS[name]) for name in CLASSES])
+        each = np.abs(right - answers)[0]
         total, _ = absolute(answers, np.array([0]))
         return {"X": float(each[0]), "O": float(each[1]), "total": float(total[0])}
 

@@ -55,12 +55,15 @@ class Learner:
         The learner's net. If left out, a net is trained on generated drawings.
     words : tuple of str
         The words of the rows, if the drawings are those of texts.
+    tokens : tuple of tuple of str
+        The words of the columns of each drawing, if they are those of texts.
     """
 
     name: str
     data: Dataset
     own_net: Network | None = None
     words: tuple[str, ...] = ()
+    tokens: tuple[tuple[str, ...], ...] = ()
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -120,7 +123,7 @@ def project_learner(folder: Path, own_net: Network | None = None) -> Learner:
     if own.data is None:
         name = f"generated drawings in place of {own.kind}"
         return replace(generated_learner(0, own_net), name=name)
-    return Learner(str(folder), own.data, own_net, own.words)
+    return Learner(str(folder), own.data, own_net, own.words, own.tokens)
 
 
 def load_own_net(path: Path) -> Network:

@@ -1,10 +1,10 @@
-"""Questions about votes, errors, learning, knobs and other kinds of data."""
+"""Questions about votes, errors, learning and knobs."""
 
 from __future__ import annotations
 
 from decimal import Decimal
 from fractions import Fraction
-from itertools import pairwise, permutations, product
+from itertools import product
 from math import expm1, log1p
 
 from ..spec.architecture import Architecture
@@ -204,40 +204,3 @@ def changed_net(_: Learner) -> Pool:
             f"Kernels: {kernels} x ({size} x {size} + 1) = {convolution}. Votes: 2 x ({kernels} x "
             f"{pooled} x {pooled} + 1) = {votes}. Together {convolution + votes}.",
         )  # fmt: skip
-
-
-# Not only pictures.
-
-
-def neighbors_kept(_: Learner) -> Pool:
-    """Neighbouring columns after a shuffle."""
-    for order in list(permutations(range(1, 6)))[3::5]:
-        pairs = sum(abs(a - b) == 1 for a, b in pairwise(order))
-        place = {column: at for at, column in enumerate(order)}
-        again = sum(abs(place[column] - place[column + 1]) == 1 for column in range(1, 5))
-        still = sum(column == at for at, column in enumerate(order, 1))
-        yield CheckQuestion(
-            f"The columns 1 2 3 4 5 now stand in the order {' '.join(map(str, order))}. How many "
-            "pairs of neighbors are still neighbors?",
-            pairs,
-            again,
-            {still: "not the columns that stayed: the pairs", 5: "five columns have four pairs"},
-            EXACT,
-            f"{', '.join(f'{a} {b}' for a, b in pairwise(order) if abs(a - b) == 1) or 'none'}: "
-            f"{pairs}",
-        )
-
-
-def word_positions(_: Learner) -> Pool:
-    """The positions of a kernel over words."""
-    for words, width in product((6, 8, 12, 20), (2, 3, 4)):
-        net = Architecture(f"conv 1 1x{width}, full", (1, 1, words), 2)
-        yield CheckQuestion(
-            f"A kernel spans {width} words and slides over a message of {words} words. At how many "
-            "positions can it stand?",
-            nets.window_rows(words, width, 1),
-            net.stages[0].output[2],
-            {words: "the kernel needs space", words - width: "count the first position, too"},
-            EXACT,
-            f"{words} - {width} + 1 = {words - width + 1}",
-        )

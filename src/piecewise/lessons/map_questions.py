@@ -72,22 +72,6 @@ def equal_pixels(learner: Learner) -> Pool:
 # Filtering.
 
 
-def agreeing_pixels(_: Learner) -> Pool:
-    """The match of a black-and-white patch."""
-    for agreeing in range(1, 9):
-        feature = np.ones(9)
-        patch = np.where(np.arange(9) < agreeing, 1, -1)
-        yield CheckQuestion(
-            f"{agreeing} of 9 pixels agree with the feature. What is the match?",
-            nets.match(agreeing, 9),
-            float((feature * patch).mean()),
-            {agreeing / 9: "the pixels that disagree count -1", agreeing: "divide by 9"},
-            HALF_DIGIT,
-            f"({agreeing} - {9 - agreeing}) / 9 = {2 * agreeing - 9}/9 = "
-            f"{shown_value(nets.match(agreeing, 9))}",
-        )
-
-
 def cell_sum(learner: Learner) -> Pool:
     """The sum of nine products and the bias."""
     for drawing, walk in walks(learner, DRAWINGS_ASKED):

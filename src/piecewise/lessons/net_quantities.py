@@ -15,6 +15,7 @@ import numpy as np
 from ..core.array_types import Array
 from ..core.errors import did_you_mean, shown
 from ..insight.attribution.receptive_field import receptive_field
+from ..insight.evaluation.error_table import error_table
 from ..network import Network
 from ..spec.architecture import Architecture, Stage
 from ..trace.arithmetic import Position, Why
@@ -32,7 +33,7 @@ INK = 128
 
 def class_name(learner: Learner, number: int) -> str:
     """The name of a class, counted from 1."""
-    return learner.classes[_counted("class", number, len(learner.classes))]
+    return learner.classes[counted_index("class", number, len(learner.classes))]
 
 
 def error(right: float, actual: float) -> float:
@@ -149,6 +150,11 @@ def probability(net: Network, drawing: LearnerDrawing) -> float:
     return float(walk(net, drawing).probabilities[drawing.label])
 
 
+def total_error(learner: Learner, net: Network) -> float:
+    """The errors of a net's answers for all drawings of the learner, added up."""
+    return error_table(net, learner.data.inputs, learner.data.labels).total
+
+
 def loss(net: Network, drawing: LearnerDrawing) -> float:
     """The loss of a net on one drawing."""
     return net.gradients(drawing.pixels[None], [drawing.label])[0]
@@ -204,7 +210,7 @@ def _array(net: Network, name: str) -> Array:
 
 def _index(net: Network, name: str, row: int, column: int) -> tuple[int, int]:
     rows, columns = _array(net, name).shape
-    return _counted("neuron", row, rows), _counted("value", column, columns)
+    return counted_index("neuron", row, rows), counted_index("value", column, columns)
 
 
 # Walks.
@@ -220,25 +226,25 @@ def activation(walk: Walk, layer: str) -> Array:
 def map_values(walk: Walk, layer: str, number: int) -> Array:
     """A map of a layer, counted from 1."""
     values = activation(walk, layer)
-    plane: Array = values[_counted("map", number, len(values))]
+    plane: Array = values[counted_index("map", number, len(values))]
     return plane
 
 
 def class_probability(walk: Walk, number: int) -> float:
     """The probability of a class, counted from 1."""
-    return float(walk.probabilities[_counted("class", number, len(walk.probabilities))])
+    return float(walk.probabilities[counted_index("class", number, len(walk.probabilities))])
 
 
 def class_ledger(walk: Walk, number: int) -> Ledger:
     """The votes for a class, counted from 1."""
-    return walk.ledger(_counted("class", number, len(walk.probabilities)))
+    return walk.ledger(counted_index("class", number, len(walk.probabilities)))
 
 
 def cell(walk: Walk, layer: str, feature: int, row: int, column: int) -> Position:
     """A position, counted from 1."""
     sides = activation(walk, layer).shape
     indices = (
-        _counted(what, index, side)
+        counted_index(what, index, side)
         for what, index, side in zip(
             ("map", "row", "column"), (feature, row, column), sides, strict=True
         )
@@ -278,7 +284,7 @@ def product_count(why: Why) -> int:
 def product(why: Why, number: int) -> float:
     """A product, counted from 1."""
     products = [term.product for term in why.terms if term.position]
-    return products[_counted("product", number, len(products))]
+    return products[counted_index("product", number, len(products))]
 
 
 def bias(why: Why) -> float:
@@ -293,13 +299,13 @@ def sum_without_bias(why: Why) -> float:
 
 def vote(ledger: Ledger, number: int) -> Vote:
     """A vote, counted from 1."""
-    return ledger.votes[_counted("vote", number, len(ledger.votes))]
+    return ledger.votes[counted_index("vote", number, len(ledger.votes))]
 
 
 def map_votes(ledger: Ledger, number: int) -> float:
     """The sum of the votes of one map."""
     sums = ledger.by_map().tolist()
-    return float(sums[_counted("map", number, len(sums))])
+    return float(sums[counted_index("map", number, len(sums))])
 
 
 def without_map(ledger: Ledger, number: int) -> float:
@@ -312,7 +318,7 @@ def _check_positive(what: str, number: int) -> None:
         raise LessonError(f"{what}: got {number}, wanted a number from 1")
 
 
-def _counted(what: str, number: Any, count: int) -> int:
+def counted_index(what: str, number: Any, count: int) -> int:
     """The index of a number that is counted from 1; LessonError."""
     if not 1 <= number <= count:
         raise LessonError(f"{what}: got {number}, wanted a number from 1 to {count}")

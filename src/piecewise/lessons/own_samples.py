@@ -11,12 +11,13 @@ from pathlib import Path
 
 import numpy as np
 
-from ..core.array_types import Array, Bool, Labels
+from ..core.array_types import Array, Bool, Int64, Labels
 from ..core.errors import DataError
 from ..data.audio.preprocessor import MAX_HOP, AudioPreprocessor
 from ..data.dataset import Dataset, read_data
 from ..data.images.preprocessor import ImagePreprocessor
 from ..data.text.preprocessor import NGRAMS, UNKNOWN, TextPreprocessor
+from ..data.text.vocabulary import tokenize
 from ..data.xo import make_xo
 
 SIDE = 9
@@ -44,6 +45,8 @@ class OwnSamples:
     data: Dataset | None
     kind: str
     words: tuple[str, ...] = ()
+    tokens: tuple[tuple[str, ...], ...] = ()
+    """The first words of each text, one for each column."""
 
 
 def own_samples(folder: Path) -> OwnSamples:
@@ -52,15 +55,33 @@ def own_samples(folder: Path) -> OwnSamples:
     data = read_data(folder)
     fitted = data.preprocessor
     if isinstance(fitted, TextPreprocessor):
-        return _texts(_two_classes(data, folder), fitted)
-    if isinstance(fitted, AudioPreprocessor):
-        hop = min(MAX_HOP, -(-fitted.frames * fitted.hop // SIDE))
-        data = read_data(folder, replace(fitted, shape=(1, SIDE, SIDE), hop=hop))
-        return OwnSamples(_first(_two_classes(data, folder)), "sounds")
+        return text_drawings(_two_classes(data, folder), fitted)
+    kind = "sounds" if isinstance(fitted, AudioPreprocessor) else "drawings"
     if isinstance(fitted, ImagePreprocessor) and fitted.background == "any":
         return OwnSamples(None, "photos")
-    data = read_data(folder, size=(SIDE, SIDE))
-    return OwnSamples(_first(_two_classes(data, folder)), "drawings")
+    return OwnSamples(_first(_two_classes(_small(data, folder), folder)), kind)
+
+
+def all_samples(folder: Path) -> Dataset:
+    """All samples of the first two classes, in the size of the small net; texts as the numbers of
+    their words. DataError."""
+    return _two_classes(_small(read_data(folder), folder), folder)
+
+
+def _small(data: Dataset, folder: Path) -> Dataset:
+    """The same data set in the size of the small net; texts as they are."""
+    fitted = data.preprocessor
+    if isinstance(fitted, TextPreprocessor):
+        return data
+    if isinstance(fitted, AudioPreprocessor):
+        return read_data(folder, small_spectrogram(fitted))
+    return read_data(folder, size=(SIDE, SIDE))
+
+
+def small_spectrogram(fitted: AudioPreprocessor) -> AudioPreprocessor:
+    """A preprocessor for spectrograms in the size of the small net."""
+    hop = min(MAX_HOP, -(-fitted.frames * fitted.hop // SIDE))
+    return replace(fitted, shape=(1, SIDE, SIDE), hop=hop)
 
 
 def _two_classes(data: Dataset, folder: Path) -> Dataset:
@@ -69,24 +90,34 @@ def _two_classes(data: Dataset, folder: Path) -> Dataset:
     chosen = np.flatnonzero(counts)[:2]
     if len(chosen) < 2:
         raise DataError(f"{folder}: got examples of {len(chosen)} class, wanted two classes")
-    is_chosen = np.isin(data.labels, chosen)
-    labels = (data.labels[is_chosen] == chosen[1]).astype(np.int64)
-    names = tuple(data.classes[at] for at in chosen.tolist())
-    return _dataset(data.inputs[is_chosen], labels, names, data)
+    rows = np.flatnonzero(np.isin(data.labels, chosen))
+    found = _rows_of(data, rows)
+    found.labels = (found.labels == chosen[1]).astype(np.int64)
+    found.classes = tuple(data.classes[at] for at in chosen.tolist())
+    return found
 
 
 def _first(data: Dataset) -> Dataset:
     """The first samples of each class."""
-    rows = np.concatenate([np.flatnonzero(data.labels == one)[:MOST_DRAWINGS] for one in (0, 1)])
-    rows.sort()
-    return _dataset(data.inputs[rows], data.labels[rows], data.classes, data)
+    return _rows_of(data, _first_rows(data.labels))
 
 
-def _dataset(inputs: Array, labels: Labels, classes: tuple[str, ...], data: Dataset) -> Dataset:
-    return Dataset(inputs, labels, classes, np.full(len(labels), "train"), data.preprocessor)
+def _first_rows(labels: Labels) -> Int64:
+    rows = np.concatenate([np.flatnonzero(labels == one)[:MOST_DRAWINGS] for one in (0, 1)])
+    return np.sort(rows)
 
 
-def _texts(data: Dataset, fitted: TextPreprocessor) -> OwnSamples:
+def _rows_of(data: Dataset, rows: Int64) -> Dataset:
+    """Some samples with their names and texts, all of them to learn from."""
+    names, texts = (
+        values and [values[row] for row in rows.tolist()] for values in (data.names, data.texts)
+    )
+    return Dataset(data.inputs[rows], data.labels[rows], data.classes,
+                   np.full(len(rows), "train"), data.preprocessor, names=names or (),
+                   texts=texts)  # fmt: skip
+
+
+def text_drawings(data: Dataset, fitted: TextPreprocessor) -> OwnSamples:
     """Texts of two classes as drawings, those that have two words or more in them."""
     if fitted.units == NGRAMS:  # they have no positions
         return OwnSamples(None, "texts")
@@ -96,12 +127,15 @@ def _texts(data: Dataset, fitted: TextPreprocessor) -> OwnSamples:
     for row, word in enumerate(chosen):
         drawings[:, 0, row, : tokens.shape[1]] = _INK * (tokens == word)
     is_shown: Bool = (drawings > 0).sum(axis=(1, 2, 3)) >= _LEAST_INK
-    if min(np.bincount(data.labels[is_shown], minlength=2)) < _LEAST_TEXTS:
+    rows = np.flatnonzero(is_shown)
+    if min(np.bincount(data.labels[rows], minlength=2)) < _LEAST_TEXTS:
         return OwnSamples(None, "texts")
-    dark = make_xo(2, SIDE, 0).preprocessor
-    shown = Dataset(drawings[is_shown], data.labels[is_shown], data.classes,
-                    np.full(int(is_shown.sum()), "train"), dark)  # fmt: skip
-    return OwnSamples(_first(shown), "texts", tuple(fitted.decode(np.array(chosen))))
+    rows = rows[_first_rows(data.labels[rows])]
+    shown = Dataset(drawings[rows], data.labels[rows], data.classes, np.full(len(rows), "train"),
+                    make_xo(2, SIDE, 0).preprocessor)  # fmt: skip
+    texts = data.texts or ()
+    words = tuple(tuple(tokenize(texts[row], fitted.units)[:SIDE]) for row in rows.tolist())
+    return OwnSamples(shown, "texts", tuple(fitted.decode(np.array(chosen))), words)
 
 
 def _telling_words(tokens: Array, labels: Labels) -> list[int]:

@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from ..core.errors import PiecewiseError, did_you_mean, shown
+from . import column_order as orders
+from . import feature_matches as features
 from . import net_quantities as nets
 from .deck_quantities import Deck
 from .formats import check_format
@@ -36,6 +38,17 @@ class Context(NamedTuple):
     deck: Deck
 
 
+class _Samples(NamedTuple):
+    """Samples of a kind, with where they come from."""
+
+    learner: Learner
+    source: str
+
+
+def _samples(context: Context, kind: str) -> _Samples:
+    return _Samples(orders.learner_of(context.learner, kind), orders.source(context.learner, kind))
+
+
 def _q(signature: str, result: str, compute: Callable[..., Any]) -> Quantity:
     return Quantity(tuple(signature.split()), result, compute)
 
@@ -54,11 +67,23 @@ _ROOT = {
     "class": _q("whole", "name", lambda at, number: nets.class_name(at.learner, number)),
     "words": _q("", "name", lambda at: ", ".join(at.learner.words) or "none"),
     "drawings": _q("", "whole", lambda at: len(at.learner.drawings)),
+    "samples": _q("", "samples", lambda at: _samples(at, orders.kind_of(at.learner))),
+    "sounds": _q("", "samples", lambda at: _samples(at, orders.SOUNDS)),
+    "texts": _q("", "samples", lambda at: _samples(at, orders.TEXTS)),
     "error": _q("number number", "number", _free(nets.error)),
+    "total_error": _q("net", "number", lambda at, net: nets.total_error(at.learner, net)),
     "match": _q("whole whole", "number", _free(nets.match)),
     "rows": _q("whole whole whole", "whole", _free(nets.window_rows)),
     "pooled_rows": _q("whole whole whole", "whole", _free(nets.pooled_rows)),
     "parameters": _q("name whole whole", "whole", _free(nets.count_parameters)),
+}
+_SAMPLES = {
+    "count": _q("", "whole", lambda some: len(some.learner.drawings)),
+    "source": _q("", "name", lambda some: some.source),
+    "right": _q("", "whole", lambda some: orders.right_answers(some.learner, is_shuffled=False)),
+    "shuffled_right": _q(
+        "", "whole", lambda some: orders.right_answers(some.learner, is_shuffled=True)
+    ),
 }
 _DECK = {
     "picture": _q("name", "plane", Deck.picture),
@@ -99,6 +124,7 @@ _NET = {
     "probability": _q("drawing", "number", nets.probability),
     "loss": _q("drawing", "number", nets.loss),
     "weight": _q("name whole whole", "number", nets.voting_weight),
+    "kernel": _q("whole whole whole", "number", features.kernel_weight),
     "gradient": _q("drawing name whole whole", "number", nets.gradient),
     "nudged": _q("drawing name whole whole", "number", nets.nudged_gradient),
     "loss_at": _q("drawing name whole whole number", "number", nets.loss_at),
@@ -108,6 +134,9 @@ _DRAWING = {
     "ink": _q("", "whole", nets.ink),
     "shared_ink": _q("whole whole", "whole", nets.shared_ink),
     "moved": _q("whole whole", "drawing", nets.shifted_drawing),
+    "shuffled": _q("", "drawing", orders.shuffled_drawing),
+    "best": _q("name", "number", features.best_match),
+    "best_feature": _q("", "name", features.best_feature),
 }
 _WALK = {
     "cell": _q("name whole whole whole", "cell", nets.cell),
@@ -154,7 +183,7 @@ CALLS: Mapping[tuple[str, str], Quantity] = {
     (owner, name): quantity
     for owner, table in {
         ROOT: _ROOT, "deck": _DECK, "net": _NET, "drawing": _DRAWING, "walk": _WALK,
-        "cell": _CELL, "why": _WHY, "ledger": _LEDGER,
+        "cell": _CELL, "why": _WHY, "ledger": _LEDGER, "samples": _SAMPLES,
     }.items()
     for name, quantity in table.items()
 }  # fmt: skip

@@ -25,12 +25,12 @@ _COLUMNS = {
 for every drawing."""
 _STYLE = """
 @page { size: landscape; margin: 7mm }
-body { font: 7.5pt/1.2 sans-serif; color: #000; background: #fff; margin: 0 }
-h1 { font-size: 13pt; margin: 0 0 2mm }
+body { font: 7pt/1.15 sans-serif; color: #000; background: #fff; margin: 0 }
+h1 { font-size: 12pt; margin: 0 0 1mm }
 table { border-collapse: collapse; width: 100% }
-th, td { border: 0.5pt solid #000; padding: 1mm; text-align: left; vertical-align: top }
+th, td { border: 0.5pt solid #000; padding: 0.7mm; text-align: left; vertical-align: top }
 tr { break-inside: avoid }
-p { margin: 2mm 0 }
+p { margin: 1mm 0 }
 """
 _NOTES = (
     "The numbers are those of generated drawings. Every pupil sees those of the own drawings; the "
@@ -79,16 +79,18 @@ def _values(page: LessonPage, learner: Learner) -> PageValues:
 
 
 def _shared(page: LessonPage, of_learners: Sequence[PageValues]) -> str:
-    """What was predicted, if it is the same for all learners."""
+    """The number that was predicted, if it is the same for all learners. The name of a class is
+    not: other learners have other answers."""
     of = page.of_kind("predict")[0].of
-    if of is None:
+    kind = "name" if of is None else of_learners[0].type_of(of)
+    if of is None or kind == "name":
         return ""
-    form = of.format or ("" if of_learners[0].type_of(of) != "number" else "2")
+    form = of.format or ("2" if kind == "number" else "")
     found = {values.printed_as(of, form) for values in of_learners}
     return found.pop() if len(found) == 1 else ""
 
 
 def _text(page: LessonPage, kind: str, values: PageValues) -> str:
-    """The text of all blocks of a kind in one paragraph."""
+    """The text of all blocks of a kind in one paragraph, without the options of a choice."""
     lines = (line for block in page.of_kind(kind) for _, line in block.lines)
-    return " ".join(values.filled_text(line) for line in lines)
+    return " ".join(values.filled_text(line) for line in lines if not line.startswith("- "))

@@ -7,15 +7,18 @@ shown.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import product
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
+import numpy as np
+
+from ..core.array_types import Array
 from ..data.xo import FEATURES
 from . import net_quantities as nets
-from .learner import Learner, LearnerDrawing
+from .learner import Learner, LearnerDrawing, generated_learner
 from .question_parts import EXACT, HALF_DIGIT, added, shown_value
 from .questions import Draw
 
@@ -23,6 +26,11 @@ _SIDE = 3
 _LEAST_INK = 2
 """Ink pixels of a patch that is asked about."""
 _RATE = Decimal("0.1")
+_KERNELS = "conv1.weight"
+_CLEAR = 0.05
+"""The least difference of the two largest terms."""
+STAGES = 5
+"""The first one shows all steps, the last one none."""
 
 
 class WorkedStep(NamedTuple):
@@ -57,7 +65,7 @@ class WorkedExample:
     text: str
     steps: Sequence[WorkedStep]
     missing: int
-    planes: Mapping[str, list[list[int]]]
+    planes: Mapping[str, Sequence[Sequence[int | str]]]
 
     @property
     def asked(self) -> Sequence[WorkedStep]:
@@ -66,13 +74,12 @@ class WorkedExample:
 
 
 def one_cell(learner: Learner, stage: int, draw: Draw) -> WorkedExample:
-    """A cell of the map of one of the deck's features: nine products, their sum, and the match."""
+    """A cell of the map of one of the deck's features: nine products, their sum, and the match. The
+    last stage is about a kernel of the small net."""
+    if stage == STAGES - 1:
+        return _learned_cell(learner, draw)
     pixels = nets.ink_pixels(learner.drawings[0]).astype(int) * 2 - 1
-    rows, columns = (range(side - _SIDE + 1) for side in pixels.shape)
-    places = [(name, row, column) for name, row, column in product(FEATURES, rows, columns)
-              if (pixels[row : row + _SIDE, column : column + _SIDE] > 0).sum()
-              >= _LEAST_INK]  # fmt: skip
-    name, row, column = places[draw.index(len(places))]
+    name, row, column = _inked_place(FEATURES, pixels, draw)
     patch = pixels[row : row + _SIDE, column : column + _SIDE]
     feature = FEATURES[name].astype(int)
     pairs = list(zip(patch.ravel().tolist(), feature.ravel().tolist(), strict=True))
@@ -87,14 +94,58 @@ def one_cell(learner: Learner, stage: int, draw: Draw) -> WorkedExample:
         WorkedStep("Match", f"{total} / {len(products)}", total / len(products), HALF_DIGIT),
     ]
     planes = {"patch": patch.tolist(), "feature": feature.tolist()}
-    text = (f"The feature {name} on rows {row + 1} to {row + _SIDE}, columns {column + 1} to "
-            f"{column + _SIDE} of your drawing.")  # fmt: skip
+    text = f"The feature {name} on {_patch_name(row, column)} of your drawing."
     return WorkedExample(text, steps, (0, 1, 2, 5)[stage], planes)
 
 
+Owner = TypeVar("Owner")
+
+
+def _inked_place(owners: Iterable[Owner], pixels: Array, draw: Draw) -> tuple[Owner, int, int]:
+    """A feature or kernel, and the place of a patch (rows, columns) with some ink under it."""
+    rows, columns = (range(side - _SIDE + 1) for side in pixels.shape)
+    places = [(one, row, column) for one, row, column in product(owners, rows, columns)
+              if (pixels[row : row + _SIDE, column : column + _SIDE] > 0).sum()
+              >= _LEAST_INK]  # fmt: skip
+    return places[draw.index(len(places))]
+
+
+def _patch_name(row: int, column: int) -> str:
+    return f"rows {row + 1} to {row + _SIDE}, columns {column + 1} to {column + _SIDE}"
+
+
+def _learned_cell(learner: Learner, draw: Draw) -> WorkedExample:
+    """A cell of a learned kernel with two decimals: nothing but the patch, the kernel and the bias
+    is shown."""
+    drawing, kernels = learner.drawings[0], learner.small.parameters["conv1.weight"]
+    ink = nets.ink_pixels(drawing)
+    number, row, column = _inked_place(range(len(kernels)), ink, draw)
+    why = nets.walk(learner.small, drawing).why("conv1", number, row, column)
+    terms = [term for term in why.terms if term.position]
+    pairs = [(shown_value(term.value), shown_value(term.weight)) for term in terms]
+    products = [shown_value(float(pixel * weight)) for pixel, weight in pairs]
+    total, bias = sum(products, Decimal(0)), shown_value(nets.bias(why))
+    rounding = HALF_DIGIT * (len(products) + 1)
+    steps = [
+        WorkedStep(f"Product {at}", f"{pixel} x {weight}", value, HALF_DIGIT * 2)
+        for at, ((pixel, weight), value) in enumerate(zip(pairs, products, strict=True), 1)
+    ]
+    steps += [
+        WorkedStep("Sum", added(products), total, rounding),
+        WorkedStep("Value", added([total, bias]), total + bias, rounding),
+    ]
+    text = (f"Kernel {number + 1} of your small net on {_patch_name(row, column)} of your drawing. "
+            f"Its bias is {bias}. Round to two decimals.")  # fmt: skip
+    patch, kernel = ([[str(pair[which]) for pair in pairs[at : at + _SIDE]]
+                      for at in range(0, len(pairs), _SIDE)] for which in (0, 1))  # fmt: skip
+    return WorkedExample(text, steps, len(steps), {"patch": patch, "kernel": kernel})
+
+
 def one_weight(learner: Learner, stage: int, draw: Draw) -> WorkedExample:
-    """A voting weight of the untrained net: the signal, the gradient, and the weight after a
-    step."""
+    """A voting weight of the untrained net: the signal, the gradient, and the weight after a step.
+    The last stage is about a weight of a kernel."""
+    if stage == STAGES - 1:
+        return _kernel_weight(learner, draw)
     drawing = learner.drawings[draw.index(len(learner.drawings))]
     walk, values = nets.walk(learner.first, drawing), range(1, 13)
     places = [(neuron, at) for neuron, at in product((1, 2), values)
@@ -121,6 +172,64 @@ def one_weight(learner: Learner, stage: int, draw: Draw) -> WorkedExample:
     return WorkedExample(text, steps[: 3 if stage == 3 else 2], (0, 1, 2, 3)[stage], {})
 
 
+def _kernel_weight(learner: Learner, draw: Draw) -> WorkedExample:
+    """A weight of a kernel of the untrained net: the largest of the terms that add up to its
+    gradient, and the sign of their sum."""
+    start = draw.index(len(learner.drawings))
+    found = _kernel_gradients(learner, start) or _kernel_gradients(generated_learner(), 0)
+    drawing, index, pairs = found[draw.index(len(found))]
+    products = [shown_value(float(error * pixel)) for error, pixel in pairs]
+    total = sum(products, Decimal(0))
+    largest = max(products, key=abs)
+    error, pixel = pairs[products.index(largest)]
+    sign = Decimal(1 if total > 0 else -1)
+    steps = [
+        WorkedStep("Largest term, without regard to its sign", f"{error} x {pixel}", largest,
+                   HALF_DIGIT),
+        WorkedStep("Sign of the gradient: 1 or -1", f"{added(products)} = {total}, its sign",
+                   sign),
+    ]  # fmt: skip
+    number, _, row, column = index
+    text = (
+        f"Kernel {number + 1} was laid over every patch of drawing {drawing + 1}. The gradient of "
+        f"its weight in row {row + 1}, column {column + 1} adds up a term for each patch: how fast "
+        "the loss changes with the cell, times the pixel under this weight. All terms are 0 but "
+        f"these: {'; '.join(f'{one} x {other}' for one, other in pairs)}."
+    )
+    return WorkedExample(text, steps, len(steps), {})
+
+
+KernelGradient = tuple[int, tuple[int, ...], list[tuple[Decimal, Decimal]]]
+"""The number of a drawing, the index of a weight, and the errors and pixels of its terms."""
+
+
+def _kernel_gradients(learner: Learner, start: int) -> list[KernelGradient]:
+    """The weights of kernels whose gradients have a largest term and a sign that rounding cannot
+    change, for the first drawing from ``start`` on that has some."""
+    count = len(learner.drawings)
+    for number in (at % count for at in range(start, start + count)):
+        drawing, found = learner.drawings[number], []
+        back = nets.walk(learner.first, drawing).backprop(drawing.label)
+        for index in np.ndindex(back.gradients[_KERNELS].shape):
+            why = back.why(_KERNELS, *index)
+            pairs = [(shown_value(term.weight), shown_value(term.value)) for term in why.terms]
+            pairs = [pair for pair in pairs if pair[0] * pair[1]]
+            if _is_clear([float(error * pixel) for error, pixel in pairs], why.value):
+                found.append((number, index, pairs))
+        if found:
+            return found
+    return []
+
+
+def _is_clear(products: list[float], gradient: float) -> bool:
+    """Whether two terms or more have a largest one, and a sum with the sign of the gradient."""
+    if len(products) < 2:
+        return False
+    *_, second, largest = sorted(map(abs, products))
+    total, rounding = sum(products), HALF_DIGIT * (len(products) + 1)
+    return largest - second > _CLEAR and abs(total) > rounding and total * gradient > 0
+
+
 def _nudged(learner: Learner, drawing: LearnerDrawing, neuron: int, at: int) -> Decimal:
     gradient = nets.nudged_gradient(learner.first, drawing, "full1.weight", neuron, at)
     return shown_value(gradient)
@@ -131,4 +240,3 @@ EXAMPLES: Mapping[str, Callable[[Learner, int, Draw], WorkedExample]] = {
     "error_table": one_weight,
 }
 """By the name of the interactive part."""
-STAGES = 4

@@ -13,7 +13,7 @@ from rich.console import RenderableType
 from ..core.array_types import Floating
 from ..data.xo import CLASSES, DECK_TRICKY_X, DECK_X, FEATURES
 from ..lessons.catalog import lesson
-from ..lessons.deck_facts import DECK_ANSWERS, SLIDE_ERRORS, Facts
+from ..lessons.deck_facts import DECK_ANSWERS, RIGHT_ANSWERS, SLIDE_ERRORS, Facts
 from ..lessons.deck_quantities import Deck
 from ..lessons.learner import generated_learner
 from ..lessons.page_values import PageValues
@@ -145,9 +145,8 @@ def answer_table(facts: Facts) -> Blocks:
 
 def slide_errors(facts: Facts) -> Blocks:
     """The error table, beside that of the slide."""
-    right_answers = {"X": 1, "O": 0}
     rows = [
-        (name, str(right_answers[name]), f"{DECK_ANSWERS[name]:.2f}", f"{facts.errors[name]:.2f}",
+        (name, str(RIGHT_ANSWERS[name]), f"{DECK_ANSWERS[name]:.2f}", f"{facts.errors[name]:.2f}",
          f"{SLIDE_ERRORS[name]:.2f}")
         for name in CLASSES
     ]  # fmt: skip
@@ -221,6 +220,7 @@ DRAWN: Mapping[str, Callable[[Facts], Blocks]] = {
 
 CHAPTERS = (
     Chapter("literal", "Computers are literal"),
+    Chapter("features", "Features match pieces of the image"),
     Chapter("filtering", "Filtering: the math behind the match"),
     Chapter("maps", "Convolution: trying every possible match"),
     Chapter("pooling", "Pooling: shrinking the stack"),

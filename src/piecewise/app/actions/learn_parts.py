@@ -8,14 +8,18 @@ import numpy as np
 
 from ...core.array_types import Array
 from ...core.errors import DataError, shown
-from ...data.dataset import Dataset
+from ...data.xo import FEATURES
 from ...insight.dynamics.nudge_curve import nudge_curve
+from ...insight.evaluation.error_table import error_table
 from ...insight.explanation import explain
 from ...lessons import net_quantities as nets
+from ...lessons.deck_facts import RIGHT_ANSWERS
+from ...lessons.deck_quantities import Deck
+from ...lessons.feature_matches import agreeing_pixels
+from ...lessons.formats import printed
 from ...lessons.knob_trial import KERNELS, POOLINGS, SIZES, knob_trial
 from ...lessons.learner import Learner, LearnerDrawing
 from ...network import Network
-from ...training.shuffle_test import shuffle_test
 from ..failures import MissingError
 from ..fields import ANY, RequestField, Values, WholeKind, WordKind
 from ..muting import Mutes, checked_maps
@@ -59,6 +63,38 @@ class LearnPartActions:
         }  # fmt: skip
         return self._answers.opened(explanation, facts)
 
+    def features(self, values: Values) -> Values:
+        """The features of the deck, how many pixels of a drawing agree with each at every position,
+        and the kernels of the small net before and after training."""
+        learner = self._state.pinned().learner
+        drawing = _drawing(learner, values["drawing"])
+        return {
+            "pixels": nets.ink_pixels(drawing).astype(int).tolist(),
+            "features": {name: (one > 0).astype(int).tolist() for name, one in FEATURES.items()},
+            "agreeing": {name: agreeing_pixels(drawing, name).tolist() for name in FEATURES},
+            "kernels": {name: _printed_kernels(net)
+                        for name, net in (("first", learner.first), ("small", learner.small))},
+        }  # fmt: skip
+
+    def errors(self, values: Values) -> Values:
+        """The error table of the slide beside the true errors, and the errors of all drawings
+        before and after training."""
+        pinned = self._state.pinned()
+        learner, data = pinned.learner, pinned.learner.data
+        tables = [
+            (name, error_table(net, data.inputs, data.labels))
+            for name, net in (("first", learner.first), ("small", learner.small))
+        ]
+        rows = [
+            {"label": learner.classes[drawing.label],
+             **{name: {"actual": printed(table.actual[index, drawing.label], "2"),
+                       "error": printed(table.totals[index], "2")}
+                for name, table in tables}}
+            for index, drawing in enumerate(learner.drawings)
+        ]  # fmt: skip
+        totals = {name: printed(table.total, "2") for name, table in tables}
+        return {"slide": _slide_rows(pinned.deck), "drawings": rows, "totals": totals}
+
     def nudge(self, values: Values) -> Values:
         """The loss of the untrained small net on a drawing as a function of one voting weight, and
         the losses and the weights after steps of gradient descent."""
@@ -77,31 +113,32 @@ class LearnPartActions:
         trial = knob_trial(learner, values["kernels"], values["size"], values["poolings"])
         return trial._asdict()
 
-    def shuffle(self, values: Values) -> Values:
-        """A drawing with its columns in another order, and how much the order of the columns
-        affects the scores of nets."""
-        learner = self._state.pinned().learner
-        drawing = _drawing(learner, values["drawing"])
-        columns = np.arange(drawing.pixels.shape[-1])
-        order = columns[::2].tolist() + columns[1::2].tolist()
-        ink = nets.ink_pixels(drawing).astype(int)
-        test = shuffle_test(_balanced(learner.data))
-        return {"order": [one + 1 for one in order], "pixels": ink[:, order].tolist(),
-                "before": ink.tolist(), **test.to_json()}  # fmt: skip
-
-
-def _balanced(data: Dataset) -> Dataset:
-    """As many samples of each class, so that every fifth of them has each class."""
-    count = int(np.bincount(data.labels).min()) // 5 * 5
-    rows = np.concatenate([np.flatnonzero(data.labels == one)[:count] for one in (0, 1)])
-    return Dataset(data.inputs[rows], data.labels[rows], data.classes, data.splits[rows],
-                   data.preprocessor)  # fmt: skip
-
 
 def _drawing(learner: Learner, number: int) -> LearnerDrawing:
     if number >= len(learner.drawings):
         raise MissingError(f"drawing: there is none of the number {number}")
     return learner.drawings[number]
+
+
+def _slide_rows(deck: Deck) -> list[Values]:
+    """The rows of the error table of the slide; the last one is the total."""
+    rows: list[Values] = []
+    for name in (*RIGHT_ANSWERS, "total"):
+        slide, true = (printed(of(name), "2") for of in (deck.slide_error, deck.error))
+        answers = (
+            ["", ""]
+            if name == "total"
+            else [str(RIGHT_ANSWERS[name]), printed(deck.answer(name), "2")]
+        )
+        rows.append({"name": name, "right": answers[0], "actual": answers[1], "slide": slide,
+                     "error": true, "is_wrong": slide != true})  # fmt: skip
+    return rows
+
+
+def _printed_kernels(net: Network) -> list[list[list[str]]]:
+    """The kernels of the first layer with two decimals."""
+    kernels = net.parameters["conv1.weight"][:, 0].tolist()
+    return [[[printed(weight, "2") for weight in row] for row in kernel] for kernel in kernels]
 
 
 def _net(learner: Learner, name: str) -> Network:
@@ -160,8 +197,9 @@ _KNOBS = (
 )
 ROUTES = (
     AppRoute("POST", "/api/small-net/walk", LearnPartActions.walk, _WALK),
+    AppRoute("POST", "/api/small-net/features", LearnPartActions.features, (_DRAWING,)),
+    AppRoute("POST", "/api/small-net/errors", LearnPartActions.errors),
     AppRoute("POST", "/api/small-net/nudge", LearnPartActions.nudge, _NUDGE),
     AppRoute("POST", "/api/small-net/knob", LearnPartActions.knob, _KNOBS),
-    AppRoute("POST", "/api/small-net/shuffle", LearnPartActions.shuffle, (_DRAWING,)),
 )
 """The routes of these actions; ``rate`` is in tenths."""

@@ -15,6 +15,7 @@ from . import (
     inside,
     jobs,
     learn,
+    learn_order,
     learn_parts,
     maps,
     nets,
@@ -39,6 +40,7 @@ TABLE: tuple[tuple[Any, tuple[AppRoute, ...]], ...] = (
     (nets.NetActions, nets.ROUTES),
     (learn.LearnActions, learn.ROUTES),
     (learn_parts.LearnPartActions, learn_parts.ROUTES),
+    (learn_order.LearnOrderActions, learn_order.ROUTES),
 )
 """Groups of actions, each with its routes, whose actions are methods of the group."""
 

@@ -1,5 +1,6 @@
 /** A worked example whose steps disappear from the end backwards, stage by stage. */
 
+import { numberTable } from "app/learn/pixels.js";
 import { signed } from "app/learn/runs.js";
 import { learnWords as words } from "app/words/learn.js";
 import { element } from "piecewise/text.js";
@@ -56,9 +57,12 @@ function stageElements(example, go) {
     element("p", { class: "said-stage", role: "status", text: verdict(example) }),
     isShown ? null : element("button", { text: words.answer }),
   );
+  const planes = Object.entries(example.planes).map(([name, rows]) =>
+    numberTable(rows, words.planes[name] ?? name),
+  );
   return [
     element("h2", { text: words.stage(stage + 1, example.of) }),
-    element("div", { class: "planes" }, ...Object.entries(example.planes).map(plane)),
+    element("div", { class: "planes" }, ...planes),
     form,
     isShown ? onward(example, isRight, go) : "",
   ];
@@ -103,18 +107,5 @@ function row({ label, work, value }, input) {
     element("th", { scope: "row", text: label }),
     element("td", { text: work && `${signed(work)} =` }),
     element("td", { class: "number" }, input ?? signed(value ?? "")),
-  );
-}
-
-/** A small table of numbers. @param {[string, number[][]]} named */
-function plane([name, rows]) {
-  const cells = rows.map((one) =>
-    element("tr", {}, ...one.map((value) => element("td", { text: signed(String(value)) }))),
-  );
-  return element(
-    "table",
-    { class: "pixels" },
-    element("caption", { text: words.planes[name] ?? name }),
-    element("tbody", {}, ...cells),
   );
 }

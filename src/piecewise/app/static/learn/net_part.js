@@ -1,6 +1,7 @@
 /** The small net as an interactive part: a drawing to move or flip, maps to read, mute and open. */
 
 import { arithmetic } from "app/arithmetic.js";
+import { moveButtons } from "app/learn/moves.js";
 import { pixelTable } from "app/learn/pixels.js";
 import { SmallWalk } from "app/learn/small_walk.js";
 import { Stack } from "app/stack.js";
@@ -11,8 +12,6 @@ import { element, exactNumber, percent } from "piecewise/text.js";
 const FAR = 8; // pixels of a move, at most
 const WIDE = 420; // pixels of the widest stack
 const MAP = 130; // of a map
-/** @type {Record<string, [down: number, right: number]>} */
-const MOVES = { Up: [-1, 0], Down: [1, 0], Left: [0, -1], Right: [0, 1] };
 
 /**
  * What a part shows and lets a person do.
@@ -66,12 +65,8 @@ class NetPart {
   /** @param {string[]} names */
   controls(names) {
     const { moves, mutes, opens, flips } = this.options;
-    const choice = element("select", { "aria-label": words.drawing });
-    names.forEach((name, i) =>
-      choice.append(element("option", { value: i, text: words.drawingNumber(i + 1, name) })),
-    );
-    choice.addEventListener("change", () =>
-      this.ask({ drawing: Number(choice.value), down: 0, right: 0, flipped: [] }),
+    const choice = drawingChoice(names, (drawing) =>
+      this.ask({ drawing, down: 0, right: 0, flipped: [] }),
     );
     return element(
       "div",
@@ -88,21 +83,10 @@ class NetPart {
   moveButtons() {
     const { asked } = this.small;
     const far = (/** @type {number} */ by) => Math.max(-FAR, Math.min(FAR, by));
-    const move = (/** @type {string} */ name) => {
-      const [down, right] = MOVES[name];
+    const move = (/** @type {number} */ down, /** @type {number} */ right) =>
       this.ask({ down: far(asked.down + down), right: far(asked.right + right) });
-    };
-    const buttons = Object.keys(MOVES).map((name) => button(words.move[name], () => move(name)));
     const back = button(words.moveBack, () => this.ask({ down: 0, right: 0 }));
-    const set = { class: "row", role: "group", "aria-label": words.moves };
-    const group = element("div", set, ...buttons, back);
-    group.addEventListener("keydown", (event) => {
-      const name = event.key.replace("Arrow", "");
-      if (!event.key.startsWith("Arrow") || !MOVES[name]) return;
-      event.preventDefault();
-      move(name);
-    });
-    return group;
+    return moveButtons(words.moves, move, back);
   }
 
   /** @param {string} layer */
@@ -245,6 +229,20 @@ class NetPart {
  */
 function button(text, press) {
   return element("button", { type: "button", text, onclick: press });
+}
+
+/**
+ * A choice among the drawings.
+ * @param {string[]} names of their classes
+ * @param {(drawing: number) => unknown} choose
+ */
+export function drawingChoice(names, choose) {
+  const choice = element("select", { "aria-label": words.drawing });
+  names.forEach((name, i) =>
+    choice.append(element("option", { value: i, text: words.drawingNumber(i + 1, name) })),
+  );
+  choice.addEventListener("change", () => choose(Number(choice.value)));
+  return choice;
 }
 
 /** The names of the classes of the drawings. @param {Overview | null} overview */

@@ -1,8 +1,11 @@
 /** The interactive parts of the lessons, by the names that the lesson files give them. */
 
+import { errorPart } from "app/learn/error_part.js";
+import { featurePart } from "app/learn/feature_part.js";
 import { namesOf, netPart } from "app/learn/net_part.js";
 import { nudgePart } from "app/learn/nudge_part.js";
-import { knobPart, shufflePart } from "app/learn/trial_parts.js";
+import { orderPart } from "app/learn/order_part.js";
+import { knobPart } from "app/learn/trial_parts.js";
 import { learnWords as words } from "app/words/learn.js";
 
 /** @type {Record<string, import("app/learn/net_part.js").PartOptions>} */
@@ -29,8 +32,10 @@ const NET_PARTS = {
  * @param {Overview | null} overview
  */
 export function partOf(name, overview) {
+  if (name === "place_feature") return featurePart(namesOf(overview));
+  if (name === "error_table") return errorPart();
   if (name === "nudge_weight") return nudgePart();
   if (name === "turn_knob") return knobPart();
-  if (name === "shuffle_columns") return shufflePart();
+  if (name === "shuffle_columns") return orderPart();
   return NET_PARTS[name] ? netPart(NET_PARTS[name], namesOf(overview)) : null;
 }

@@ -1,5 +1,6 @@
 /** Small drawings as tables of ink and background, which can be read and counted without colours. */
 
+import { signed } from "app/learn/runs.js";
 import { learnWords as words } from "app/words/learn.js";
 import { element } from "piecewise/text.js";
 
@@ -34,5 +35,22 @@ export function pixelTable(pixels, caption, mark = () => "", columns = []) {
     element("caption", { text: caption }),
     element("thead", {}, element("tr", {}, element("td"), ...head)),
     element("tbody", {}, ...rows),
+  );
+}
+
+/**
+ * A small table of numbers.
+ * @param {(number | string)[][]} rows
+ * @param {string} caption
+ */
+export function numberTable(rows, caption) {
+  const cells = rows.map((one) =>
+    element("tr", {}, ...one.map((value) => element("td", { text: signed(String(value)) }))),
+  );
+  return element(
+    "table",
+    { class: "pixels" },
+    element("caption", { text: caption }),
+    element("tbody", {}, ...cells),
   );
 }

@@ -1,7 +1,6 @@
-/** Parts that train small nets on the drawings: with other knobs, and with shuffled columns. */
+/** The part that trains small nets on the drawings with other knobs. */
 
 import { ask } from "app/ask.js";
-import { pixelTable } from "app/learn/pixels.js";
 import { learnWords as words } from "app/words/learn.js";
 import { element } from "piecewise/text.js";
 
@@ -59,34 +58,5 @@ export function knobPart() {
       element("thead", {}, element("tr", {}, ...head)),
       rows,
     ),
-  );
-}
-
-/** A drawing with its columns in another order, and what the order matters to nets. */
-export function shufflePart() {
-  const place = element("div", { class: "planes" });
-  const said = element("div", { role: "status" });
-  const button = element("button", { type: "button", text: words.shuffle });
-  button.addEventListener("click", async () => {
-    button.disabled = true;
-    const found = await ask("POST", "/api/small-net/shuffle", {}).catch(() => null);
-    button.disabled = false;
-    if (!found) return;
-    place.replaceChildren(
-      pixelTable(found.before, words.columnsBefore),
-      pixelTable(found.pixels, words.columnsAfter, undefined, found.order),
-    );
-    said.replaceChildren(
-      element("p", { class: "facts", text: words.shuffled(found) }),
-      element("p", { class: "facts", text: words.verdict(found) }),
-    );
-  });
-  return element(
-    "section",
-    { class: "part", "aria-label": words.shuffle },
-    element("h2", { text: words.shuffleTitle }),
-    element("div", { class: "row" }, button),
-    place,
-    said,
   );
 }

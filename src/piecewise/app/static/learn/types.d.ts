@@ -71,7 +71,7 @@ interface Example {
   of: number;
   number: number;
   text: string;
-  planes: Record<string, number[][]>;
+  planes: Record<string, (number | string)[][]>;
   steps: WorkedStep[];
   /** Which of the last answers are right. */
   rights: boolean[];

@@ -132,6 +132,48 @@ export const learnWords = {
   unflip: "Flip them back",
   pointAt: "Point at a number, or move to it with the arrow keys. Enter opens it.",
 
+  // Features.
+  placeFeature: "Place a feature",
+  feature: "Feature",
+  moveFeature: "Move the feature",
+  underFeature: "The drawing, and the patch under the feature",
+  /** @param {string} name */
+  featureNamed: (name) => `The feature ${name}`,
+  /** @param {number} row @param {number} column @param {number} side */
+  patchAt: (row, column, side) =>
+    `Rows ${whole.format(row)} to ${whole.format(row + side - 1)}, columns ` +
+    `${whole.format(column)} to ${whole.format(column + side - 1)}`,
+  /** @param {number} agreeing @param {number} pixels */
+  agree: (agreeing, pixels) =>
+    `${whole.format(agreeing)} of ${whole.format(pixels)} pixels agree, so the match is ` +
+    `${learnWords.match(agreeing, pixels)}.`,
+  /** @param {number} agreeing @param {number} pixels */
+  match: (agreeing, pixels) => `${2 * agreeing - pixels}/${pixels}`,
+  bestFound: "The best match that you found",
+  bestHead: ["feature", "match"],
+  notPlaced: "not placed yet",
+  kernels: "The kernels of the small net",
+  /** @type {Record<string, string>} */
+  kernelsWhen: { first: "before training", small: "after training" },
+  /** @param {number} number @param {string} when */
+  kernelNumber: (number, when) => `Kernel ${whole.format(number)} ${when}`,
+
+  // Errors.
+  slideErrors: "The error table of the slide",
+  slideHead: ["answer", "right", "actual", "error"],
+  trueHead: "true error",
+  pressWrong: "Press each error that is wrong, then compare.",
+  compareErrors: "Compare",
+  /** @param {string} name @param {string} error */
+  slideError: (name, error) => `The error of ${name}: ${error}`,
+  /** @param {number} found @param {number} wrong @param {number} others */
+  slideFound: (found, wrong, others) =>
+    `You found ${whole.format(found)} of ${whole.format(wrong)} wrong errors` +
+    `${others ? `, and marked ${counted(others, "right one", "right ones")}` : ""}.`,
+  ownErrors: "The errors of your drawings",
+  ownErrorsHead: ["drawing", "answer before", "error before", "answer after", "error after"],
+  totalErrors: "all together",
+
   // The nudge of a weight.
   nudge: "The loss for every value of the weight",
   weight: "Weight",
@@ -154,25 +196,58 @@ export const learnWords = {
   /** @param {number} right @param {number} count */
   trial: (right, count) =>
     `${whole.format(right)} of ${whole.format(count)} drawings are named right, each by a net that never saw it.`,
+
+  // The order of columns.
   shuffleTitle: "Shuffled columns",
-  shuffle: "Shuffle the columns",
-  columnsBefore: "A drawing",
-  columnsAfter: "Its columns in another order",
-  /** @param {{ accuracy: number, shuffled_accuracy: number, n: number }} found */
-  shuffled: ({ accuracy, shuffled_accuracy: other, n }) =>
-    `Nets were trained on a fifth of your ${whole.format(n)} samples and named the rest: ` +
-    `${share(accuracy)} right with the columns as they are, ${share(other)} shuffled.`,
-  /** @param {{ difference: number, interval: [number, number], verdict: string, sentence: string }} found */
-  verdict: ({ difference, interval, sentence }) =>
-    `The difference is ${share(difference)}, the interval ` +
-    `${share(interval[0])} to ${share(interval[1])}: ${sentence}.`,
+  /** @type {Record<string, string>} */
+  shuffleKinds: {
+    drawings: "Shuffle a drawing",
+    sounds: "Shuffle a sound",
+    texts: "Shuffle a text",
+  },
+  columnsBefore: "Columns in order",
+  columnsAfter: "Columns shuffled",
+  /** @param {string} label */
+  ownSample: (label) => `A sample of yours: ${label}.`,
+  /** @param {string} label @param {string} source */
+  otherSample: (label, source) => `A sample of ${source}: ${label}.`,
+  /** @param {string} order */
+  hear: (order) => `Listen: ${order.toLowerCase()}`,
+  /** @param {number} count @param {number} right @param {number} shuffled */
+  rightOfAll: (count, right, shuffled) =>
+    `Of ${whole.format(count)} samples, the small net names ${whole.format(right)} right in order, ` +
+    `and ${whole.format(shuffled)} shuffled. It learned them in order.`,
+  orderTitle: "Nets that are trained with both orders",
+  trialData: "Data",
+  /** @type {Record<string, string>} */
+  trialSets: {
+    own: "your samples",
+    tricky: "tricky drawings",
+    centered: "centered drawings",
+    sounds: "tones",
+    texts: "sentences",
+    table: "a table of measurements",
+  },
+  trainBoth: "Train nets",
+  training: "Nets are trained ...",
+  orderHead: ["data", "samples", "right in order", "right shuffled", "difference", "interval"],
+  /** @param {{ n: number, accuracy: number, shuffled_accuracy: number, difference: number, interval: [number, number] }} found */
+  trialCells: ({ n, accuracy, shuffled_accuracy: other, difference, interval }) => [
+    whole.format(n),
+    share(accuracy),
+    share(other),
+    share(difference),
+    `${share(interval[0])} to ${share(interval[1])}`,
+  ],
+  /** @param {{ sentence: string }} found */
+  verdict: ({ sentence }) => `${sentence[0].toUpperCase()}${sentence.slice(1)}.`,
 
   // Worked examples.
   example: "Worked example",
   /** @param {number} stage @param {number} of */
   stage: (stage, of) => `Worked example, stage ${whole.format(stage)} of ${whole.format(of)}`,
   /** @type {Record<string, string>} */
-  planes: { patch: "Patch", feature: "Feature" },
+  planes: { patch: "Patch", feature: "Feature", kernel: "Kernel" },
   nextStage: "Next stage",
   anotherPlace: "Another place",
   allRight: "All of them are right.",
