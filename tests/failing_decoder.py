@@ -5,22 +5,24 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from pathlib import Path
 from typing import Any
 
+from piecewise.data.decoding import decoder
 from piecewise.data.images.preprocessor import ImagePreprocessor
-from piecewise.serving import decoder
 
 read = ImagePreprocessor.read
 
 
-def failing(content: Any, name: str | None = None) -> Any:
+def failing(content: Any, given: str | None = None) -> Any:
+    name = Path(given or content).stem
     if name == "crash":
         os.kill(os.getpid(), signal.SIGKILL)
     if name == "stuck":
         threading.Event().wait()
     if name == "large":
         bytearray(8 << 30)
-    return read(content, name)
+    return read(content, given)
 
 
 if __name__ == "__main__":

@@ -45,8 +45,8 @@ INNER_ORDER = {
     "engine": ("ir", "kernels", "passes", "codegen", "runtime"),
     "data": (
         "file_bytes", "file_kinds", "value_range", "pixel_columns", "preprocessing", "images",
-        "audio", "text", "modalities", "sources", "loading", "dataset", "arrays", "xo",
-        "inspection",
+        "audio", "text", "modalities", "sources", "loading", "decoding", "dataset", "arrays",
+        "xo", "inspection",
     ),
 }  # fmt: skip
 """The same inside two large folders, for their folders and files."""

@@ -16,11 +16,13 @@ pytest.importorskip("starlette", reason="the server is an extra")
 from PIL import Image
 
 import piecewise as pw
-from piecewise.predictions import PreparedInput
-from piecewise.serving import decoders as decoders_module
-from piecewise.serving.decoders import Decoded, Decoders, RawFile
+from piecewise.data.decoding import pool
+from piecewise.data.decoding.pool import Decoded, RawFile
+from piecewise.data.decoding.prepared_input import PreparedInput
+from piecewise.serving.decoders import Decoders
 
-FAILING = (sys.executable, "-m", "tests.failing_decoder")
+from .test_decoding_stream import FAILING
+
 LIMIT = 2.0
 """Seconds after which a file is given up that never comes."""
 
@@ -91,13 +93,13 @@ def test_process_gets_some_files_at_a_time(
     net: pw.Network, decoders: Decoders, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     counts = list[int]()
-    decode = decoders_module._DecoderProcess.decode
+    decode = pool._DecoderProcess.decode
 
-    def counted(process: object, own: pw.Network, files: list[RawFile], limit: float) -> object:
+    def counted(process: object, own: object, files: list[RawFile], limit: float) -> object:
         counts.append(len(files))
         return decode(process, own, files, limit)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(decoders_module._DecoderProcess, "decode", counted)
+    monkeypatch.setattr(pool._DecoderProcess, "decode", counted)
     files = [image("a") for _ in range(20)] + [RawFile("long", bytes(2 << 20)), image("b")]
     found = shown(asyncio.run(decoders.decode(net, files)))
     assert counts == [16, 4, 1, 1]

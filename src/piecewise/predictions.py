@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from .core.array_types import Array, Float32
-from .data.preprocessing import Preprocessor
+from .core.array_types import Float32
+from .data.decoding.prepared_input import PreparedInput
 from .network import Network
 from .raw_inputs import mean_logits
 
 NAME_SHOWN = 200
 """Characters of a text that stands for its own name."""
-
-
-class PreparedInput(NamedTuple):
-    """The examples for the net (several for a long sound), what makes an answer about them
-    doubtful, how it is found if that is special, and the text if it is one."""
-
-    examples: Array
-    warning: str | None
-    note: str | None
-    text: str | None
 
 
 class Prediction(NamedTuple):
@@ -36,6 +26,8 @@ class Prediction(NamedTuple):
     probabilities: Float32
     threshold: float
     """The probability below which there is no answer."""
+    best: int
+    """The number of the class with the largest logit."""
 
     @property
     def short_name(self) -> str:
@@ -51,8 +43,8 @@ class Prediction(NamedTuple):
         """The predicted class; None if the probability is below the threshold, or for no text."""
         if self.is_blank:
             return None
-        best = int(self.logits.argmax())
-        return classes[best] if self.probabilities[best] >= self.threshold else None
+        is_sure = self.probabilities[self.best] >= self.threshold
+        return classes[self.best] if is_sure else None
 
     def to_json(self, net: Network) -> dict[str, Any]:
         text = {} if self.text is None or self.text == self.name else {"text": self.text}
@@ -67,15 +59,19 @@ class Prediction(NamedTuple):
         }
 
 
-def prepare_input(preprocessor: Preprocessor, decoded: Any) -> PreparedInput:
-    """The examples of one decoded input."""
-    text = decoded if isinstance(decoded, str) else None
-    examples = preprocessor.windows(decoded)
-    note = None
-    if (count := len(examples)) > 1:
-        seconds = preprocessor.size(decoded)[1]
-        note = f"it lasts {seconds:.1f} s; the answer is the mean of {count} windows"
-    return PreparedInput(examples, preprocessor.warning(decoded), note, text)
+def predictions_of(
+    names: Iterable[str],
+    inputs: Sequence[PreparedInput],
+    logits: Float32,
+    probabilities: Float32,
+    threshold: float,
+) -> list[Prediction]:
+    """The predictions of prepared inputs, whose logits and probabilities are (N, classes)."""
+    numbers = zip(logits, probabilities, logits.argmax(axis=1).tolist(), strict=True)
+    return [
+        Prediction(name, one.text, one.warning, scores, shares, threshold, best)
+        for name, one, (scores, shares, best) in zip(names, inputs, numbers, strict=True)
+    ]
 
 
 def logits_of_inputs(inputs: Sequence[PreparedInput], logits: Float32) -> Float32:

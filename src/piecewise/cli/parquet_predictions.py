@@ -42,7 +42,7 @@ class ParquetFormat:
 
     def encode(self, rows: Sequence[Prediction]) -> bytes:
         probabilities = np.stack([row.probabilities for row in rows])
-        best = [int(row.logits.argmax()) for row in rows]
+        best = [row.best for row in rows]
         columns: list[Any] = [
             _texts([row.name for row in rows]),
             *[_texts([row.text for row in rows])] * self.has_text,

@@ -8,7 +8,6 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, Any
@@ -18,16 +17,17 @@ import rich_click as click
 
 from ..core.atomic_write import atomic_writer
 from ..core.constraints import Real
-from ..core.errors import DataError, reason
+from ..core.errors import DataError, PiecewiseError, reason
 from ..core.ghost_batch import GROUP_SIZE
+from ..data.decoding.prepared_input import PreparedInput
+from ..data.decoding.stream import prepared_inputs
 from ..data.file_bytes import open_regular_file
 from ..data.loading.fingerprint import stamp_digest
-from ..data.loading.loader import DatasetLoader
 from ..data.sources.discovery import RawDataset
 from ..data.sources.table_columns import TableOptions
 from ..data.sources.unlabelled import list_unlabelled, listed_inputs
 from ..network import Network
-from ..predictions import Prediction, PreparedInput, logits_of_inputs, prepare_input
+from ..predictions import logits_of_inputs, predictions_of
 from .options import (
     DATA,
     OUTPUT,
@@ -285,12 +285,13 @@ class _PredictionRun:
         self, raw: RawDataset, kind: str, output: PredictionOutput, start: RunState
     ) -> None:
         """Predict the inputs of a source from a position on."""
-        loader = DatasetLoader(raw, Path(), self.meter if len(raw) > 1 else None)
-        prepare = partial(prepare_input, self.net.preprocessor)
+        on_progress = self.meter if len(raw) > 1 else None
         batch: list[tuple[str, PreparedInput]] = []
-        with closing(loader.stream(prepare, start.position)) as results:
+        with closing(
+            prepared_inputs(raw, self.net.preprocessor, start.position, self.batch, on_progress)
+        ) as results:
             for index, result in results:
-                if isinstance(result, DataError):
+                if isinstance(result, PiecewiseError):
                     getattr(self.messages, kind).add([str(result)])
                     continue
                 batch.append((raw.names[index], result))
@@ -314,12 +315,8 @@ class _PredictionRun:
         examples = np.concatenate([one.examples for one in inputs])
         logits = logits_of_inputs(inputs, self.net.logits(examples))
         probabilities = self.net.probabilities_of(logits)
-        rows = [
-            Prediction(name, one.text, one.warning, *numbers, self.threshold)
-            for (name, one), numbers in zip(
-                batch, zip(logits, probabilities, strict=True), strict=True
-            )
-        ]
+        names = (name for name, _ in batch)
+        rows = predictions_of(names, inputs, logits, probabilities, self.threshold)
         output.write(rows)
         self.count += len(rows)
         self.messages.doubtful.add(

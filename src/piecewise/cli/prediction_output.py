@@ -111,6 +111,7 @@ class _CsvFormat:
 
     def __init__(self, net: Network) -> None:
         self.net, self.has_text = net, net.preprocessor.modality == "texts"
+        self._numbers = ",".join(["%.6g"] * len(net.classes))
 
     def header(self) -> bytes:
         text = ["text"] * self.has_text
@@ -121,13 +122,11 @@ class _CsvFormat:
         return self._encode([self._cells(row) for row in rows])
 
     def _cells(self, row: Prediction) -> list[str]:
-        cells = [row.name, row.answer(self.net.classes) or "", "", row.warning or ""]
-        if self.has_text:
-            cells.insert(1, row.text or "")
-        safe = [spreadsheet_safe(cell) for cell in cells]
-        numbers = [f"{one:.6g}" for one in row.probabilities.tolist()]
-        safe[-2] = numbers[int(row.logits.argmax())]
-        return [*safe, *numbers]
+        texts = [row.text or ""] * self.has_text
+        answer, warning = row.answer(self.net.classes) or "", row.warning or ""
+        numbers = (self._numbers % tuple(row.probabilities.tolist())).split(",")
+        safe = list(map(spreadsheet_safe, [row.name, *texts, answer]))
+        return [*safe, numbers[row.best], spreadsheet_safe(warning), *numbers]
 
     def _encode(self, rows: list[list[str]]) -> bytes:
         text = io.StringIO(newline="")

@@ -29,6 +29,8 @@ class Modality(NamedTuple):
     parallel_from_bytes: float = math.inf
     """The average file size in bytes from which several threads are faster. Small images, sounds
     and texts are mostly Python's work, which holds the global interpreter lock."""
+    processes_from: int = 16_384
+    """The number of files from which decoder processes are faster, though they have to start."""
     fits_to_labels: bool = False
     """Whether the function takes ``labels``, a list that has the label of each example when the
     last one is read."""
@@ -42,7 +44,9 @@ MODALITIES = {
         parallel_from_bytes=2_000,
         fits_to_labels=True,
     ),
-    "sounds": Modality(sounds.SUFFIXES, AudioPreprocessor, fit_audio_preprocessor),
+    "sounds": Modality(
+        sounds.SUFFIXES, AudioPreprocessor, fit_audio_preprocessor, processes_from=1_024
+    ),
     "texts": Modality(
         texts.SUFFIXES, TextPreprocessor, fit_text_preprocessor, sample_size=1_000_000
     ),

@@ -16,10 +16,10 @@ import numpy as np
 
 from ..core.array_types import Array
 from ..core.errors import DataError, PiecewiseError, shown
+from ..data.decoding.prepared_input import PreparedInput, prepare_input
 from ..data.sources.npz_arrays import MAX_HEADER_BYTES, npy_header
 from ..inputs import check_inputs, engine_inputs
 from ..network import Network
-from ..predictions import PreparedInput, prepare_input
 
 MAX_INPUTS = 10_000
 """Inputs of one request."""

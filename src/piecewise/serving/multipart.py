@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from ..core.errors import DataError
-from .decoders import RawFile
+from ..data.decoding.pool import RawFile
 from .input_reading import MAX_INPUTS
 
 FORM = "multipart/form-data"

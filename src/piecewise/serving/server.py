@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from functools import partial
+from itertools import repeat
 
 import numpy as np
 from starlette.applications import Starlette
@@ -18,11 +19,12 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from ..core.errors import DataError
+from ..data.decoding.pool import RawFile
 from ..network import Network
-from ..predictions import Prediction, logits_of_inputs
+from ..predictions import Prediction, logits_of_inputs, predictions_of
 from .admission import Admission
 from .batching import Batcher
-from .decoders import Decoders, RawFile
+from .decoders import Decoders
 from .input_reading import (
     NPY,
     RequestValues,
@@ -186,10 +188,8 @@ class PredictionServer:
             if len(examples) > len(readable):
                 logits = logits_of_inputs(readable, logits)
                 probabilities = loaded.net.probabilities_of(logits)
-            predictions = [
-                Prediction("", one.text, one.warning, scores, shares, threshold)
-                for one, scores, shares in zip(readable, logits, probabilities, strict=True)
-            ]
+            names = repeat("", len(readable))
+            predictions = predictions_of(names, readable, logits, probabilities, threshold)
         return predictions_response(loaded, values, predictions)
 
     async def _list(self, request: Request) -> Response:

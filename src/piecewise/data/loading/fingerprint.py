@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from contextlib import closing
+from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ...core.errors import DataError
 from ...core.progress import OnProgress, Progress
@@ -22,6 +24,7 @@ CHECKING = "checking"
 """The stage that `OnProgress` reports."""
 _BLOCK = 1 << 20  # bytes read at a time
 _BATCH = 64  # files that a thread takes at a time
+_ENTRIES = 1_000  # names that are hashed at a time
 
 Stamp = tuple[int, int, int] | None
 
@@ -67,9 +70,10 @@ def stamp_digest(raw: RawDataset) -> str:
     each file in an archive, or the text. No file is read."""
     total = hashlib.sha256(json.dumps([raw.modality, raw.skipped]).encode())
     files = _files(raw)
-    for index, name in enumerate(raw.names):
-        entry = _size_and_time(files[index].path) if files else raw.examples[index]
-        total.update(json.dumps([name, entry]).encode())
+    entries: Iterable[Any] = (_size_and_time(file.path) for file in files)
+    named = zip(raw.names, entries if files else raw.examples, strict=True)
+    while block := list(islice(named, _ENTRIES)):
+        total.update(json.dumps(block).encode())
     return total.hexdigest()
 
 

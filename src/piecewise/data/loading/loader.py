@@ -28,7 +28,8 @@ REUSE_BYTES = 256 << 20
 """Bytes of examples decoded to fit the preprocessor that are kept in memory for `prepare`."""
 MAX_THREADS = 8
 _BATCH = 16, 1 << 20  # files, and about how many bytes of them, that a thread takes at a time
-_FITTING, _READING = "fitting", "reading"  # stages that `OnProgress` reports
+_FITTING, READING = "fitting", "reading"
+"""Stages that `OnProgress` reports."""
 
 FitPreprocessor = Callable[..., Preprocessor]
 """A function of an iterator over decoded examples, and of their labels if it takes them; see
@@ -141,7 +142,7 @@ class DatasetLoader:
         writer = open_writer(shape, preprocessor.dtype)
         indices: list[int] = []
         skipped: list[tuple[int, str]] = []
-        with closing(self._each(range(count), preprocessor.windows, _READING)) as results:
+        with closing(self._each(range(count), preprocessor.windows, READING)) as results:
             for index, result in results:
                 if isinstance(result, DataError):
                     skipped.append((index, str(result)))
@@ -160,7 +161,7 @@ class DatasetLoader:
         """The index and ``function``'s result of each decoded example from the index ``start``, in
         their order, or the DataError of reading it. Only a few batches of examples are in memory at
         a time."""
-        return self._each(range(start, len(self.raw)), function, _READING, start)
+        return self._each(range(start, len(self.raw)), function, READING, start)
 
     def _transform_batch(self, preprocessor: Preprocessor) -> Array | None:
         """All examples at once, where they lie in one array that allows it."""

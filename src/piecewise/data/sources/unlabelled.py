@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator, Sequence
+from operator import attrgetter
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from ..file_bytes import check_no_address
 from ..modalities import MODALITIES, MODALITY_OF_SUFFIX
 from . import csv_tables
 from .discovery import LazyFiles, RawDataset
-from .folder_scan import Traversable, is_user_file
+from .folder_scan import Traversable, is_user_file, is_user_name
 from .folders import LabeledFile
 from .table_columns import TableOptions
 from .zip_archives import ArchiveEntry, open_zip
@@ -87,16 +88,25 @@ def _from_files(path: Path, files: Iterator[Traversable], modality: str) -> RawD
 
 def _walk(folder: Path) -> Iterator[Path]:
     """The regular files of a folder, at any depth, by name; links to folders are not followed."""
+    folders = [str(folder)]
+    while folders:
+        inner = []
+        for entry in _entries(folders.pop()):
+            if entry.is_dir():
+                inner += [entry.path] * (not entry.is_symlink())
+            elif entry.is_file():
+                yield Path(entry.path)
+        folders += reversed(inner)
 
-    def fail(error: OSError) -> None:
-        raise DataError(f"{error.filename}: {error.strerror}")
 
-    for parent, folders, files in os.walk(folder, onerror=fail):
-        folders[:] = sorted(name for name in folders if is_user_file(Path(name)))
-        for name in sorted(files):
-            file = Path(parent, name)
-            if is_user_file(file) and file.is_file():
-                yield file
+def _entries(folder: str) -> list[os.DirEntry[str]]:
+    """The files and folders of a person in a folder, by name."""
+    try:
+        with os.scandir(folder) as entries:
+            found = [entry for entry in entries if is_user_name(entry.name)]
+    except OSError as error:
+        raise DataError(f"{error.filename}: {error.strerror}") from None
+    return sorted(found, key=attrgetter("name"))
 
 
 def _walk_archive(entry: ArchiveEntry) -> Iterator[ArchiveEntry]:

@@ -1,4 +1,4 @@
-"""Messages between the server and its decoder processes: a JSON header and bytes, never pickles."""
+"""Messages to and from decoder processes: a JSON header and bytes, never pickles."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""Decoder processes: files are read and prepared outside of the process that predicts."""
