@@ -1,11 +1,13 @@
 """Requests per second of the prediction server: connections that ask again and again.
 
     python -m benchmarks.server_load NET [--connections N] [--seconds S] [--workers N] [--inputs N]
-                                         [--overload N]
+                                         [--overload N [--impatient]] [--max-requests N]
 
 The server and its load generator share this machine. Every fiftieth answer is compared with
 `Network.logits`, bit for bit. A client that gets status 503 tries again after the seconds that the
-server says. With --overload, phases with as many connections and with N times as many take turns.
+server says, or at once with --impatient. With --overload, phases with as many connections and with
+N times as many take turns. Their processor time shows what refusals cost the server, also when the
+load generator takes the processor away from it.
 """
 
 from __future__ import annotations
@@ -22,6 +24,8 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -89,8 +93,8 @@ class Client(asyncio.Protocol):
 class Load:
     """The requests, and what came of them."""
 
-    def __init__(self, net: pw.Network, count: int, port: int) -> None:
-        self.port = port
+    def __init__(self, net: pw.Network, count: int, port: int, *, impatient: bool) -> None:
+        self.port, self.impatient = port, impatient
         rng = np.random.default_rng(0)
         inputs = rng.integers(0, 256, (VARIANTS, count, *net.input)).astype(np.uint8)
         self.requests, self.wanted = list[bytes](), list[bytes]()
@@ -110,6 +114,8 @@ class Load:
         status = head[9:12].decode()
         self.statuses[status] += 1
         if status == "503":
+            if self.impatient:
+                return 1e-6  # not within the call that has the answer
             start = head.lower().index(b"retry-after:") + 12
             return float(head[start:].split(b"\r\n")[0])
         self.seconds.append(seconds)
@@ -121,20 +127,29 @@ class Load:
         return 0.0
 
 
-async def run(load: Load, port: int, connections: int, seconds: float) -> float:
-    """Ask for some seconds; the seconds that it took."""
+class Span(NamedTuple):
+    """A span of wall time, and the processor time of the server in it."""
+
+    wall: float
+    processor: float
+
+
+async def run(
+    load: Load, connections: int, seconds: float, processor_time: Callable[[], float]
+) -> Span:
+    """Ask for some seconds, after every client has had an answer."""
     loop = asyncio.get_running_loop()
     clients = []
     for number in range(connections):
-        made = await loop.create_connection(partial(Client, load, number), "127.0.0.1", port)
+        made = await loop.create_connection(partial(Client, load, number), "127.0.0.1", load.port)
         clients.append(made)
     while any(client.answers == 0 for _, client in clients):
         await asyncio.sleep(0.1)
     load.seconds.clear()
     load.statuses.clear()
-    began = time.perf_counter()
+    began = Span(time.perf_counter(), processor_time())
     await asyncio.sleep(seconds)
-    took = time.perf_counter() - began
+    took = Span(time.perf_counter() - began.wall, processor_time() - began.processor)
     load.over = True
     for transport, _ in clients:
         transport.close()
@@ -163,40 +178,49 @@ class Phase(NamedTuple):
 
     predictions: float
     """Predictions a second."""
-    text: str
+    answered: int
+    refused: int
+    processor: float
+    """Seconds of the server's processor time."""
+
+    @property
+    def each(self) -> float:
+        """Microseconds of processor time for each answered request."""
+        return 1e6 * self.processor / max(1, self.answered)
 
 
 def phase(options: argparse.Namespace, net: pw.Network, pid: int, connections: int) -> Phase:
-    """Ask over this many connections."""
-    load = Load(net, options.inputs, options.port)
-    before, cpu = memory_mb(pid), cpu_seconds(pid)
-    took = asyncio.run(run(load, options.port, connections, options.seconds))
-    after, cpu = memory_mb(pid), cpu_seconds(pid) - cpu
-    found = sorted(load.seconds)
-    predictions = load.statuses["200"] * options.inputs / took
-    each = 1e6 * cpu / sum(load.statuses.values())
+    """Ask over this many connections, and print what came of it."""
+    load = Load(net, options.inputs, options.port, impatient=options.impatient)
+    before, cpu = memory_mb(pid), partial(cpu_seconds, pid)
+    took = asyncio.run(run(load, connections, options.seconds, cpu))
+    after, found = memory_mb(pid), sorted(load.seconds)
+    answered, refused = load.statuses["200"], load.statuses["503"]
+    made = Phase(answered * options.inputs / took.wall, answered, refused, took.processor)
     at = {share: 1000 * found[len(found) * share // 100] if found else 0 for share in (50, 99)}
-    return Phase(predictions, (
-        f"{connections:,} connections: {predictions:,.0f} predictions/s, median {at[50]:.0f} ms, "
-        f"p99 {at[99]:.0f} ms; {each:.0f} us of processor time a request; {before:.0f} to "
-        f"{after:.0f} MB; {load.checked} answers checked; {dict(load.statuses)}"
-    ))  # fmt: skip
+    print(
+        f"{connections:,} connections: {made.predictions:,.0f} predictions/s, median {at[50]:.0f} "
+        f"ms, p99 {at[99]:.0f} ms; {made.each:.0f} us of processor time for each answer; "
+        f"{before:.0f} to {after:.0f} MB; {load.checked} answers checked; {dict(load.statuses)}",
+        flush=True,
+    )
+    return made
 
 
 def phases(options: argparse.Namespace, pid: int) -> None:
-    """Measure and print all phases."""
+    """Measure all phases."""
     net, counts = pw.load(options.net), [options.connections]
     if options.overload:
-        counts = 2 * [options.connections, options.overload * options.connections]
-    figures: dict[int, list[float]] = {count: [] for count in counts}
-    for count in counts:
-        found = phase(options, net, pid, count)
-        figures[count].append(found.predictions)
-        print(found.text, flush=True)
-    if options.overload:
-        peak, goodput = (max(values) for values in figures.values())
+        counts = options.rounds * [options.connections, options.overload * options.connections]
+    found = [phase(options, net, pid, count) for count in counts]
+    for number, (normal, overload) in enumerate(zip(found[::2], found[1::2], strict=False)):
+        extra = 1e-6 * normal.each * overload.answered
+        each = 1e6 * (overload.processor - extra) / max(1, overload.refused)
         print(
-            f"goodput with {options.overload} times as many: {100 * goodput / peak:.0f} % of peak"
+            f"round {number + 1}, {options.overload} times as many connections: "
+            f"{100 * overload.predictions / normal.predictions:.0f} % of the predictions a second; "
+            f"{100 * normal.each / overload.each:.0f} % of the predictions for the same processor "
+            f"time; a refusal takes {each:.0f} us, an answer {normal.each:.0f} us"
         )
 
 
@@ -208,18 +232,32 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--inputs", type=int, default=1, help="inputs of a request")
     parser.add_argument("--overload", type=int, default=0, metavar="N")
+    parser.add_argument("--rounds", type=int, default=2, help="of --overload")
+    parser.add_argument("--impatient", action="store_true")
+    parser.add_argument("--max-requests", type=int, default=2_000)
     parser.add_argument("--port", type=int, default=8765)
     options = parser.parse_args()
-    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    command = [sys.executable, "-m", "piecewise", "serve", options.net, "--no-log",
-               "--port", str(options.port), "--workers", str(options.workers)]  # fmt: skip
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)  # as the server does
-    server = subprocess.Popen(command, env={**os.environ, "PIECEWISE_TOKEN": TOKEN})
+    with serving(options.net, options.port, "--workers", str(options.workers),
+                 "--max-requests", str(options.max_requests)) as pid:  # fmt: skip
+        phases(options, pid)
+
+
+@contextmanager
+def serving(net: str, port: int, *arguments: str) -> Iterator[int]:
+    """A server, as the id of its process. Both it and this process may open many files."""
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    command = [sys.executable, "-m", "piecewise", "serve", net, "--no-log", "--port", str(port),
+               *arguments]  # fmt: skip
+    environment = {**os.environ, "PIECEWISE_TOKEN": TOKEN}
+    server = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE)
+    assert server.stderr is not None
     try:
-        time.sleep(4 + options.workers)
-        phases(options, server.pid)
+        server.stderr.readline()  # it serves
+        time.sleep(4)  # its processes load the net
+        yield server.pid
     finally:
         server.send_signal(signal.SIGTERM)
         server.wait()

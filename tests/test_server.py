@@ -20,6 +20,7 @@ import piecewise as pw
 from piecewise.compiled import CompiledNetwork
 from piecewise.core.errors import LimitError
 from piecewise.serving.input_reading import MAX_INPUTS
+from piecewise.serving.refused import RefusedError
 from piecewise.serving.request_log import RequestLog
 from piecewise.serving.retry_pace import LONGEST, RetryPace
 from piecewise.serving.served_nets import ServedNets, named_files
@@ -231,7 +232,7 @@ def test_limits_answer_before_the_request_is_read(folder: Path) -> None:
         assert client.post("/v1/predict", content=bytes(2 << 20)).status_code == 413
         chunks = (bytes(1 << 19) for _ in range(3))
         assert client.post("/v1/predict", content=chunks).status_code == 413
-        with server.admission.admitted({}):
+        with server.admission.admitted():
             busy = client.post("/v1/predict", content=png(0))
             for _ in range(1_000):
                 late = client.post("/v1/predict", content=png(0))
@@ -259,11 +260,22 @@ def test_refused_clients_come_back_at_a_tenth_of_the_rate_of_answers() -> None:
     assert pace.seconds() == 1
 
 
-def test_largest_request_fits_when_nothing_else_runs(folder: Path) -> None:
+def test_bytes_that_have_come_are_limited_in_total(folder: Path) -> None:
     files = (("xo", str(folder / "xo.safetensors")),)
     server = PredictionServer(ServerSettings(files, None, max_body_mb=1_024, log=False))
-    with server.admission.admitted({"transfer-encoding": "chunked"}):
-        pass
+    admission = server.admission
+    with TestClient(server.app, base_url="http://localhost:1") as client:
+        admission.hold(1_024 << 20)  # the largest request fits when nothing else runs
+        full = client.post("/v1/predict", content=png(0))
+        assert (full.status_code, full.headers["retry-after"]) == (503, "1")
+        admission.release(1_024 << 20)
+        for content in (png(0), b"no picture"):
+            client.post("/v1/predict", content=content)
+        admission.hold(1_024 << 20)  # all requests have released theirs
+    admission.take_refused()  # unless the log has taken them
+    with pytest.raises(RefusedError):
+        admission.hold(1)
+    assert [admission.take_refused() for _ in range(2)] == [1, 0]
 
 
 @pytest.mark.parametrize("charset", ["unicode_escape", "undefined", "idna", "utf-16", "x"])
@@ -302,9 +314,14 @@ def test_changed_net_answers_after_reload_and_broken_one_does_not(
 
 
 def test_log_that_is_off_tells_of_failed_reloads_only(capsys: pytest.CaptureFixture[str]) -> None:
-    for enabled, wanted in ((False, ["reload"]), (True, ["predict", "reload", "reload"])):
+    for enabled, wanted in (
+        (False, ["reload"]),
+        (True, ["predict", "refused", "reload", "reload"]),
+    ):
         log = RequestLog(enabled=enabled)
         log.answered("net", 200, 1, 0.1)
+        log.refused(3)
+        log.refused(0)
         log.reloaded("net", "")
         log.reloaded("net", "it is broken")
         lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]

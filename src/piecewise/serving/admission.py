@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from .metrics import Metrics
@@ -16,7 +16,7 @@ from .timeouts import PATIENCE
 OPEN_PATHS = ("/healthz", "/readyz")
 """Paths that need no token: they say only whether the server answers."""
 MAX_BYTES = 512 << 20
-"""Bytes of all requests that a process answers at a time; one of the largest is always allowed."""
+"""Bytes of all requests that a process holds at a time; one of the largest is always allowed."""
 
 
 class Admission:
@@ -34,7 +34,7 @@ class Admission:
         self._running, self._bytes, self._pace = 0, 0, RetryPace(time.monotonic)
         self._allowance, self._last = max(1.0, settings.max_rate), time.monotonic()
         self.max_body = settings.max_body_mb << 20
-        self._max_bytes = max(MAX_BYTES, self.max_body)
+        self._max_bytes, self._refused = max(MAX_BYTES, self.max_body), 0
 
     def check(self, path: str, headers: Mapping[str, str]) -> None:
         """Check the headers of a request; RefusedError."""
@@ -44,39 +44,74 @@ class Admission:
             raise RefusedError(403, "a web page may not ask this server")
         if self._wanted is not None and path not in OPEN_PATHS:
             given = headers.get("authorization", "").encode("utf-8", "replace")
-            if not hmac.compare_digest(given, self._wanted):
+            if not self._is_token(given):
                 raise RefusedError(401, "wanted the header Authorization: Bearer TOKEN",
                                    headers={"www-authenticate": "Bearer"})  # fmt: skip
-        self._length(headers)
+        length = headers.get("content-length", "0")
+        if not (length.isascii() and length.isdigit()) or int(length[:20]) > self.max_body:
+            raise self.too_long()
+
+    def seconds_of_refusal(
+        self, method: bytes, headers: Sequence[tuple[bytes, bytes]]
+    ) -> int | None:
+        """The seconds after which a request for predictions may come again that is refused by its
+        head alone, because the server is busy. None for any other request."""
+        if self._running < self._settings.max_requests or method != b"POST":
+            return None
+        if self._wanted is not None:
+            given = next((value for name, value in headers if name == b"authorization"), b"")
+            if not self._is_token(given):
+                return None
+        return self._refuse()
+
+    def check_free(self) -> None:
+        """RefusedError if the server answers as many requests as it may."""
+        if self._running >= self._settings.max_requests:
+            raise busy(self._refuse())
 
     @contextmanager
-    def admitted(self, headers: Mapping[str, str]) -> Iterator[None]:
-        """Count a request for predictions while it is answered; RefusedError if there are too
-        many."""
-        length = self._length(headers)
-        size = self.max_body if length is None else length
-        if self._running >= self._settings.max_requests or self._bytes + size > self._max_bytes:
-            raise _busy("the server is busy", self._pace.seconds())
+    def admitted(self) -> Iterator[None]:
+        """Count a request for predictions, which has been read, while it is answered; RefusedError
+        if there are too many."""
+        self.check_free()
         self._take_allowance()
         self._running += 1
-        self._bytes += size
         self._metrics.running.set(self._running)
         try:
             yield
         finally:
             self._running -= 1
-            self._bytes -= size
             self._pace.answered()
             self._metrics.running.set(self._running)
 
-    def _length(self, headers: Mapping[str, str]) -> int | None:
-        """The stated size of a request; None if it does not say it; RefusedError."""
-        length = headers.get("content-length")
-        if length is None:
-            return None if "transfer-encoding" in headers else 0
-        if not (length.isascii() and length.isdigit()) or int(length[:20]) > self.max_body:
-            raise RefusedError(413, f"a request has at most {self.max_body:,} bytes")
-        return int(length)
+    def hold(self, size: int) -> None:
+        """Count bytes of a request that have come; RefusedError if all requests have too many."""
+        if self._bytes + size > self._max_bytes:
+            raise busy(self._refuse())
+        self._bytes += size
+
+    def release(self, size: int) -> None:
+        """These bytes are not needed any more."""
+        self._bytes -= size
+
+    def too_long(self) -> RefusedError:
+        """The refusal of a request that is too long."""
+        return RefusedError(413, f"a request has at most {self.max_body:,} bytes")
+
+    def take_refused(self) -> int:
+        """The number of requests that were refused since the last call because the server was
+        busy."""
+        count, self._refused = self._refused, 0
+        return count
+
+    def _refuse(self) -> int:
+        """Count a refusal; the seconds after which the client may come again."""
+        self._refused += 1
+        self._metrics.refused.inc()
+        return self._pace.seconds()
+
+    def _is_token(self, given: bytes) -> bool:
+        return self._wanted is not None and hmac.compare_digest(given, self._wanted)
 
     def _take_allowance(self) -> None:
         """Take one from a bucket that fills with the allowed rate."""
@@ -88,11 +123,12 @@ class Admission:
         self._allowance = min(most, self._allowance + (now - self._last) * rate)
         self._last = now
         if self._allowance < 1:
-            raise _busy(f"more than {rate:g} requests per second", 1, status=429)
+            raise busy(1, f"more than {rate:g} requests per second", status=429)
         self._allowance -= 1
 
 
-def _busy(message: str, seconds: int, status: int = 503) -> RefusedError:
+def busy(seconds: int, message: str = "the server is busy", status: int = 503) -> RefusedError:
+    """The refusal of a request that may come again after some seconds."""
     headers = {"retry-after": str(seconds)}
     if seconds >= PATIENCE:  # its connection would be closed meanwhile
         headers["connection"] = "close"

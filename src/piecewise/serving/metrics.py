@@ -36,6 +36,8 @@ class Metrics:
                                buckets=_EXAMPLES, registry=own)  # fmt: skip
         self.running = Gauge("piecewise_requests_running", "Requests that are being answered.",
                              multiprocess_mode="livesum", registry=own)  # fmt: skip
+        self.refused = Counter("piecewise_refused", "Requests that were refused with status 503.",
+                               registry=own)  # fmt: skip
         self.reloads = Counter("piecewise_reloads", "Nets that were loaded again, by the result.",
                                ("net", "result"), registry=own)  # fmt: skip
 

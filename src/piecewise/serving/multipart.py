@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import NamedTuple
 
 from python_multipart.multipart import parse_options_header
 from starlette.datastructures import UploadFile
@@ -20,8 +21,15 @@ CHARSETS = (b"utf-8", b"utf8", b"us-ascii", b"ascii")
 logging.getLogger("python_multipart").addHandler(logging.NullHandler())  # it quotes requests
 
 
-async def read_form(request: Request) -> tuple[list[RawFile], list[str]]:
-    """The files and the texts of a form; DataError if it has both, or neither."""
+class Form(NamedTuple):
+    """The files or the texts of a form."""
+
+    files: list[RawFile]
+    texts: list[str]
+
+
+async def read_form(request: Request) -> Form:
+    """A form; DataError if it has both files and texts, or neither."""
     _, options = parse_options_header(request.headers["content-type"])
     if options.get(b"charset", b"utf-8").lower() not in CHARSETS:
         raise DataError("form: wanted the charset utf-8")
@@ -42,4 +50,4 @@ async def read_form(request: Request) -> tuple[list[RawFile], list[str]]:
         raise DataError(f"form: {error.detail}") from None
     if bool(files) == bool(texts):
         raise DataError("form: wanted files, or fields of the name text, and not both")
-    return files, texts
+    return Form(files, texts)

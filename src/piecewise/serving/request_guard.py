@@ -34,19 +34,24 @@ class RequestGuard:
         except RefusedError as error:
             await refused(error)(scope, receive, send)
             return
-        await self._app(scope, self._limited(receive), send)
+        body = _LimitedBody(receive, self._admission)
+        try:
+            await self._app(scope, body.receive, send)
+        finally:
+            self._admission.release(body.size)
 
-    def _limited(self, receive: Receive) -> Receive:
-        """``receive``, which refuses a request that is too long."""
-        size = 0
 
-        async def limited() -> Message:
-            nonlocal size
-            message = await receive()
-            size += len(message.get("body", b""))
-            if size > self._admission.max_body:
-                most = self._admission.max_body
-                raise RefusedError(413, f"a request has at most {most:,} bytes")
-            return message
+class _LimitedBody:
+    """``receive``, which refuses a request that is too long, or for which there is no memory."""
 
-        return limited
+    def __init__(self, receive: Receive, admission: Admission) -> None:
+        self._receive, self._admission, self.size = receive, admission, 0
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        size = len(message.get("body", b""))
+        if self.size + size > self._admission.max_body:
+            raise self._admission.too_long()
+        self._admission.hold(size)
+        self.size += size
+        return message

@@ -8,7 +8,8 @@ import time
 
 
 class RequestLog:
-    """Writes a line to standard error for each request for predictions, and for each reload.
+    """Writes a line to standard error for each request for predictions, for the refusals of a
+    second, and for each reload.
 
     Parameters
     ----------
@@ -24,6 +25,11 @@ class RequestLog:
         if self._enabled:
             milliseconds = round(1000 * seconds, 3)
             _write(event="predict", net=net, status=status, inputs=inputs, ms=milliseconds)
+
+    def refused(self, count: int) -> None:
+        """Requests were refused because the server was busy."""
+        if self._enabled and count:
+            _write(event="refused", requests=count)
 
     def reloaded(self, net: str, why: str) -> None:
         """The file of a net has changed; ``why`` it was not loaded, if so."""

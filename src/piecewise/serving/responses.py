@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
+from http import HTTPStatus
 from typing import Any
 
 from starlette.exceptions import HTTPException
@@ -11,8 +13,10 @@ from starlette.responses import JSONResponse, Response
 
 from ..core.errors import PiecewiseError, reason
 from ..predictions import Prediction
+from .admission import busy
 from .input_reading import RequestValues
 from .refused import RefusedError
+from .retry_pace import LONGEST
 from .served_nets import LoadedNet, UnknownNetError
 
 
@@ -45,6 +49,16 @@ def predictions_response(
 def refused(error: RefusedError) -> Response:
     """The answer to a request that is refused."""
     return _error(error.status, "refused", str(error), error.headers)
+
+
+@lru_cache(LONGEST)
+def busy_answer(seconds: int) -> bytes:
+    """The head and the body of the answer to a request that comes while the server is busy."""
+    response = refused(busy(seconds))
+    status = HTTPStatus(response.status_code)
+    lines = [f"HTTP/1.1 {status.value} {status.phrase}".encode()]
+    lines += [b": ".join(header) for header in response.raw_headers]
+    return b"\r\n".join([*lines, b"", bytes(response.body)])
 
 
 def status_of(error: Exception) -> int:

@@ -35,7 +35,7 @@ from .input_reading import (
     values_of_texts,
 )
 from .metrics import Metrics
-from .multipart import FORM, read_form
+from .multipart import FORM, Form, read_form
 from .openapi import openapi_document
 from .request_guard import RequestGuard
 from .request_log import RequestLog
@@ -93,6 +93,7 @@ class PredictionServer:
             exception_handlers=HANDLERS,
         )
         self.app.router.redirect_slashes = False
+        self.app.state.admission = self.admission  # connections ask it, too
         self.app.add_middleware(RequestGuard, admission=self.admission)
 
     @asynccontextmanager
@@ -115,6 +116,7 @@ class PredictionServer:
             if self._parent is not None and os.getppid() != self._parent:
                 signal.raise_signal(signal.SIGTERM)  # a worker without its server is of no use
                 return
+            self.log.refused(self.admission.take_refused())
             changes = await loop.run_in_executor(self._readers, self.nets.reload_changed)
             for name, why in changes:
                 self.metrics.reloads.labels(name, "failed" if why else "loaded").inc()
@@ -126,8 +128,10 @@ class PredictionServer:
         began, count = time.perf_counter(), 0
         loaded = self.nets.get(request.path_params.get("name") or request.query_params.get("net"))
         try:
-            with self.admission.admitted(request.headers):
-                values = await self._values(loaded, request)
+            self.admission.check_free()
+            body = await _read(request)  # one that comes slowly takes the place of no other
+            with self.admission.admitted():
+                values = await self._values(loaded, request, body)
                 count = len(values.inputs)
                 response = await self._answer(loaded, values)
         except Exception as error:
@@ -144,17 +148,16 @@ class PredictionServer:
         self.metrics.seconds.labels(net).observe(seconds)
         self.log.answered(net, status, count, seconds)
 
-    async def _values(self, loaded: LoadedNet, request: Request) -> RequestValues:
+    async def _values(
+        self, loaded: LoadedNet, request: Request, body: Form | bytes
+    ) -> RequestValues:
         """The inputs of a request, by its content type."""
-        kind = request.headers.get("content-type", "").partition(";")[0].lower()
-        if kind == FORM:
-            files, texts = await read_form(request)
-            if texts:
-                values = await self._on_thread(partial(values_of_texts, loaded.net, texts))
-            else:
-                values = await self._values_of_files(loaded.net, files)
+        if isinstance(body, bytes):
+            values = await self._values_of_body(loaded.net, _kind(request), body)
+        elif body.texts:
+            values = await self._on_thread(partial(values_of_texts, loaded.net, body.texts))
         else:
-            values = await self._values_of_body(loaded.net, kind, await request.body())
+            values = await self._values_of_files(loaded.net, body.files)
         if "coverage" in request.query_params:
             coverage = checked_coverage(request.query_params["coverage"])
             values = values._replace(coverage=coverage)
@@ -206,3 +209,13 @@ class PredictionServer:
 
     async def _openapi(self, request: Request) -> Response:
         return JSONResponse(self._document)
+
+
+def _kind(request: Request) -> str:
+    """The content type of a request."""
+    return request.headers.get("content-type", "").partition(";")[0].lower()
+
+
+async def _read(request: Request) -> Form | bytes:
+    """The body of a request."""
+    return await (read_form(request) if _kind(request) == FORM else request.body())

@@ -47,11 +47,15 @@ class ConnectionTimeouts:
         """What is another if the other side has sent what it had to."""
         return self.cycle
 
+    def _has_gone_on(self, state: object) -> bool:
+        """Whether the other side has sent what it had to since this state."""
+        return self._state() != state
+
     def _close(self, state: object) -> None:
         self._timer = None
         if not self._waits() or self.transport.is_closing():
             return
-        if self._state() == state:
-            self.transport.close()
-        else:
+        if self._has_gone_on(state):
             self._watch()
+        else:
+            self.transport.close()
