@@ -59,7 +59,8 @@ programs:  ## Chromium, LibreOffice and node, which some tests and checks need (
 fuzz: $(VENV)/test  ## two million changed files, for readers to read or refuse (some minutes)
 	$(BIN)/python scripts/fuzz_readers.py --count 2000000
 
-bench: $(VENV)/toolkits  ## how fast it is beside PyTorch and ONNX Runtime (installs them)
+bench: $(VENV)/toolkits  ## how fast it is beside five other toolkits (installs them)
+	for name in openvino jax tensorflow; do PYTHON=$(PYTHON) sh scripts/toolkits/$$name.sh || exit 1; done
 	$(BIN)/python -m benchmarks --threads 1,2,8 --json dist/speed.json
 
 bench-app: $(VENV)/test  ## how fast the app answers, beside its budgets (needs Chromium)

@@ -8,12 +8,14 @@ import subprocess
 import time
 from collections.abc import Iterable
 from contextlib import suppress
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, distributions, version
 from pathlib import Path
 
 from piecewise.engine.runtime.llvm_compiler import compiler_version, host_target
 
 PACKAGES = ("numpy", "torch", "onnx", "onnxruntime")
+OWN_ENVIRONMENT = {"openvino": "openvino", "jax": "jax", "tensorflow": "tensorflow-cpu"}
+"""The toolkits with an environment of their own, and the package of each."""
 
 
 def describe_machine() -> dict[str, str | int]:
@@ -27,8 +29,20 @@ def describe_machine() -> dict[str, str | int]:
 
 
 def versions() -> dict[str, str]:
+    """The versions of Python, piecewise, LLVM and the toolkits."""
     results = {"python": platform.python_version(), "piecewise": version("piecewise-convnet")}
-    return results | {"llvm": compiler_version()} | {name: version(name) for name in PACKAGES}
+    results |= {"llvm": compiler_version()} | {name: version(name) for name in PACKAGES}
+    for toolkit, package in OWN_ENVIRONMENT.items():
+        folders = environment(toolkit).glob("lib/python*/site-packages")
+        for found in distributions(name=package, path=[str(folder) for folder in folders]):
+            results[toolkit] = found.version
+    return results
+
+
+def environment(toolkit: str) -> Path:
+    """The folder of a toolkit's own environment, which scripts/toolkits makes."""
+    folder = os.environ.get("PIECEWISE_TOOLKITS") or Path(__file__).parents[1] / ".toolkits"
+    return Path(folder).absolute() / toolkit
 
 
 def versions_of(packages: Iterable[str]) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -12,6 +13,7 @@ from statistics import median
 from typing import Any
 
 from .agreement import distance
+from .machine import environment
 from .networks import BATCH_IMAGES, NETS, Net, operations, write_inputs
 from .workers import Worker
 
@@ -25,7 +27,10 @@ KEEP_MEMORY = {
 REST = 0.2
 """Seconds after which the threads of a toolkit stop polling for work."""
 PEAK = "peak"
-KINDS = ("train", "infer", "single")
+QUIET = {"TF_CPP_MIN_LOG_LEVEL": "2"}
+"""TensorFlow without its messages."""
+ANSWERS = ("infer", "single")
+KINDS = ("train", *ANSWERS)
 """What is measured: training, inference on a batch, inference on one image."""
 
 
@@ -38,17 +43,32 @@ class Toolkit:
     arguments: tuple[str, ...] = ()
     environment: dict[str, str] = field(default_factory=dict)
     commands: tuple[str, ...] = KINDS
+    python: str = sys.executable
 
 
 def toolkits(threads: int) -> list[Toolkit]:
-    """All toolkits, piecewise first."""
+    """All toolkits, piecewise first. Those with an environment of their own are left out where
+    scripts/toolkits has not made it."""
     count = str(threads)
+    others = [
+        Toolkit(
+            "OpenVINO", "openvino_worker", (count,), commands=ANSWERS, python=_python("openvino")
+        ),
+        Toolkit("JAX", "jax_worker", (count,), python=_python("jax")),
+        Toolkit("TensorFlow", "tensorflow_worker", (count,), QUIET, python=_python("tensorflow")),
+    ]
     return [
         Toolkit(OURS, "piecewise_worker"),
         Toolkit("PyTorch as installed", "pytorch", ("installed", count)),
         Toolkit("PyTorch tuned", "pytorch", ("tuned", count), KEEP_MEMORY),
-        Toolkit("ONNX Runtime", "onnx_runtime", (count,), commands=("infer", "single")),
+        Toolkit("ONNX Runtime", "onnx_runtime", (count,), commands=ANSWERS),
+        *(one for one in others if Path(one.python).exists()),
     ]
+
+
+def _python(toolkit: str) -> str:
+    """The interpreter of a toolkit's own environment."""
+    return str(environment(toolkit) / "bin" / "python")
 
 
 @dataclass
@@ -76,7 +96,9 @@ def start_workers(threads: int, rest: float = REST) -> Iterator[WorkerGroup]:
     with ExitStack() as stack:
         workers = {}
         for one in toolkits(threads):
-            worker = Worker(one.module, *one.arguments, environment=one.environment)
+            worker = Worker(
+                one.module, *one.arguments, environment=one.environment, python=one.python
+            )
             stack.callback(worker.close)
             workers[one.name] = worker
         yield WorkerGroup(threads, toolkits(threads), workers, rest)

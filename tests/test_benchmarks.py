@@ -12,12 +12,15 @@ import pytest
 from benchmarks import __main__ as benchmarks_main
 from benchmarks import clock, report, waits
 from benchmarks.agreement import GRADIENTS, distance, write_steps
+from benchmarks.channels_last import ChannelsLast
 from benchmarks.compile_time import measure_compile_time
 from benchmarks.machine import OtherPrograms
 from benchmarks.networks import NETS, Net, operations, read_inputs, write_inputs
 from benchmarks.peak import peak
-from benchmarks.rounds import spread, summarize_rounds
+from benchmarks.rounds import spread, summarize_rounds, toolkits
 from benchmarks.workers import Worker
+
+from piecewise import Network
 
 ROOT = Path(__file__).parents[1]
 
@@ -112,6 +115,31 @@ def test_worker_error_is_raised_in_parent(tmp_path: Path) -> None:
         assert worker.ask("peak", threads=1, turns=1000) > 0
     finally:
         worker.close()
+
+
+def test_toolkits_without_their_environment_are_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PIECEWISE_TOOLKITS", str(tmp_path))
+    always = ["piecewise", "PyTorch as installed", "PyTorch tuned", "ONNX Runtime"]
+    assert [one.name for one in toolkits(1)] == always
+    python = tmp_path / "jax" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.touch()
+    assert [one.name for one in toolkits(2)] == [*always, "JAX"]
+    assert toolkits(2)[-1].python == str(python)
+
+
+@pytest.mark.parametrize("padding", ["valid", "same"])
+def test_channels_last_parameters_return_to_their_layout(padding: str) -> None:
+    net = Network(f"conv 3 2x3 pad={padding}, relu, pool 2, full 5, relu, full", (2, 7, 8), 4)
+    layout = ChannelsLast(net.architecture)
+    for name, array in net.parameters.items():
+        changed = layout.parameter(name, array)
+        assert np.array_equal(layout.original(name, changed), array), name
+        assert changed.shape != array.shape or array.ndim == 1, name
+    kernel = layout.parameter("conv1.weight", net.parameters["conv1.weight"])
+    assert kernel[1, 2, 0, 2] == net.parameters["conv1.weight"][2, 0, 1, 2]
 
 
 def test_peak_any_threads_is_positive() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,13 +12,13 @@ from pathlib import Path
 import pytest
 from benchmarks.__main__ import main
 from benchmarks.networks import NETS
-from benchmarks.rounds import WorkerGroup, measure_network, start_workers
+from benchmarks.rounds import WorkerGroup, measure_network, start_workers, toolkits
 
 for toolkit in ("torch", "onnx", "onnxruntime"):
     pytest.importorskip(toolkit)
 
 ROOT = Path(__file__).parents[2]
-OTHERS = {"PyTorch as installed", "PyTorch tuned", "ONNX Runtime"}
+OTHERS = {one.name: one for one in toolkits(1) if one.name != "piecewise"}
 
 
 def test_command_measures_all_toolkits_and_writes_results(
@@ -30,7 +31,7 @@ def test_command_measures_all_toolkits_and_writes_results(
     kinds = [(measurement["what"], measurement["batch"]) for measurement in results["measurements"]]
     assert kinds == [("train", 64), ("infer", 64), ("single", 64), ("train", 512)]
     for measurement in results["measurements"]:
-        others = OTHERS - ({"ONNX Runtime"} if measurement["what"] == "train" else set())
+        others = {name for name, one in OTHERS.items() if measurement["what"] in one.commands}
         assert set(measurement["toolkits"]) == others | {"piecewise"}
         assert set(measurement["times as fast as"]) == others | {"the fastest other"}
         for line in measurement["toolkits"].values():
@@ -50,12 +51,18 @@ def group() -> Iterator[WorkerGroup]:
 def test_toolkits_every_network_agree(name: str, group: WorkerGroup, tmp_path: Path) -> None:
     batch = NETS[name].batches[0]  # with more than 16 images, batch norm differs by toolkit
     results = measure_network(group, name, batch, 0, 0.0, tmp_path, kinds=())
-    assert set(results["agreement"]["differences"]) == OTHERS
+    assert set(results["agreement"]["differences"]) == set(OTHERS)
 
 
-@pytest.mark.parametrize("script", ["onnx_runtime", "pytorch", "training_time_pytorch"])
+HELPED = {one.module: one.python for one in OTHERS.values()}
+
+
+@pytest.mark.parametrize("script", [*HELPED, "training_time_pytorch"])
 def test_help_of_the_processes_of_toolkits(script: str) -> None:
-    command = [sys.executable, "-m", f"benchmarks.{script}", "--help"]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
+    command = [HELPED.get(script, sys.executable), "-m", f"benchmarks.{script}", "--help"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+    done = subprocess.run(
+        command, capture_output=True, text=True, cwd=ROOT, env=environment, check=False
+    )
+    assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(f"usage: python -m benchmarks.{script}")
