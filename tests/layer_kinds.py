@@ -16,7 +16,7 @@ from piecewise.engine.passes import chain
 from piecewise.exchange.registry import exporter, exporter_names
 from piecewise.page import walk_data
 from piecewise.reference import model
-from piecewise.reference.reductions import TrainingMode
+from piecewise.reference.batch_context import INFERENCE, BatchContext
 from piecewise.spec.layer_base import Connectivity, Layer, Shape
 from piecewise.spec.layers import BY_WORD, KINDS
 from piecewise.spec.notation import parse
@@ -106,15 +106,15 @@ def observed_facts(kind: type[Layer]) -> dict[str, bool]:
     x: Array = rng.normal(size=(1, *shape))
     arrays = arrays_of(layer, shape)
     try:
-        forward(layer, x, arrays, None)
+        forward(layer, x, arrays, INFERENCE)
         reads_tokens = False
     except IndexError:  # fractions are no rows of a table
         reads_tokens, shape = True, Shape(1, 4, 7)
         x, arrays = rng.integers(0, 3, (1, 7)), arrays_of(layer, shape)
-    y = forward(layer, x, arrays, None)[0]
+    y = forward(layer, x, arrays, INFERENCE)[0]
     weight, bias = (arrays.get(name, np.zeros(0)) for name in ("weight", "bias"))
     in_training = [
-        forward(layer, x, arrays, TrainingMode(derive_key(seed, np.arange(1))))[0]
+        forward(layer, x, arrays, BatchContext(True, derive_key(seed, np.arange(1))))[0]
         for seed in (0, 1)
     ]
     return {

@@ -16,9 +16,9 @@ from piecewise.core.array_types import Array
 from piecewise.core.ghost_batch import StepContext
 from piecewise.core.rng import derive_key
 from piecewise.reference import model
+from piecewise.reference.batch_context import INFERENCE, BatchContext
 from piecewise.reference.losses import LOSSES, softmax, softmax_backward
 from piecewise.reference.numerical_gradients import numerical_gradient, numerical_gradients
-from piecewise.reference.reductions import TrainingMode
 from piecewise.spec.architecture import Architecture
 from piecewise.spec.layer_base import Layer, Shape, layer_fields
 from piecewise.spec.notation import parse
@@ -98,15 +98,14 @@ def test_layer_gradients_match_numerical(
 ) -> None:
     (layer,) = parse(notation)
     x, arrays = spaced((3, *shape), seed=1), random_arrays(layer, Shape(*shape))
-    assert_layer(
-        layer, x, arrays, TrainingMode(derive_key(7, np.arange(3))) if training else None, notation
-    )
+    batch = BatchContext(True, derive_key(7, np.arange(3))) if training else INFERENCE
+    assert_layer(layer, x, arrays, batch, notation)
 
 
 def test_embedding_gradients_match_numerical() -> None:
     (layer,) = parse("embed 3")
     words = np.array([[4, 0, 4, 1, 2], [1, 1, 4, 4, 2]])  # some often, 3 never
-    assert_layer(layer, words, random_arrays(layer, Shape(1, 5, 5)), None, "embed 3")
+    assert_layer(layer, words, random_arrays(layer, Shape(1, 5, 5)), INFERENCE, "embed 3")
 
 
 def random_arrays(layer: Layer, shape: Shape) -> dict[str, Array]:
@@ -116,17 +115,17 @@ def random_arrays(layer: Layer, shape: Shape) -> dict[str, Array]:
 
 
 def assert_layer(
-    layer: Layer, x: Array, arrays: dict[str, Array], mode: TrainingMode | None, description: str
+    layer: Layer, x: Array, arrays: dict[str, Array], batch: BatchContext, description: str
 ) -> None:
     """Asserts that a layer's gradients are those of the sum of a random upstream times output."""
     pair = model.LAYER_FUNCTIONS[type(layer)]
-    y, cache = pair.forward(layer, x, arrays, mode)
+    y, cache = pair.forward(layer, x, arrays, batch)
     upstream = np.random.default_rng(3).normal(0, 1, y.shape)
     dx, gradients = pair.backward(layer, upstream, arrays, cache)
     assert gradients.keys() == arrays.keys() - {"mean", "variance"}
 
     def value() -> float:
-        return fsum((upstream * pair.forward(layer, x, arrays, mode)[0]).ravel())
+        return fsum((upstream * pair.forward(layer, x, arrays, batch)[0]).ravel())
 
     if x.dtype.kind == "f":
         assert_gradient(dx, value, x, f"{description}: x")

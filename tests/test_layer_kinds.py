@@ -21,6 +21,7 @@ from piecewise.insight.attribution.receptive_field import centres, receptive_fie
 from piecewise.insight.attribution.saliency import grad_cam
 from piecewise.page.walk_data import layers_of
 from piecewise.reference import model, pooling
+from piecewise.reference.batch_context import INFERENCE
 from piecewise.spec.architecture import Architecture, Stage
 from piecewise.spec.layer_base import Connectivity, Layer, Shape, Tensor
 from piecewise.spec.layers import BY_WORD, KINDS, Pool
@@ -234,9 +235,9 @@ def test_layer_connectivity_matches_behavior(kind: type[Layer]) -> None:
         nudged = x + 3 * (np.arange(6)[:, None] == 1) * (np.arange(7) == 2)
     arrays = arrays_of(layer, shape)
     pair = model.LAYER_FUNCTIONS[kind]
-    y, cache = pair.forward(layer, x, arrays, None)
+    y, cache = pair.forward(layer, x, arrays, INFERENCE)
     assert (cache is x) == pair.CACHES_INPUT
-    changed = np.argwhere((pair.forward(layer, nudged, arrays, None)[0] != y)[0].any(axis=0))
+    changed = np.argwhere((pair.forward(layer, nudged, arrays, INFERENCE)[0] != y)[0].any(axis=0))
     assert len(changed)
     if kind.connectivity is Connectivity.POINTWISE:
         assert changed.tolist() == [[0 if kind.reads_tokens else 1, 2]]

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from piecewise.core.array_types import Array
-from piecewise.core.rng import derive_key
 from piecewise.reference import batch_norm, convolution
-from piecewise.reference.reductions import TrainingMode, tree_sum
+from piecewise.reference.batch_context import BatchContext
+from piecewise.reference.reductions import tree_sum
 from piecewise.spec.layers import Convolution, Norm
 from piecewise.spec.notation import parse
 
@@ -91,7 +91,7 @@ def test_norm_statistics_and_gradients_follow_summation_order(count: int) -> Non
     random = np.random.default_rng(count)
     x, upstream = random.normal(1, 2, (2, count, 3, 13, 9)).astype(np.float32)
     arrays = {"weight": np.ones(3, np.float32), "bias": np.zeros(3, np.float32)}
-    _, cache = batch_norm.forward(Norm(), x, arrays, TrainingMode(derive_key(0)))
+    _, cache = batch_norm.forward(Norm(), x, arrays, BatchContext(training=True))
     _, gradients = batch_norm.backward(Norm(), upstream, arrays, cache)
     mean = engine_sum(x.transpose(0, 2, 3, 1)) / np.float32(count * 13 * 9)
     centered = x.transpose(0, 2, 3, 1) - mean

@@ -11,11 +11,10 @@ import pytest
 
 from piecewise.core.array_types import Array
 from piecewise.core.ghost_batch import StepContext
-from piecewise.core.rng import derive_key
 from piecewise.reference import model
+from piecewise.reference.batch_context import INFERENCE, BatchContext
 from piecewise.reference.fully_connected import votes
 from piecewise.reference.losses import LOSSES
-from piecewise.reference.reductions import TrainingMode
 from piecewise.spec.architecture import Architecture
 from piecewise.spec.layer_base import Shape
 from piecewise.spec.notation import parse
@@ -37,7 +36,7 @@ def check(
     backward: str,
     arrays: dict[str, Any] | None = None,
     gradients: dict[str, Any] | None = None,
-    mode: TrainingMode | None = None,
+    batch: BatchContext = INFERENCE,
     tolerance: float = 0.0,
 ) -> None:
     """Asserts the values "x -> y" and "upstream -> dx" of a layer, in both precisions."""
@@ -49,7 +48,7 @@ def check(
     for dtype in (np.dtype(np.float32), np.dtype(np.float64)):
         own = {name: np.asarray(value, dtype) for name, value in (arrays or {}).items()}
         inputs = x.astype(dtype)
-        output, cache = pair.forward(record, inputs, own, mode)
+        output, cache = pair.forward(record, inputs, own, batch)
         assert (cache is inputs) == pair.CACHES_INPUT
         input_gradient, parameter_gradients = pair.backward(
             record, upstream.astype(dtype), own, cache
@@ -229,7 +228,7 @@ def test_norm_training_uses_batch_statistics() -> None:
         "4 0 ; 0 0 -> 2 -2 ; 0 0",
         arrays={"weight": [3], "bias": [1], "mean": [50], "variance": [60]},
         gradients={"weight": [-4], "bias": [4]},
-        mode=TrainingMode(derive_key(1, np.arange(2))),
+        batch=BatchContext(training=True),
         tolerance=1e-5,
     )
 
@@ -252,7 +251,7 @@ def test_embedding_looks_up_words_and_sums_gradients() -> None:
     #                  2: 5 6
     (layer,) = parse("embed 2")
     pair, table = model.LAYER_FUNCTIONS[type(layer)], np.array([[1.0, 2], [3, 4], [5, 6]])
-    y, cache = pair.forward(layer, np.array([[2, 1, 2, 0]]), {"weight": table}, None)
+    y, cache = pair.forward(layer, np.array([[2, 1, 2, 0]]), {"weight": table}, INFERENCE)
     assert y.tolist() == [[[[5, 3, 5, 0]], [[6, 4, 6, 0]]]]
     _, gradients = pair.backward(layer, parse_array("1 2 3 7 | 4 5 6 8"), {"weight": table}, cache)
     assert gradients["weight"].tolist() == [[0, 0], [2, 5], [4, 10]]
@@ -283,7 +282,7 @@ def test_layer_random_settings_match_loops(kind: str, seed: int) -> None:
     x = numbers.integers(-3, 4, (2, *shape)).astype(float)  # with many ties
     arrays = {row.name: numbers.normal(0, 1, row.shape) for row in layer.parameters(shape)}
     pair, description = model.LAYER_FUNCTIONS[type(layer)], f"seed {seed}: {layer} on {shape}"
-    y, cache = pair.forward(layer, x, arrays, None)
+    y, cache = pair.forward(layer, x, arrays, INFERENCE)
     upstream = numbers.normal(0, 1, y.shape)
     dx, parameter_gradients = pair.backward(layer, upstream, arrays, cache)
     expected_y, expected = LOOPS[kind](layer, x, arrays, upstream)

@@ -11,8 +11,8 @@ from piecewise.core.array_types import Array
 from piecewise.core.ghost_batch import StepContext
 from piecewise.core.rng import derive_key
 from piecewise.reference import model
+from piecewise.reference.batch_context import INFERENCE, BatchContext
 from piecewise.reference.losses import LOSSES, log_softmax, softmax, softmax_backward
-from piecewise.reference.reductions import TrainingMode
 from piecewise.spec.architecture import Architecture
 from piecewise.spec.notation import parse
 
@@ -65,13 +65,13 @@ def dropout_of(seed: int, epoch: int, pictures: list[int], layers: str = "dropou
 def test_dropout_zeroes_and_scales_values_and_gradients() -> None:
     (layer,) = parse("dropout 0.3")
     pair, x = model.LAYER_FUNCTIONS[type(layer)], np.full((20, 2, 20, 25), 7, np.float32)
-    y, cache = pair.forward(layer, x, {}, TrainingMode(derive_key(3, np.arange(20))))
+    y, cache = pair.forward(layer, x, {}, BatchContext(True, derive_key(3, np.arange(20))))
     assert set(np.unique(y)) == {np.float32(0), np.float32(7) * np.float32(1 / 0.7)}
     assert abs((y == 0).mean() - 0.3) < 4 * sqrt(0.3 * 0.7 / y.size)
     assert (abs((y == 0).mean(axis=(1, 2, 3)) - 0.3) < 5 * sqrt(0.3 * 0.7 / y[0].size)).all()
     input_gradient, _ = pair.backward(layer, x, {}, cache)
     assert np.array_equal(input_gradient, y)
-    inference_output, cache = pair.forward(layer, x, {}, None)
+    inference_output, cache = pair.forward(layer, x, {}, INFERENCE)
     assert np.array_equal(inference_output, x)
     assert np.array_equal(pair.backward(layer, x, {}, cache)[0], x)
 

@@ -13,6 +13,7 @@ import pytest
 
 from piecewise.cli.main import status
 from piecewise.reference import pooling
+from piecewise.reference.batch_context import INFERENCE
 from piecewise.spec.layers import Pool
 from piecewise.tour.chapters import CHAPTERS
 from piecewise.tour.drawing import ninths, truncated
@@ -102,7 +103,7 @@ def test_relu_changes_only_negative_values(facts: Any) -> None:
 
 def test_relu_and_pooling_commute(facts: Any) -> None:
     for name in FEATURES:
-        pooled, _ = pooling.forward(Pool((2, 2)), np.array([[facts["maps"][name]]]), {}, None)
+        pooled, _ = pooling.forward(Pool((2, 2)), np.array([[facts["maps"][name]]]), {}, INFERENCE)
         assert (np.maximum(pooled, 0)[0, 0] == facts["pooled"][name]).all()
 
 

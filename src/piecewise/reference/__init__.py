@@ -2,11 +2,11 @@
 
 One file for each kind of layer, each with two functions and ``CACHES_INPUT``:
 
-    forward(layer, x, arrays, training)      -> y, cached
+    forward(layer, x, arrays, batch)          -> y, cached
     backward(layer, upstream, arrays, cached) -> the gradient of x, {name: gradient of the array}
 
 ``x`` holds the inputs (N, C, H, W); ``arrays`` holds the layer's arrays by their short names
-("weight", "bias"); ``training`` is a `TrainingMode` in a training step and None at inference;
+("weight", "bias"); ``batch`` is a `BatchContext`, which says whether this is a training step;
 ``cached`` holds what the backward pass needs: ``x`` itself where ``CACHES_INPUT`` is true.
 ``upstream`` is the gradient of the loss with respect to y.
 

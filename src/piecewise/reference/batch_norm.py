@@ -14,8 +14,9 @@ import numpy as np
 
 from ..core.array_types import Array
 from ..spec.layers import Norm
-from .padding import Lengths, without_padding
-from .reductions import Arrays, TrainingMode, sum_over_cells
+from .batch_context import BatchContext
+from .padding import without_padding
+from .reductions import Arrays, sum_over_cells
 
 CACHES_INPUT = False
 
@@ -32,24 +33,21 @@ class BatchNormCache(NamedTuple):
 
 
 def forward(
-    layer: Norm,
-    x: Array,
-    arrays: Arrays,
-    training: TrainingMode | None,
-    lengths: Lengths = None,
+    layer: Norm, x: Array, arrays: Arrays, batch: BatchContext
 ) -> tuple[Array, BatchNormCache]:
     """x (N, C, H, W), weight (C), bias (C), mean (C), variance (C) -> y like x."""
+    lengths = batch.lengths
     values = x.size // x.shape[1] if lengths is None else x.shape[2] * int(lengths.sum())
-    if training is None:
-        mean, variance = arrays["mean"], arrays["variance"]
-    else:
+    if batch.training:
         mean = _per_value(sum_over_cells(without_padding(x, lengths)), values)
         centered = without_padding(x - mean[:, None, None], lengths)
         variance = _per_value(sum_over_cells(centered * centered), values)
+    else:
+        mean, variance = arrays["mean"], arrays["variance"]
     scale = (1 / np.sqrt(variance + x.dtype.type(layer.epsilon)))[:, None, None]
     normalized = (x - mean[:, None, None]) * scale
     y = normalized * arrays["weight"][:, None, None] + arrays["bias"][:, None, None]
-    return y, BatchNormCache(normalized, scale, mean, variance, training is not None, values)
+    return y, BatchNormCache(normalized, scale, mean, variance, batch.training, values)
 
 
 def backward(

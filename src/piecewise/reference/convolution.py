@@ -11,8 +11,8 @@ from ..core.array_types import Array
 from ..core.windows import Windows
 from ..spec.layer_base import Shape
 from ..spec.layers import Convolution
-from .padding import Lengths
-from .reductions import Arrays, TrainingMode, sum_over_cells, tree_sum
+from .batch_context import BatchContext
+from .reductions import Arrays, sum_over_cells, tree_sum
 
 CACHES_INPUT = True
 _PRODUCTS = 1 << 16
@@ -20,11 +20,7 @@ _PRODUCTS = 1 << 16
 
 
 def forward(
-    layer: Convolution,
-    x: Array,
-    arrays: Arrays,
-    training: TrainingMode | None,
-    lengths: Lengths = None,
+    layer: Convolution, x: Array, arrays: Arrays, batch: BatchContext
 ) -> tuple[Array, Array]:
     """x (N, C, H, W), weight (O, C, KH, KW), bias (O) -> y (N, O, OH, OW).
 

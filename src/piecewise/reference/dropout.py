@@ -7,23 +7,17 @@ import numpy as np
 from ..core.array_types import Array
 from ..core.rng import uniform
 from ..spec.layers import Dropout
-from .padding import Lengths
-from .reductions import Arrays, TrainingMode
+from .batch_context import BatchContext
+from .reductions import Arrays
 
 CACHES_INPUT = False
 
 
-def forward(
-    layer: Dropout,
-    x: Array,
-    arrays: Arrays,
-    training: TrainingMode | None,
-    lengths: Lengths = None,
-) -> tuple[Array, Array]:
+def forward(layer: Dropout, x: Array, arrays: Arrays, batch: BatchContext) -> tuple[Array, Array]:
     """x (N, C, H, W) -> y like x; cached: the factor of each value, 0 or 1 / (1 - rate)."""
-    if training is None:
+    if batch.keys is None:
         return x, np.ones((), x.dtype)
-    drawn = uniform(training.keys, x[0].size).reshape(x.shape)
+    drawn = uniform(batch.keys, x[0].size).reshape(x.shape)
     scale = x.dtype.type(1 / (1 - layer.rate))
     factor = np.where(drawn < layer.rate, x.dtype.type(0), scale)
     return x * factor, factor

@@ -7,19 +7,13 @@ import numpy as np
 from ..core.array_types import Array
 from ..spec.layer_base import PADDING
 from ..spec.layers import Embed
-from .padding import Lengths
-from .reductions import Arrays, TrainingMode
+from .batch_context import BatchContext
+from .reductions import Arrays
 
 CACHES_INPUT = True
 
 
-def forward(
-    layer: Embed,
-    x: Array,
-    arrays: Arrays,
-    training: TrainingMode | None,
-    lengths: Lengths = None,
-) -> tuple[Array, Array]:
+def forward(layer: Embed, x: Array, arrays: Arrays, batch: BatchContext) -> tuple[Array, Array]:
     """x (N, positions) token numbers, weight (tokens, C) -> y (N, C, 1, positions)."""
     weight = arrays["weight"]
     vectors = np.where((x == PADDING)[..., None], weight.dtype.type(0), weight[x])

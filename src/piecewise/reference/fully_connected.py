@@ -6,19 +6,13 @@ import numpy as np
 
 from ..core.array_types import Array
 from ..spec.layers import Full
-from .padding import Lengths
-from .reductions import Arrays, TrainingMode
+from .batch_context import BatchContext
+from .reductions import Arrays
 
 CACHES_INPUT = True
 
 
-def forward(
-    layer: Full,
-    x: Array,
-    arrays: Arrays,
-    training: TrainingMode | None,
-    lengths: Lengths = None,
-) -> tuple[Array, Array]:
+def forward(layer: Full, x: Array, arrays: Arrays, batch: BatchContext) -> tuple[Array, Array]:
     """x (N, C, H, W), weight (neurons, inputs), bias (neurons) -> y (N, neurons, 1, 1).
 
     The inputs are in the order channel, row, column. Each y starts as the bias, and the votes are

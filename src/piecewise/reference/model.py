@@ -15,9 +15,10 @@ from ..spec.architecture import Architecture, ArrayEntry, Stage
 from ..spec.layer_base import Layer
 from ..spec.layers import Convolution, Dropout, Embed, Full, Norm, Pool, Relu
 from . import batch_norm, convolution, dropout, embedding, fully_connected, pooling, relu
+from .batch_context import BatchContext
 from .losses import LOSSES
 from .padding import Lengths, stage_lengths, without_padding
-from .reductions import Arrays, TrainingMode
+from .reductions import Arrays
 
 
 class LayerFunctions(Protocol):
@@ -27,13 +28,7 @@ class LayerFunctions(Protocol):
     """Whether ``forward`` caches its input, and nothing else, for ``backward``."""
 
     def forward(
-        self,
-        layer: Any,
-        x: Array,
-        arrays: Arrays,
-        training: TrainingMode | None,
-        lengths: Lengths = None,
-        /,
+        self, layer: Any, x: Array, arrays: Arrays, batch: BatchContext, /
     ) -> tuple[Array, Any]: ...
 
     def backward(
@@ -71,10 +66,8 @@ def forward(
     lengths = stage_lengths(stages, x)
     for stage, before, after in zip(stages, lengths, lengths[1:], strict=False):
         functions = LAYER_FUNCTIONS[type(stage.layer)]
-        mode = _training_mode(stage, context)
-        x, stage_cached = functions.forward(
-            stage.layer, x, stage_arrays(stage, arrays), mode, before
-        )
+        batch = _batch_context(stage, context, before)
+        x, stage_cached = functions.forward(stage.layer, x, stage_arrays(stage, arrays), batch)
         x = without_padding(x, after)
         outputs.append(x)
         cached.append(stage_cached)
@@ -197,18 +190,13 @@ def stage_arrays(stage: Stage, arrays: Arrays) -> dict[str, Array]:
     return {row.tensor.name: arrays[row.name] for row in rows}
 
 
-def _training_mode(stage: Stage, context: StepContext | None) -> TrainingMode | None:
-    if context is None:
-        return None
-    if not stage.layer.draws:
-        return None if _is_frozen(stage, context) else _NO_KEYS
+def _batch_context(stage: Stage, context: StepContext | None, lengths: Lengths) -> BatchContext:
+    """The context of a stage's layer. A layer that draws random numbers draws them in every
+    training step, also if it is frozen."""
+    if context is None or not stage.layer.draws:
+        return BatchContext(context is not None and not _is_frozen(stage, context), None, lengths)
     path = (DROPOUT, context.epoch, context.indices, stage.number)
-    return TrainingMode(derive_key(context.seed, *path))
-
-
-_NO_KEYS = TrainingMode(
-    derive_key(0)
-)  # for layers that draw no random numbers; deriving keys takes time
+    return BatchContext(True, derive_key(context.seed, *path), lengths)
 
 
 def _is_frozen(stage: Stage, context: StepContext | None) -> bool:

@@ -10,9 +10,10 @@ from ..core.array_types import Array
 from ..core.windows import Windows
 from ..spec.layer_base import Shape
 from ..spec.layers import Pool
+from .batch_context import BatchContext
 from .convolution import pad
 from .padding import Lengths, before_padding, without_padding
-from .reductions import Arrays, TrainingMode
+from .reductions import Arrays
 
 CACHES_INPUT = False
 
@@ -29,20 +30,17 @@ class PoolingCache(NamedTuple):
 
 
 def forward(
-    layer: Pool,
-    x: Array,
-    arrays: Arrays,
-    training: TrainingMode | None,
-    lengths: Lengths = None,
+    layer: Pool, x: Array, arrays: Arrays, batch: BatchContext
 ) -> tuple[Array, PoolingCache]:
     """x (N, C, H, W) -> y (N, C, OH, OW). A window past the edge, or past the end of a text, uses
     the cells that exist."""
     rows, columns = layer.windows(Shape(*x.shape[1:]))
-    cells = _cells(rows, columns, lengths)
+    cells = _cells(rows, columns, batch.lengths)
     if layer.kind == "max":
-        y, argmax = _max(x, rows, columns, lengths)
+        y, argmax = _max(x, rows, columns, batch.lengths)
     else:
-        y, argmax = _sum(without_padding(x, lengths), rows, columns), np.empty(0, np.int32)
+        x = without_padding(x, batch.lengths)
+        y, argmax = _sum(x, rows, columns), np.empty(0, np.int32)
         y /= cells.astype(x.dtype)
     return y, PoolingCache(x.shape, rows, columns, argmax, cells)
 

@@ -1,23 +1,15 @@
-"""Sums in a fixed order, and the types that the reference shares."""
+"""Sums in a fixed order."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 import numpy as np
 
 from ..core.array_types import Array
-from ..core.rng import Key
 
 Arrays = Mapping[str, Array]
 """Arrays by name, all float32 or all float64: the reference computes in their precision."""
-
-
-class TrainingMode(NamedTuple):
-    """Marks a training step, and holds the random key of each example for the layer."""
-
-    keys: Key
 
 
 def tree_sum(values: Array) -> Array:

@@ -6,19 +6,13 @@ import numpy as np
 
 from ..core.array_types import Array
 from ..spec.layers import Relu
-from .padding import Lengths
-from .reductions import Arrays, TrainingMode
+from .batch_context import BatchContext
+from .reductions import Arrays
 
 CACHES_INPUT = True
 
 
-def forward(
-    layer: Relu,
-    x: Array,
-    arrays: Arrays,
-    training: TrainingMode | None,
-    lengths: Lengths = None,
-) -> tuple[Array, Array]:
+def forward(layer: Relu, x: Array, arrays: Arrays, batch: BatchContext) -> tuple[Array, Array]:
     """x of any shape -> y like x."""
     return np.where(x < 0, x.dtype.type(0), x), x
 

@@ -10,6 +10,7 @@ import numpy as np
 from ..core.array_types import Array
 from ..core.constraints import is_integer
 from ..core.errors import LimitError, did_you_mean, shown
+from ..reference.batch_context import BatchContext
 from ..reference.losses import LOSSES, one_hot, softmax
 from ..reference.model import LAYER_FUNCTIONS, stage_arrays
 from ..reference.padding import stage_lengths, without_padding
@@ -225,7 +226,7 @@ def backward(
         cached = np.repeat(activations[before][None], count, 0)
         length = columns[stage.number - 1]
         if not functions.CACHES_INPUT:
-            _, cached = functions.forward(stage.layer, cached, own, None, length)
+            _, cached = functions.forward(stage.layer, cached, own, BatchContext(lengths=length))
         upstream, of_stage = functions.backward(stage.layer, upstream, own, cached)
         upstream = errors[before] = without_padding(upstream, length)
         gradients |= {f"{stage.name}.{name}": array for name, array in of_stage.items()}
