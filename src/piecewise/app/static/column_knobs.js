@@ -1,6 +1,7 @@
 /** The knobs of a column: its features, kernel and window, and what can be done with its layers. */
 
 import { change } from "app/samples.js";
+import { signButton } from "app/sign_button.js";
 import { currentAttempt, state, update, watch } from "app/store.js";
 import { knobValue, turnKnob } from "app/turn.js";
 import { lookWords as words } from "app/words/look.js";
@@ -137,24 +138,13 @@ function stepper(column, knob, value, unit) {
     if (next && !next.message) await show(next);
     else if (next) await open(); // it says why not
   };
-  const press = (
-    /** @type {number} */ by,
-    /** @type {string} */ text,
-    /** @type {string} */ label,
-  ) =>
-    element("button", {
-      type: "button",
-      text,
-      "aria-label": label,
-      "data-key": `${column} ${knob} ${by}`,
-      onclick: () => step(by),
-    });
+  const key = `${column} ${knob}`;
   return element(
     "span",
     { class: "stepper", role: "group", "aria-label": name },
-    press(-1, "\u2212", words.less(name)),
+    signButton("\u2212", words.less(name), () => step(-1), `${key} -1`),
     middle,
-    press(1, "+", words.more(name)),
+    signButton("+", words.more(name), () => step(1), `${key} 1`),
   );
 }
 

@@ -3,6 +3,7 @@
 import { setView } from "app/address.js";
 import { blocksOf } from "app/blocks.js";
 import { askedAnswer } from "app/live.js";
+import { namedSection } from "app/named_section.js";
 import { bar } from "app/says.js";
 import { showOnce } from "app/small_maps.js";
 import { currentAttempt, state, watch } from "app/store.js";
@@ -30,12 +31,8 @@ export function compareSection() {
     text: common.close,
     onclick: () => setView({ with: null }),
   });
-  const section = element(
-    "section",
-    { class: "compare", "aria-labelledby": "compare", hidden: true },
-    element("header", {}, element("h2", { id: "compare", text: words.title }), close),
-    sides,
-  );
+  const section = namedSection("compare", words.title, [close], sides);
+  section.hidden = true;
   /** The net of the other attempt: its parameters are sent once. */
   let memory = { sha256: "", arrays: /** @type {Map<string, Matrix>} */ (new Map()) };
   let isAsking = false;

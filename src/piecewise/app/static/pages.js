@@ -1,5 +1,6 @@
 /** A table of many rows, some of which are shown: in their order, or by size. */
 
+import { signButton } from "app/sign_button.js";
 import { lookWords as words } from "app/words/look.js";
 import { element } from "piecewise/text.js";
 
@@ -27,23 +28,12 @@ export class Pages {
     this.marked = null;
     this.body = element("tbody");
     this.range = element("span", { class: "sub" });
-    const press = (
-      /** @type {number} */ by,
-      /** @type {string} */ text,
-      /** @type {string} */ label,
-    ) =>
-      element("button", {
-        type: "button",
-        text,
-        "aria-label": label,
-        onclick: () => this.turn(this.page + by),
-      });
     this.pager = element(
       "span",
       { class: "pager" },
-      press(-1, "\u2039", words.earlier),
+      signButton("\u2039", words.earlier, () => this.turn(this.page - 1)),
       this.range,
-      press(1, "\u203a", words.later),
+      signButton("\u203a", words.later, () => this.turn(this.page + 1)),
     );
     this.sorts = ["order", "size"].map((by) =>
       element("button", {
@@ -52,17 +42,10 @@ export class Pages {
         onclick: () => this.sort(by),
       }),
     );
-    const bar = element(
-      "div",
-      { class: "pages-bar" },
-      element("span", { class: "sub", text: words.sortedBy }),
-      element(
-        "span",
-        { class: "stages", role: "group", "aria-label": words.sortedBy },
-        ...this.sorts,
-      ),
-      this.pager,
-    );
+    const label = element("span", { class: "sub", text: words.sortedBy });
+    const group = { class: "stages", role: "group", "aria-label": words.sortedBy };
+    const sorts = element("span", group, ...this.sorts);
+    const bar = element("div", { class: "pages-bar" }, label, sorts, this.pager);
     const head = looks.titles.map((text) =>
       text ? element("th", { scope: "col", text }) : element("td"),
     );

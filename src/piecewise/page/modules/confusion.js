@@ -1,7 +1,7 @@
 /** The confusion matrix. A click on a cell shows its examples. */
 
 import { exampleOf } from "piecewise/examples.js";
-import { element } from "piecewise/text.js";
+import { element, reportSection, scrollingTable } from "piecewise/text.js";
 
 const MOST_CLASSES = 40;
 
@@ -63,21 +63,12 @@ export function confusionSection(data) {
     .filter((cell) => cell.label !== cell.predicted)
     .sort((a, b) => b.count - a.count)[0];
   open(worst ?? cells[0]);
-  return element(
-    "section",
-    { id: "confusion" },
-    element("h2", { text: "Confusion matrix" }),
-    element("p", {
-      class: "hint",
-      text:
-        "A row for each true label, a column for each predicted class. Click a cell to show its examples, the most confident first." +
-        left,
-    }),
-    element(
-      "div",
-      { class: "scrolls", tabindex: "0", role: "region", "aria-label": "Confusion matrix" },
-      table,
-    ),
+  return reportSection(
+    "confusion",
+    "Confusion matrix",
+    "A row for each true label, a column for each predicted class. Click a cell to show its examples, the most confident first." +
+      left,
+    scrollingTable("Confusion matrix", table),
     opened,
   );
 }

@@ -1,6 +1,14 @@
 /** The deck's error table, sortable; and the training loss by epoch. */
 
-import { aligned, svgElement, element, number, separated } from "piecewise/text.js";
+import {
+  aligned,
+  element,
+  number,
+  reportSection,
+  scrollingTable,
+  separated,
+  svgElement,
+} from "piecewise/text.js";
 
 const ROWS_SHOWN = 30;
 
@@ -60,21 +68,15 @@ export function errorTableSection(data) {
   show();
   const listed =
     table.rows.length < table.n ? `; the ${table.rows.length} largest errors are listed` : "";
-  return element(
-    "section",
-    { id: "errors" },
-    element("h2", { text: "Errors" }),
-    element("p", {
-      class: "hint",
-      text:
-        `The error of an example is |right answer \u2212 actual answer|, summed over the classes. Right answers are 1 for the ` +
-        `true label and 0 for the others; actual answers are the ${table.outputs}, listed for the true label. ` +
-        `The total error of ${separated(table.n)} examples is ${number(table.total, 6)}${listed}.`,
-    }),
+  return reportSection(
+    "errors",
+    "Errors",
+    `The error of an example is |right answer \u2212 actual answer|, summed over the classes. Right answers are 1 for the ` +
+      `true label and 0 for the others; actual answers are the ${table.outputs}, listed for the true label. ` +
+      `The total error of ${separated(table.n)} examples is ${number(table.total, 6)}${listed}.`,
     lossCurve(data.history),
-    element(
-      "div",
-      { class: "scrolls", tabindex: "0", role: "region", "aria-label": "Errors" },
+    scrollingTable(
+      "Errors",
       element("table", { class: "errors" }, element("thead", {}, head), body),
     ),
     more,

@@ -2,7 +2,7 @@
 
 import { outline } from "piecewise/grid.js";
 import { logitList, mapsOf, wordList } from "piecewise/maps.js";
-import { element, separated } from "piecewise/text.js";
+import { element, reportSection, separated } from "piecewise/text.js";
 import { termsOf } from "piecewise/views/index.js";
 
 /** @type {Record<string, string>} */
@@ -22,26 +22,21 @@ const LAYER_SUMMARIES = {
  * @param {Open} open
  */
 export function walkSection(walk, open) {
-  const section = element(
-    "section",
-    { class: "walk", id: "walk" },
-    element("h2", { text: "The walk, from the input to the votes" }),
-    element("p", {
-      class: "hint",
-      text:
-        "Orange is above zero, blue is below. Point at a number, or go to a map with Tab and move with " +
-        "the arrow keys (Page Down: the next map). Click or press Enter to see how it is computed. " +
-        `Of each layer, the maps that count most are shown first: their votes are for ${preferred(walk)} (+), or against it (\u2212).`,
-    }),
-  );
   const status = element("p", { class: "status", role: "status" });
   /** @type {Map<string, PlaneButton>} */
   const buttons = new Map();
   const blocks = [...walk.layers.values()].map((layer) =>
     layerBlock(walk, layer, status, open, buttons),
   );
-  section.append(element("div", { class: "layers" }, ...blocks));
-  section.append(status);
+  const section = reportSection(
+    "walk",
+    "The walk, from the input to the votes",
+    "Orange is above zero, blue is below. Point at a number, or go to a map with Tab and move with " +
+      "the arrow keys (Page Down: the next map). Click or press Enter to see how it is computed. " +
+      `Of each layer, the maps that count most are shown first: their votes are for ${preferred(walk)} (+), or against it (\u2212).`,
+    element("div", { class: "layers" }, ...blocks),
+    status,
+  );
   /** @type {(position: Position | null) => void} */
   const markPosition = (position) => mark(walk, buttons, position);
   return { section, mark: markPosition };

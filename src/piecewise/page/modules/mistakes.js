@@ -1,33 +1,22 @@
 /** The most confident mistakes, each with the nearest training examples. */
 
 import { exampleOf } from "piecewise/examples.js";
-import { element, number, percent } from "piecewise/text.js";
+import { element, number, percent, reportSection } from "piecewise/text.js";
 
 /** @param {EvaluateData} data */
 export function mistakesSection(data) {
-  const wrong = data.wrong;
-  const few = data.mistakes.length < wrong ? `: ${data.mistakes.length} of ${wrong}` : "";
-  const section = element(
-    "section",
-    { class: "mistakes", id: "mistakes" },
-    element("h2", { text: `Mistakes, the most confident first${few}` }),
+  const { mistakes, wrong, compared_examples: compared } = data;
+  const few = mistakes.length < wrong ? `: ${mistakes.length} of ${wrong}` : "";
+  return reportSection(
+    "mistakes",
+    `Mistakes, the most confident first${few}`,
+    mistakes.length && compared
+      ? `Next to each are the nearest of ${compared} training examples. The distance is measured between the inputs of the last layer.`
+      : "",
+    mistakes.length
+      ? element("ol", { class: "cards" }, ...mistakes.map((one) => mistakeCard(data, one)))
+      : element("p", { text: "There are no mistakes." }),
   );
-  if (!data.mistakes.length) {
-    section.append(element("p", { text: "There are no mistakes." }));
-    return section;
-  }
-  if (data.compared_examples) {
-    section.append(
-      element("p", {
-        class: "hint",
-        text: `Next to each are the nearest of ${data.compared_examples} training examples. The distance is measured between the inputs of the last layer.`,
-      }),
-    );
-  }
-  section.append(
-    element("ol", { class: "cards" }, ...data.mistakes.map((one) => mistakeCard(data, one))),
-  );
-  return section;
 }
 
 /**

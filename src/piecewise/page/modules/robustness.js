@@ -3,7 +3,7 @@
  * A slider below each curve reads it, size by size.
  */
 
-import { svgElement, element, number, percent } from "piecewise/text.js";
+import { element, number, percent, reportSection, svgElement } from "piecewise/text.js";
 
 const [WIDE, HIGH, LEFT, BOTTOM] = [320, 170, 34, 24];
 
@@ -13,16 +13,11 @@ const [WIDE, HIGH, LEFT, BOTTOM] = [320, 170, 34, 24];
  */
 export function robustnessSection({ robustness: curves, classes }, moved = () => {}) {
   if (!curves.length) return null;
-  return element(
-    "section",
-    { class: "robustness", id: "robustness" },
-    element("h2", { text: "Robustness: how far the input can be changed" }),
-    element("p", {
-      class: "hint",
-      text:
-        `The line shows the probability of ${classes[curves[0].label]}. The dots show literal ` +
-        "comparison: the fraction of pixels that are equal to those of the unchanged input.",
-    }),
+  return reportSection(
+    "robustness",
+    "Robustness: how far the input can be changed",
+    `The line shows the probability of ${classes[curves[0].label]}. The dots show literal ` +
+      "comparison: the fraction of pixels that are equal to those of the unchanged input.",
     element("div", { class: "figures" }, ...curves.map((curve) => figure(curve, classes, moved))),
   );
 }

@@ -1,19 +1,15 @@
 /** Top patches: the patches of the training split that match each feature best and worst. */
 
-import { element, number } from "piecewise/text.js";
+import { element, number, reportSection } from "piecewise/text.js";
 
 /** @param {Walk} walk */
 export function topPatchesSection(walk) {
   const { top_patches: features } = walk.data;
   if (!features.length) return null;
-  return element(
-    "section",
-    { class: "features", id: "features" },
-    element("h2", { text: "What the features look for" }),
-    element("p", {
-      class: "hint",
-      text: "The patches of the training examples that match each feature best and worst, with the value of the match.",
-    }),
+  return reportSection(
+    "features",
+    "What the features look for",
+    "The patches of the training examples that match each feature best and worst, with the value of the match.",
     ...features.map(block),
   );
 }

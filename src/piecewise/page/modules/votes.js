@@ -3,7 +3,7 @@
 import { rovingTabIndex, planeButton } from "piecewise/grid.js";
 import { largestOf } from "piecewise/paint.js";
 import { mapDetails } from "piecewise/vote_map.js";
-import { aligned, element, separated } from "piecewise/text.js";
+import { aligned, element, reportSection, separated } from "piecewise/text.js";
 
 const MAPS_SHOWN = 12;
 
@@ -39,16 +39,11 @@ export function votesSection(walk, open) {
     body.replaceChildren(...ledger(walk, ballot(walk, choice.value), open, status));
   choice.addEventListener("change", show);
   show();
-  return element(
-    "section",
-    { class: "votes", id: "votes" },
-    element("h2", { text: "The votes" }),
-    element(
-      "p",
-      { class: "hint" },
-      `Every value of ${votes.layer} votes for each class. Its vote is its value times its weight through all later ` +
-        "layers. The sum of all votes and biases is the logit of the class. Open a row to see its map.",
-    ),
+  return reportSection(
+    "votes",
+    "The votes",
+    `Every value of ${votes.layer} votes for each class. Its vote is its value times its weight through all later ` +
+      "layers. The sum of all votes and biases is the logit of the class. Open a row to see its map.",
     element("p", {}, element("label", { for: "vote-class", text: "Votes for " }), choice),
     body,
     status,

@@ -1,7 +1,6 @@
 /** The camera: while it records, at most eight pictures a second are taken. */
 
-import { Recorder } from "app/gather/recorder.js";
-import { targets } from "app/gather/targets.js";
+import { capturePanel } from "app/gather/capture.js";
 import { words } from "app/words/gather.js";
 import { element } from "piecewise/text.js";
 
@@ -10,7 +9,6 @@ const SIDE = 224;
 
 export function cameraPanel() {
   const video = element("video", { muted: true, playsinline: true });
-  const message = element("p", { class: "note", role: "status" });
   const taken = element("div", { class: "taken" });
   const canvas = element("canvas", { width: SIDE, height: SIDE });
   /** @type {MediaStream | null} */
@@ -39,7 +37,22 @@ export function cameraPanel() {
       ),
     );
   };
-  const recorder = new Recorder({
+  return capturePanel({
+    name: "camera",
+    asks: words.asksCamera,
+    hold: words.holdCamera,
+    view: video,
+    taken,
+    open: async () => {
+      stream = await navigator.mediaDevices.getUserMedia({ video: { width: 640, height: 480 } });
+      video.srcObject = stream;
+      await video.play();
+    },
+    close: () => {
+      for (const track of stream?.getTracks() ?? []) track.stop();
+      stream = video.srcObject = null;
+    },
+    isOpen: () => stream !== null,
     begin: () => {
       files = [];
       taken.replaceChildren();
@@ -50,44 +63,5 @@ export function cameraPanel() {
       clearInterval(timer);
       return (await Promise.all(files)).filter((one) => one !== null);
     },
-    changed: (isRecording) => {
-      panel.classList.toggle("recording", isRecording);
-      message.textContent = isRecording ? words.recording : words.holdCamera;
-    },
   });
-  const panel = element(
-    "div",
-    { class: "capture", hidden: true },
-    video,
-    element(
-      "div",
-      { class: "capture-side" },
-      message,
-      targets({
-        hold: (folder) => recorder.start(folder),
-        release: () => recorder.stop(),
-      }),
-      taken,
-    ),
-  );
-  recorder.listen(() => stream !== null && panel.offsetParent !== null);
-  const open = async () => {
-    panel.hidden = false;
-    message.textContent = words.asksCamera;
-    try {
-      stream = await navigator.mediaDevices.getUserMedia({ video: { width: 640, height: 480 } });
-      video.srcObject = stream;
-      await video.play();
-      message.textContent = words.holdCamera;
-    } catch (error) {
-      message.textContent = words.noDevice("camera", error instanceof Error ? error.name : "");
-    }
-  };
-  const close = () => {
-    recorder.stop();
-    for (const track of stream?.getTracks() ?? []) track.stop();
-    stream = video.srcObject = null;
-    panel.hidden = true;
-  };
-  return { panel, open, close, toggle: () => stream && recorder.toggle() };
 }

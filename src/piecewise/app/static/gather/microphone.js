@@ -1,7 +1,6 @@
 /** The microphone: what is recorded becomes a WAV file of 16 bits. */
 
-import { Recorder } from "app/gather/recorder.js";
-import { targets } from "app/gather/targets.js";
+import { capturePanel } from "app/gather/capture.js";
 import { wav } from "app/gather/wav.js";
 import { words } from "app/words/gather.js";
 import { element } from "piecewise/text.js";
@@ -43,12 +42,30 @@ export function recording(chunks, rate) {
 
 export function microphonePanel() {
   const level = element("meter", { min: 0, max: 1, "aria-label": words.level });
-  const message = element("p", { class: "note", role: "status" });
   /** @type {Microphone | null} */
   let device = null;
   /** @type {Float32Array[]} */
   let chunks = [];
-  const recorder = new Recorder({
+  /** @param {Float32Array} samples */
+  const heard = (samples) => {
+    let loudest = 0;
+    for (const value of samples) loudest = Math.max(loudest, Math.abs(value));
+    level.value = loudest;
+    if (capture.recorder.isRecording) chunks.push(samples);
+  };
+  const capture = capturePanel({
+    name: "microphone",
+    asks: words.asksMicrophone,
+    hold: words.holdMicrophone,
+    view: level,
+    open: async () => {
+      device = await openMicrophone(heard);
+    },
+    close: () => {
+      if (device) closeMicrophone(device);
+      device = null;
+    },
+    isOpen: () => device !== null,
     begin: () => {
       chunks = [];
     },
@@ -56,48 +73,6 @@ export function microphonePanel() {
       const file = recording(chunks, device?.context.sampleRate ?? 48_000);
       return file ? [file] : [];
     },
-    changed: (isRecording) => {
-      panel.classList.toggle("recording", isRecording);
-      message.textContent = isRecording ? words.recording : words.holdMicrophone;
-    },
   });
-  const panel = element(
-    "div",
-    { class: "capture", hidden: true },
-    level,
-    element(
-      "div",
-      { class: "capture-side" },
-      message,
-      targets({
-        hold: (folder) => recorder.start(folder),
-        release: () => recorder.stop(),
-      }),
-    ),
-  );
-  recorder.listen(() => device !== null && panel.offsetParent !== null);
-  /** @param {Float32Array} samples */
-  const heard = (samples) => {
-    let loudest = 0;
-    for (const value of samples) loudest = Math.max(loudest, Math.abs(value));
-    level.value = loudest;
-    if (recorder.isRecording) chunks.push(samples);
-  };
-  const open = async () => {
-    panel.hidden = false;
-    message.textContent = words.asksMicrophone;
-    try {
-      device = await openMicrophone(heard);
-      message.textContent = words.holdMicrophone;
-    } catch (error) {
-      message.textContent = words.noDevice("microphone", error instanceof Error ? error.name : "");
-    }
-  };
-  const close = () => {
-    recorder.stop();
-    if (device) closeMicrophone(device);
-    device = null;
-    panel.hidden = true;
-  };
-  return { panel, open, close, toggle: () => device && recorder.toggle() };
+  return capture;
 }

@@ -1,6 +1,7 @@
 /** The mistakes, the most confident first: each with its nearest samples, and keys that mend it. */
 
 import { ask } from "app/ask.js";
+import { namedSection } from "app/named_section.js";
 import { change } from "app/samples.js";
 import { state, watch } from "app/store.js";
 import { tile } from "app/try/tile.js";
@@ -52,17 +53,10 @@ export class Mistakes {
     this.errors = element("div", { class: "confusion-box" });
     this.parts = element("div", { class: "stages", role: "group", "aria-label": words.which });
     this.showParts();
-    this.element = element(
-      "section",
-      { class: "try-mistakes", "aria-labelledby": "try-mistakes" },
-      element(
-        "header",
-        {},
-        element("h2", { id: "try-mistakes", text: words.mistakes }),
-        this.parts,
-        this.again,
-        this.measure,
-      ),
+    this.element = namedSection(
+      "try-mistakes",
+      words.mistakes,
+      [this.parts, this.again, this.measure],
       this.status,
       this.help,
       this.list,

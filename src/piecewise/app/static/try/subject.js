@@ -3,6 +3,7 @@
 import { ask, part, Refused, request } from "app/ask.js";
 import { askAbout } from "app/live.js";
 import { showPicture } from "app/atlas.js";
+import { namedSection } from "app/named_section.js";
 import { Pad } from "app/pad.js";
 import { isUntaught, verdict } from "app/says.js";
 import { state, update, watch } from "app/store.js";
@@ -51,17 +52,10 @@ export class Subject {
     this.causes = causesBox(open);
     this.causes.element.hidden = true; // until there is an answer
     this.hint = element("p", { class: "note" });
-    this.element = element(
-      "section",
-      { class: "subject", "aria-labelledby": "subject" },
-      element(
-        "header",
-        {},
-        element("h2", { id: "subject", text: words.one }),
-        this.record,
-        this.fileButton(),
-        this.inside,
-      ),
+    this.element = namedSection(
+      "subject",
+      words.one,
+      [this.record, this.fileButton(), this.inside],
       this.hint,
       element("div", { class: "subject-input" }, this.drawing, this.text, this.sound),
       this.answer,
