@@ -155,8 +155,8 @@ class CompiledNetwork:
 
         Parameters
         ----------
-        inputs : array
-            One input or several; see `logits`.
+        inputs
+            See `probabilities`.
 
         Returns
         -------

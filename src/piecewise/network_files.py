@@ -91,8 +91,8 @@ class NetworkFiles(NetworkState):
 
         Parameters
         ----------
-        path : path
-            The path of the model file.
+        path
+            A file that `save` wrote.
 
         Returns
         -------

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import fsum
-from typing import Any
 
 import numpy as np
 
 from ..core.array_types import Array, Float64
+from ..core.plain_values import PlainRecord
 from ..network import Network
 from ..spec.architecture import Architecture
 from ..trace.walk import Walk
@@ -27,7 +27,7 @@ _MAX_NAME = 40  # characters of a class or of words
 
 
 @dataclass(frozen=True)
-class Evidence:
+class Evidence(PlainRecord):
     """What votes for one class more than for another.
 
     Attributes
@@ -43,7 +43,7 @@ class Evidence:
 
 
 @dataclass(frozen=True)
-class Reason:
+class Reason(PlainRecord):
     """Why a net prefers a class to another one, or the other one to it.
 
     Attributes
@@ -65,13 +65,6 @@ class Reason:
     supporting: tuple[Evidence, ...]
     opposing: tuple[Evidence, ...]
     difference: float
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values by the names of the fields."""
-        lists = {
-            side: [vars(one) for one in getattr(self, side)] for side in ("supporting", "opposing")
-        }
-        return {**vars(self), **lists}
 
 
 def find_reason(

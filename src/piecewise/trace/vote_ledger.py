@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..core.array_types import Array, Float64
+from ..core.plain_values import PlainRecord
 from ..spec.architecture import Stage
 from ..spec.layer_base import Connectivity
 from .arithmetic import Position, Why, fused
@@ -27,6 +28,10 @@ class Vote(NamedTuple):
         """Weight times value: above zero for the class, below zero against it."""
         return self.weight * self.value
 
+    def to_json(self) -> dict[str, Any]:
+        """Plain values by the names of the fields."""
+        return {**self._asdict(), "position": list(self.position)}
+
 
 class VoteArrays(NamedTuple):
     """The votes of a ledger as arrays, for many votes: ``values`` and ``weights`` (C, H, W) of the
@@ -43,7 +48,7 @@ class VoteArrays(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Ledger:
+class Ledger(PlainRecord):
     """All votes for one class, in the order in which the engine adds them after the bias.
 
     Attributes
@@ -125,15 +130,7 @@ class Ledger:
 
     def to_json(self) -> dict[str, Any]:
         """The fields and the total as plain values; votes in the engine's order."""
-        return {
-            **vars(self),
-            "shape": list(self.shape),
-            "votes": [
-                {"position": list(vote.position), "value": vote.value, "weight": vote.weight}
-                for vote in self.votes
-            ],
-            "total": self.total,
-        }
+        return {**super().to_json(), "total": self.total}
 
 
 def _line(vote: Vote) -> str:

@@ -116,7 +116,7 @@ def evaluate(
     Raises
     ------
     DataError
-        If the inputs do not fit the network.
+        If the inputs do not fit the network, or the data cannot be read.
 
     Examples
     --------

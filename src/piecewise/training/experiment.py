@@ -130,10 +130,10 @@ def run_training(
 
     Raises
     ------
-    DataError, LimitError, NotationError
-        As `plan_training`.
     CheckpointError, TrainingError
         As `train`.
+    DataError, LimitError, NotationError
+        As `plan_training`, if data have no plan.
 
     Examples
     --------

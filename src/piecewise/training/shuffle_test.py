@@ -17,6 +17,7 @@ import numpy as np
 
 from ..core.array_types import Array, Float64, Labels
 from ..core.errors import DataError
+from ..core.plain_values import PlainRecord
 from ..core.progress import OnProgress, Progress
 from ..core.rng import COLUMNS, derive_key, permutation
 from ..data.dataset import Dataset, as_dataset
@@ -53,7 +54,7 @@ METHOD = (
 
 
 @dataclass(frozen=True)
-class ShuffleTestResult:
+class ShuffleTestResult(PlainRecord):
     """The accuracies with and without shuffled columns, and the verdict.
 
     ``verdict``: "columns matter", "no difference", "too little" (data), "nothing learned" or "too
@@ -81,8 +82,7 @@ class ShuffleTestResult:
 
     def to_json(self) -> dict[str, Any]:
         """The fields as JSON values, with the sentence and the method."""
-        values = {**vars(self), "interval": list(self.interval)}
-        return {**values, "sentence": self.sentence, "method": METHOD}
+        return {**super().to_json(), "sentence": self.sentence, "method": METHOD}
 
 
 _SENTENCES = {

@@ -61,7 +61,7 @@ def tuning_html(result: TuningResult, title: str) -> str:
     title : str
         What the trials were about.
     """
-    complete = [one for one in result.trials if one.loss is not None]
+    complete = result.complete
     parts = [
         f"<h1>{escape(title)}: {len(result.trials)} trials</h1>",
         f"<p>{escape(_summary(result, complete))}</p>",
@@ -82,16 +82,9 @@ def tuning_html(result: TuningResult, title: str) -> str:
 
 
 def tuning_png(result: TuningResult, title: str) -> bytes:
-    """A picture: the summary, the importances and the lines of the complete trials.
-
-    Parameters
-    ----------
-    result : TuningResult
-        The result of `tune`.
-    title : str
-        What the trials were about.
-    """
-    complete = [one for one in result.trials if one.loss is not None]
+    """The beginning of the page as a picture: the summary, the importances and the lines of the
+    complete trials."""
+    complete = result.complete
     matter = "Which values matter:" if result.importances else _FEW
     return figure_png(
         [

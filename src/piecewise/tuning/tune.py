@@ -15,6 +15,7 @@ import numpy as np
 
 from ..core.constraints import Integer, Real, checked
 from ..core.errors import DataError, LimitError
+from ..core.plain_values import PlainRecord
 from ..core.progress import OnProgress, in_turn
 from ..data.dataset import Dataset, as_dataset
 from ..training.candidates import Candidate, TrainingTask
@@ -38,7 +39,7 @@ FEWEST_FOR_IMPORTANCES = 10
 
 
 @dataclass(frozen=True)
-class TunedTrial:
+class TunedTrial(PlainRecord):
     """A finished trial: its number from 1, its values, its layers, and its score; None if it was
     stopped early."""
 
@@ -48,16 +49,6 @@ class TunedTrial:
     loss: float | None
     accuracy: float | None
     n: int
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values.
-
-        Returns
-        -------
-        dict
-        """
-        return {"number": self.number, "values": self.values, "layers": self.layers,
-                "loss": self.loss, "accuracy": self.accuracy, "n": self.n}  # fmt: skip
 
 
 @dataclass
@@ -71,6 +62,11 @@ class TuningResult:
     importances: dict[str, float] = field(default_factory=dict)
     """The fraction of the loss's variance that each hyperparameter explains; empty for few
     trials."""
+
+    @property
+    def complete(self) -> list[TunedTrial]:
+        """The trials that were not stopped early."""
+        return [one for one in self.trials if one.loss is not None]
 
 
 FEW_EXAMPLES = 500

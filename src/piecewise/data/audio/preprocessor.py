@@ -154,8 +154,8 @@ class AudioPreprocessor(Preprocessor):
 
         Parameters
         ----------
-        sound : Sound
-            Samples of any rate and length.
+        sound
+            See `transform`.
 
         Returns
         -------

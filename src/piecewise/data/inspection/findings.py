@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ...core.plain_values import PlainRecord
 from ..dataset import Dataset
 
 SHOWN = 5
@@ -16,7 +17,7 @@ SPLIT_RANKS = {"train": 0, "validation": 1, "test": 2}
 
 
 @dataclass(frozen=True)
-class Finding:
+class Finding(PlainRecord):
     """One finding about a data set.
 
     ``kind`` is a stable identifier; ``serious`` says whether scores or predictions will be wrong;
@@ -36,8 +37,9 @@ class Finding:
 
     def to_json(self) -> dict[str, Any]:
         """Plain values by field name, without the symbol."""
-        values = {name: value for name, value in vars(self).items() if name != "symbol"}
-        return {**values, "examples": [list(names) for names in self.examples]}
+        values = super().to_json()
+        del values["symbol"]
+        return values
 
 
 class ExampleNames:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from ...core.array_types import Array
 from ...core.errors import DataError
+from ...core.plain_values import PlainRecord
 from ...data.audio.decoding import Sound
 from ...data.audio.preprocessor import AudioPreprocessor
 from ...data.preprocessing import Preprocessor
@@ -18,7 +18,7 @@ Span = tuple[float, float]
 
 
 @dataclass(frozen=True)
-class Axis:
+class Axis(PlainRecord):
     """The cells along an axis of an input.
 
     ``name``: the name of a cell, such as "row". ``unit``: the unit of ``spans``, the start and end
@@ -47,17 +47,9 @@ class Axis:
         between = "" if self.unit == "letters" else " "
         return between.join(filter(None, self.labels[start:stop])) or "no text"
 
-    def to_json(self) -> dict[str, Any]:
-        """Plain values by the names of the fields."""
-        return {
-            **vars(self),
-            "spans": [list(span) for span in self.spans],
-            "labels": list(self.labels),
-        }
-
 
 @dataclass(frozen=True)
-class Coordinates:
+class Coordinates(PlainRecord):
     """Both axes of an input. ``kind``: the kind of its preprocessor; "texts" if cells are positions
     in one row."""
 
@@ -76,14 +68,6 @@ class Coordinates:
             return columns
         rows = self.rows.describe(field.top, field.bottom)
         return f"{columns}, {rows}" if self.kind == "sounds" else f"{rows}, {columns}"
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values for a page."""
-        return {
-            "kind": self.kind,
-            "rows": self.rows.to_json(),
-            "columns": self.columns.to_json(),
-        }
 
 
 def input_coordinates(

@@ -19,6 +19,7 @@ from ...core.array_types import Array, Float32
 from ...core.constraints import Integer, checked, is_integer
 from ...core.errors import DataError, LimitError, did_you_mean, shown
 from ...core.ghost_batch import GROUP_SIZE
+from ...core.plain_values import PlainRecord
 from ...data.audio.decoding import Sound
 from ...data.audio.preprocessor import AudioPreprocessor
 from ...data.dataset import Dataset
@@ -39,7 +40,7 @@ _VALUES = 1 << 24  # input values per batch
 
 
 @dataclass(frozen=True)
-class PatchMatch:
+class PatchMatch(PlainRecord):
     """A patch of an example, and how much it activates a feature.
 
     Attributes
@@ -66,14 +67,9 @@ class PatchMatch:
     description: str
     patch: Array
 
-    def to_json(self) -> dict[str, Any]:
-        """Plain values by the names of the fields."""
-        plain = {**vars(self), "position": list(self.position), "field": list(self.field)}
-        return {**plain, "patch": self.patch.tolist()}
-
 
 @dataclass(frozen=True)
-class TopPatches:
+class TopPatches(PlainRecord):
     """The patches that activate a feature most and least; at most one per example.
 
     Attributes
@@ -96,11 +92,6 @@ class TopPatches:
     worst: tuple[PatchMatch, ...]
     n_searched: int
     n_examples: int
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values by the names of the fields."""
-        best, worst = ([match.to_json() for match in side] for side in (self.best, self.worst))
-        return {**vars(self), "best": best, "worst": worst}
 
 
 def top_patches(
@@ -141,10 +132,8 @@ def top_patches(
 
     Raises
     ------
-    LimitError
-        If the layer or the feature does not exist.
-    DataError
-        If the examples do not fit the net.
+    DataError, LimitError
+        If the examples do not fit the net, or the layer or the feature does not exist.
 
     Examples
     --------

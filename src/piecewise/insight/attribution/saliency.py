@@ -20,6 +20,7 @@ from ...core.array_types import Array, Float32
 from ...core.constraints import is_integer
 from ...core.errors import LimitError, shown
 from ...core.ghost_batch import GROUP_SIZE
+from ...core.plain_values import PlainRecord
 from ...data.text.preprocessor import UNKNOWN, TextPreprocessor
 from ...inputs import layer_inputs
 from ...network import Network
@@ -40,7 +41,7 @@ _VALUES = 1 << 22  # values of covered inputs per batch
 
 
 @dataclass(frozen=True)
-class Attribution:
+class Attribution(PlainRecord):
     """A saliency map: how much each cell of an input contributes to the score of a class.
 
     Attributes
@@ -63,10 +64,6 @@ class Attribution:
     unit: str
     description: str = ""
 
-    def to_json(self) -> dict[str, Any]:
-        """Plain values by the names of the fields; ``values`` a list of rows."""
-        return {**vars(self), "values": self.values.tolist()}
-
 
 def attributions(net: Network, example: Array, label: int | str | None = None) -> list[Attribution]:
     """Compute saliency maps of one input by all methods that fit the net.
@@ -76,12 +73,8 @@ def attributions(net: Network, example: Array, label: int | str | None = None) -
 
     Parameters
     ----------
-    net : Network
-        The net.
-    example : array (channels, height, width) or (positions,)
-        A preprocessed input.
-    label : int or str, optional
-        Class number; the predicted class by default.
+    net, example, label
+        See `explain`.
 
     Returns
     -------
@@ -89,10 +82,10 @@ def attributions(net: Network, example: Array, label: int | str | None = None) -
 
     Raises
     ------
-    LimitError
-        If there is no such class.
     DataError
         If the example does not fit the net.
+    LimitError
+        If there is no such class.
 
     References
     ----------

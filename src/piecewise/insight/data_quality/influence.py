@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from ...core.array_types import Array, Float32, Float64, Labels, Strings
 from ...core.errors import DataError, shown
+from ...core.plain_values import PlainRecord
 from ...core.portable_math import exp, log
 from ...core.progress import OnProgress
 from ...inputs import check_examples
@@ -35,7 +36,7 @@ confidence of a wrong prediction beyond that depends on chance and would hide th
 
 
 @dataclass(frozen=True)
-class Influence:
+class Influence(PlainRecord):
     """The influence of one training example, or of one group of them, on predictions.
 
     Attributes
@@ -85,12 +86,7 @@ class Influence:
 
     def to_json(self) -> dict[str, Any]:
         """The fields as plain values, and whether a prediction changes."""
-        lists = {"indices": list(self.indices), "predictions": list(self.predictions)}
-        without = {
-            "predictions_without": list(self.predictions_without),
-            "changes_prediction": self.changes_prediction,
-        }
-        return {**vars(self), **lists, **without}
+        return {**super().to_json(), "changes_prediction": self.changes_prediction}
 
 
 class _Queries(NamedTuple):
@@ -155,10 +151,8 @@ def influential_examples(
         epochs and small layers where the cost is high (`retraining_cost`).
     seeds : int, default 2
         Number of seeds that results are averaged over.
-    on_progress : callable, optional
-        Receives `Progress`.
-    threads : int, optional
-        Number of threads; all processors by default. The result is the same for any number.
+    on_progress, threads
+        See `train`. The result does not depend on them.
 
     Returns
     -------

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
 from ...core.array_types import Array, Bool, Float64, Labels, Strings
 from ...core.constraints import SEED, Integer, checked
 from ...core.errors import DataError
+from ...core.plain_values import PlainRecord
 from ...core.portable_math import exp
 from ...core.progress import OnProgress
 from ...data.dataset import Dataset, as_dataset
@@ -35,7 +35,7 @@ CONFIDENT = 0.9
 
 
 @dataclass(frozen=True)
-class LabelIssue:
+class LabelIssue(PlainRecord):
     """An example whose label is likely wrong.
 
     Attributes
@@ -62,10 +62,6 @@ class LabelIssue:
     error_probability: float
     probability: float
 
-    def to_json(self) -> dict[str, Any]:
-        """Plain values by the names of the fields."""
-        return dict(vars(self))
-
 
 def find_label_issues(
     data: Dataset | str | os.PathLike[str],
@@ -91,10 +87,8 @@ def find_label_issues(
         Layers of the nets; small ones for the kind of data by default.
     seed : int, default 0
         Seeds the folds and the training.
-    on_progress : callable, optional
-        Receives `Progress`.
-    threads : int, optional
-        Number of threads; all processors by default. The result is the same for any number.
+    on_progress, threads
+        See `train`. The result does not depend on them.
 
     Returns
     -------

@@ -15,6 +15,7 @@ from ...core.array_types import Examples, Float32, Uint8
 from ...core.atomic_write import atomic_writer
 from ...core.constraints import Integer, Real, checked
 from ...core.errors import DataError, LimitError, did_you_mean, reason, shown
+from ...core.plain_values import PlainRecord
 from ...core.progress import Progress
 from ...display.charts import BLUE, Line, chart_svg
 from ...display.images import data_address, png, signed_colours
@@ -37,7 +38,7 @@ _SECONDS = Real(0.02, 60)
 
 
 @dataclass(frozen=True, eq=False)
-class KernelSnapshot:
+class KernelSnapshot(PlainRecord):
     """The kernels of a layer at one step of training.
 
     Attributes
@@ -68,10 +69,6 @@ class KernelSnapshot:
         parts += [f"error {self.error:.4g}"] if self.error is not None else []
         return ", ".join(parts)
 
-    def to_json(self) -> dict[str, Any]:
-        """Plain values by the names of the fields."""
-        return {**vars(self), "kernels": self.kernels.tolist()}
-
 
 class KernelHistory:
     """Records the kernels of a layer during training; pass it as ``on_progress``.
@@ -93,10 +90,8 @@ class KernelHistory:
 
     Raises
     ------
-    LimitError
-        If the net has no such layer or feature.
-    DataError
-        If the examples do not fit the net.
+    DataError, LimitError
+        If the net has no such layer or feature, or the examples do not fit it.
 
     Examples
     --------

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from ...core.array_types import Array
 from ...core.constraints import LOSS, Integer, checked, is_integer
 from ...core.errors import LimitError, did_you_mean, shown
+from ...core.plain_values import PlainRecord
 from ...display.charts import BLUE, Line, Mark, bars, chart_svg
 from ...inputs import check_examples, layer_inputs
 from ...network import Network
@@ -35,7 +36,7 @@ _WIDTH = 64
 
 
 @dataclass(frozen=True)
-class NudgeCurve:
+class NudgeCurve(PlainRecord):
     """The mean loss of ``n`` examples as a function of one parameter.
 
     Attributes
@@ -108,14 +109,7 @@ class NudgeCurve:
 
     def to_json(self) -> dict[str, Any]:
         """The fields, the current value and its loss as plain values."""
-        return {
-            **vars(self),
-            "index": list(self.index),
-            "values": list(self.values),
-            "losses": list(self.losses),
-            "value": self.value,
-            "loss": self.loss,
-        }
+        return {**super().to_json(), "value": self.value, "loss": self.loss}
 
     def _repr_html_(self) -> str:
         """The curve as a chart, with its tangent at the current value."""
@@ -161,12 +155,8 @@ def nudge_curve(
 
     Parameters
     ----------
-    net : Network
-        The net.
-    inputs : array (N, channels, height, width) or (N, positions)
-        Preprocessed inputs.
-    labels : array of int or str (N,)
-        The numbers or names of their classes.
+    net, inputs, labels
+        See `error_table`.
     name : str
         Name of the parameter array, such as "conv1.weight".
     index : int or sequence of int
@@ -187,10 +177,10 @@ def nudge_curve(
 
     Raises
     ------
-    LimitError
-        If there is no such parameter, or logits overflow float32.
     DataError
         If the arrays do not fit the net.
+    LimitError
+        If there is no such parameter, or logits overflow float32.
 
     Examples
     --------

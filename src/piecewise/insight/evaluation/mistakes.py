@@ -17,6 +17,7 @@ import numpy.typing as npt
 from ...core.array_types import Array, Examples, Float32, Int64, Labels
 from ...core.constraints import MAX_CLASSES, Integer, checked
 from ...core.errors import DataError, shown
+from ...core.plain_values import PlainRecord
 from ...engine.runtime import program_registry
 from ...inputs import check_examples, engine_inputs
 from ...network import Network
@@ -34,7 +35,7 @@ net by themselves."""
 
 
 @dataclass(frozen=True)
-class Neighbor:
+class Neighbor(PlainRecord):
     """A training example near a mistake. ``distance``: the Euclidean distance of the activations
     that the last layer reads.
     """
@@ -44,13 +45,9 @@ class Neighbor:
     label: str
     distance: float
 
-    def to_json(self) -> dict[str, Any]:
-        """Plain values by the names of the fields."""
-        return dict(vars(self))
-
 
 @dataclass(frozen=True)
-class Mistake:
+class Mistake(PlainRecord):
     """A wrong prediction.
 
     Attributes
@@ -72,10 +69,6 @@ class Mistake:
     probability: float
     label_probability: float
     neighbors: tuple[Neighbor, ...] = ()
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values by the names of the fields."""
-        return {**vars(self), "neighbors": [one.to_json() for one in self.neighbors]}
 
 
 @dataclass(frozen=True)
@@ -155,14 +148,8 @@ def mistakes(
 
     Parameters
     ----------
-    net : Network
-        The net.
-    inputs : array (N, channels, height, width) or (N, positions)
-        Preprocessed inputs.
-    labels : array of int or str (N,)
-        The numbers or names of their classes.
-    names : sequence of str, optional
-        Names of the examples.
+    net, inputs, labels, names
+        See `error_table`.
     train : (inputs, labels), optional
         Training examples, to find the nearest ones of each mistake.
     train_names : sequence of str, optional
@@ -182,7 +169,7 @@ def mistakes(
     DataError
         If the arrays do not fit the net or each other.
     LimitError
-        If a number is out of range.
+        If ``most`` or ``nearest`` is out of range.
 
     Examples
     --------

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Any
 
 from ...core.constraints import Integer, checked
 from ...core.errors import LimitError
+from ...core.plain_values import PlainRecord
 from ...network import Network
 from ...spec.architecture import Architecture
 from ...training.defaults import KINDS, default_config
@@ -36,7 +36,7 @@ SEEDS = 2
 
 
 @dataclass(frozen=True)
-class RetrainingCost:
+class RetrainingCost(PlainRecord):
     """The number of nets to train, their layers and recipe, and the ``work`` of all nets: the
     multiplications of the forward passes."""
 
@@ -44,10 +44,6 @@ class RetrainingCost:
     layers: str
     recipe: Recipe
     work: float
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values by the names of the fields."""
-        return {**vars(self), "recipe": self.recipe.to_json()}
 
 
 def retraining_cost(

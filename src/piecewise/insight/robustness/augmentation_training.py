@@ -184,10 +184,8 @@ def train_with_augmentation(
         Data with the classes and the preprocessor of the net.
     kinds : sequence of str
         Kinds of augmentation: "translation", "scale", "rotation", "stroke_width" or "all".
-    on_progress : callable, optional
-        Receives `Progress`.
-    threads : int, optional
-        Number of threads; all processors by default. The result is the same for any number.
+    on_progress, threads
+        See `train`. The result does not depend on them.
 
     Returns
     -------

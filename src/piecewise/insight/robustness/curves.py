@@ -274,20 +274,16 @@ def dataset_robustness(
 ) -> DatasetRobustness:
     """Measure the accuracy on a data set under every perturbation.
 
+    Each perturbation is measured on its own, in every size, on all inputs.
+
     Parameters
     ----------
-    net : Network
-        The net.
-    inputs : array (N, channels, height, width)
-        Preprocessed inputs.
-    labels : array of int or str (N,)
-        The numbers or names of their classes.
+    net, inputs, labels
+        See `error_table`.
     literal_to : (inputs, labels), optional
         Training examples for the baseline: the label of the nearest one, pixel by pixel.
-    on_progress : callable, optional
-        Receives `Progress` with the number of predictions.
-    threads : int, optional
-        Number of threads; all processors by default. The result is the same for any number.
+    on_progress, threads
+        See `train`. The progress counts predictions.
 
     Returns
     -------
