@@ -16,7 +16,7 @@ from piecewise import plotting
 from piecewise.cli.main import status
 from piecewise.core.version import __version__
 from piecewise.exchange import registry
-from piecewise.exchange.runners.numpy_script import NumPyRunner
+from piecewise.exchange.runners.python_toolkits import NUMPY
 
 ROOT = Path(__file__).parents[1]
 TERMS = (
@@ -166,7 +166,7 @@ def test_commands_about_exports_in_the_readme_run(
     text = (ROOT / "README.md").read_text()
     section = text[text.index("### Take it with you") : text.index("### The app")]
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(registry, "runners", lambda: [NumPyRunner()])
+    monkeypatch.setattr(registry, "runners", lambda: [NUMPY])
     net = piecewise.Network("conv 2 3, relu, pool 4, full", (3, 20, 20), ["cat", "dog"])
     net.save("net.safetensors")
     commands = re.findall(r"^\$ piecewise (.+)$", section, re.MULTILINE)

@@ -13,7 +13,7 @@ from piecewise.exchange.caffe import importer
 from piecewise.exchange.caffe.exporter import BINARY, TEXT, CaffeExporter
 from piecewise.exchange.registry import ImportOptions, exporter, importers, runners
 from piecewise.exchange.runner import Outputs, Samples
-from piecewise.exchange.runners.opencv import OpenCVCaffe
+from piecewise.exchange.runners.python_toolkits import OPENCV_CAFFE
 
 from .exchange_judging import (
     assert_agrees,
@@ -109,7 +109,7 @@ def test_caffe_net_with_changed_weight_does_not_come_back_the_same(tmp_path: Pat
 
 @pytest.mark.parametrize("kind", ["picture colour", "sound"])
 def test_caffe_runner_agrees(kind: str, tmp_path: Path) -> None:
-    runner = OpenCVCaffe()
+    runner = OPENCV_CAFFE
     assert runner.version() == cv2.__version__ or str(runner.version()).startswith(cv2.__version__)
     assert_agrees(net_of(kind), EXPORTER, runner.run, tmp_path)
 
@@ -123,5 +123,5 @@ def test_caffe_usage_prints_a_prediction(tmp_path: Path) -> None:
 
 def test_registry_has_caffe() -> None:
     assert isinstance(exporter("caffe"), CaffeExporter)
-    assert any(isinstance(one, OpenCVCaffe) for one in runners())
+    assert OPENCV_CAFFE in runners()
     assert importer.TITLE in [one.TITLE for one in importers()]

@@ -12,7 +12,7 @@ import pytest
 from piecewise.exchange.numpy_script.exporter import NumPyExporter
 from piecewise.exchange.runner import Outputs, RunnerError, Samples
 from piecewise.exchange.runners import environments
-from piecewise.exchange.runners.numpy_script import NumPyRunner
+from piecewise.exchange.runners.python_toolkits import NUMPY
 
 from .exchange_judging import (
     ALL,
@@ -52,7 +52,7 @@ def test_numpy_catches_changed_kernels(kind: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["picture colour", "text strides"])
 def test_numpy_runner_agrees(kind: str, tmp_path: Path) -> None:
-    runner = NumPyRunner()
+    runner = NUMPY
     assert runner.version() == np.__version__
     assert_agrees(net_of(kind), EXPORTER, runner.run, tmp_path)
 
@@ -91,7 +91,7 @@ def test_runner_of_a_broken_export_says_why(tmp_path: Path) -> None:
     write(EXPORTER.files(saved(net)), tmp_path)
     (tmp_path / "net.npz").write_bytes(b"no arrays")
     with pytest.raises(RunnerError, match=r"^python\S* failed: .*pickle") as caught:
-        NumPyRunner().run(tmp_path, samples_of(net))
+        NUMPY.run(tmp_path, samples_of(net))
     assert "\n" not in str(caught.value)
 
 

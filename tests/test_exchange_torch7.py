@@ -14,7 +14,7 @@ from piecewise import Network
 from piecewise.core.array_types import Float32
 from piecewise.exchange.registry import exporter, importers, runners
 from piecewise.exchange.runner import Outputs, Samples
-from piecewise.exchange.runners.opencv import OpenCVTorch
+from piecewise.exchange.runners.python_toolkits import OPENCV_TORCH
 from piecewise.exchange.torch7 import importer
 from piecewise.exchange.torch7.exporter import NET, TorchExporter
 
@@ -111,7 +111,7 @@ def test_torchfile_reads_the_weights_and_catches_changes(kind: str, tmp_path: Pa
 
 @pytest.mark.parametrize("kind", ["picture colour", "picture deck"])
 def test_torch_runner_agrees(kind: str, tmp_path: Path) -> None:
-    runner = OpenCVTorch()
+    runner = OPENCV_TORCH
     assert str(runner.version()).startswith(cv2.__version__)
     assert_agrees(net_of(kind), EXPORTER, runner.run, tmp_path)
 
@@ -125,5 +125,5 @@ def test_torch_usage_prints_a_prediction(tmp_path: Path) -> None:
 
 def test_registry_has_torch() -> None:
     assert isinstance(exporter("torch"), TorchExporter)
-    assert any(isinstance(one, OpenCVTorch) for one in runners())
+    assert OPENCV_TORCH in runners()
     assert importer in importers()

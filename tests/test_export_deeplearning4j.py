@@ -17,7 +17,7 @@ from piecewise import Network
 from piecewise.exchange import registry
 from piecewise.exchange.deeplearning4j.exporter import CHECK, NET, Deeplearning4jExporter
 from piecewise.exchange.passport.record import NOT_RUN
-from piecewise.exchange.runners.keras import Deeplearning4jRunner
+from piecewise.exchange.runners.deeplearning4j import Deeplearning4jRunner
 
 from .exchange_judging import PICTURES, TEXTS, net_of
 from .exchange_nets import CLASSES, random_net, saved

@@ -14,7 +14,7 @@ from piecewise.exchange.exporter import Exporter
 from piecewise.exchange.keras.exporter import TensorFlowExporter
 from piecewise.exchange.runners import environments
 from piecewise.exchange.runners.environments import python_of
-from piecewise.exchange.runners.keras import KerasLegacyRunner, KerasRunner
+from piecewise.exchange.runners.python_toolkits import KERAS, KERAS_LEGACY
 
 from ..exchange_judging import (
     ALL,
@@ -121,12 +121,12 @@ def test_keras_catches_changed_kernels_of_files_for_deeplearning4j(tmp_path: Pat
 
 def test_keras_legacy_runner_agrees(tmp_path: Path) -> None:
     net = net_of("picture colour")
-    assert_agrees(net, Deeplearning4jExporter(), KerasLegacyRunner().run, tmp_path)
+    assert_agrees(net, Deeplearning4jExporter(), KERAS_LEGACY.run, tmp_path)
 
 
 @pytest.mark.parametrize("kind", ["picture deck", "text strides"])
 def test_keras_runner_agrees(kind: str, tmp_path: Path) -> None:
-    runner = KerasRunner()
+    runner = KERAS
     assert runner.version()
     assert_agrees(net_of(kind), EXPORTER, runner.run, tmp_path)
 

@@ -13,7 +13,7 @@ from piecewise.exchange.pytorch import importer
 from piecewise.exchange.pytorch.exporter import PyTorchExporter
 from piecewise.exchange.registry import ImportOptions
 from piecewise.exchange.runner import Outputs, Samples
-from piecewise.exchange.runners.pytorch import PyTorchRunner
+from piecewise.exchange.runners.python_toolkits import PYTORCH
 
 from ..exchange_judging import (
     ALL,
@@ -60,7 +60,7 @@ def test_pytorch_catches_changed_kernels(kind: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["picture deck", "text strides"])
 def test_pytorch_runner_agrees(kind: str, tmp_path: Path) -> None:
-    runner = PyTorchRunner()
+    runner = PYTORCH
     assert runner.version() == torch.__version__
     assert_agrees(net_of(kind), EXPORTER, runner.run, tmp_path)
 

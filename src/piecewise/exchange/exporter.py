@@ -17,6 +17,8 @@ COMMON_SUPPORT: Mapping[str, str] = {
     "dropout": "left out (dropout acts only in training)",
 }
 """`Exporter.support` of the layers that most toolkits have. An exporter names all others itself."""
+FULL_SUPPORT: Mapping[str, str] = {**COMMON_SUPPORT, "norm": "yes", "embed": "yes"}
+"""`Exporter.support` of toolkits that have a layer for each."""
 
 
 class Exporter(ABC):

@@ -4,19 +4,17 @@ network."""
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
 
 from ..core.array_types import Array, Float32
-from ..core.constraints import MAX_CLASSES, MAX_NOTATION
 from ..core.errors import ModelFileError, shown
 from ..data.modalities import preprocessor_from_json
 from ..spec.architecture import Architecture, ArrayEntry
 from ..spec.calibration import Calibration
 from ..spec.parameters import all_finite
-from ..storage.model_file import SavedModel, Short
+from ..storage.model_file import NetworkFields, SavedModel
 from ..storage.safetensors_file import parse_json, validate
 
 KEY = "piecewise"
@@ -24,17 +22,9 @@ KEY = "piecewise"
 FORMAT = 1
 
 
-class _Metadata(BaseModel):
+class _Metadata(NetworkFields):
     """What the metadata of a file say of its network."""
 
-    model_config = ConfigDict(strict=True, extra="ignore")
-
-    format: int
-    layers: Annotated[str, Field(max_length=MAX_NOTATION)]
-    input: Annotated[list[int], Field(min_length=3, max_length=3)]
-    classes: Annotated[list[Short], Field(min_length=1, max_length=MAX_CLASSES)]
-    seed: Annotated[int, Field(ge=0, lt=2**64)]
-    preprocessor: dict[str, Any]
     calibration: dict[str, Any]
 
 

@@ -43,19 +43,20 @@ _ALIASES = {
 """Other names of the same formats, in small letters and without spaces and signs."""
 _RUNNERS = (
     "runners.onnxruntime:OnnxRuntime",
-    "runners.pytorch:PyTorchRunner",
-    "runners.keras:KerasRunner",
-    "runners.opencv:OpenCVCaffe",
-    "runners.opencv:OpenCVTorch",
-    "runners.cntk:CntkRunner",
+    "runners.python_toolkits:PYTORCH",
+    "runners.python_toolkits:KERAS",
+    "runners.python_toolkits:OPENCV_CAFFE",
+    "runners.python_toolkits:OPENCV_TORCH",
+    "runners.python_toolkits:CNTK",
     "runners.onnxruntime:CntkInOnnxRuntime",
-    "runners.keras:KerasLegacyRunner",
-    "runners.keras:Deeplearning4jRunner",
-    "runners.theano:TheanoRunner",
-    "runners.numpy_script:NumPyRunner",
+    "runners.python_toolkits:KERAS_LEGACY",
+    "runners.deeplearning4j:Deeplearning4jRunner",
+    "runners.python_toolkits:THEANO",
+    "runners.python_toolkits:NUMPY",
     "runners.c_compiler:CCompiler",
     "runners.javascript:JavaScriptRunner",
 )
+"""Runners, or classes of them, in the order of a passport."""
 _IMPORTERS = (
     "onnx.importer",
     "caffe.importer",
@@ -114,7 +115,8 @@ def exporter(name: str) -> Exporter:
 
 def runners() -> list[Runner]:
     """All runners."""
-    return [_loaded(entry)() for entry in _RUNNERS]
+    found = [_loaded(entry) for entry in _RUNNERS]
+    return [one if isinstance(one, Runner) else one() for one in found]
 
 
 def importers() -> list[Importer]:

@@ -3,6 +3,8 @@ windows."""
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from ..core.array_types import Array, Float32
@@ -89,37 +91,42 @@ def dilated_kernel(weight: Float32, dilation: tuple[int, int]) -> Float32:
     return dilated
 
 
-def pool_edge(
-    shape: Shape, window: tuple[int, int], stride: tuple[int, int], pads: Pads, partial: bool
-) -> str | None:
+class PoolWindows(NamedTuple):
+    """The windows of a pooling layer of another toolkit; with ``partial``, also those past the edge
+    (ceil mode)."""
+
+    size: tuple[int, int]
+    stride: tuple[int, int]
+    pads: Pads = (0, 0, 0, 0)
+    partial: bool = False
+
+
+def pool_edge(shape: Shape, windows: PoolWindows) -> str | None:
     """The edge of a pooling layer that has the windows of this padding: "drop" or "partial"; None
     if neither has. Only padding after the last row and column can be said."""
-    if pads[0] or pads[1]:
+    if windows.pads[0] or windows.pads[1]:
         return None
-    wanted = _window_counts(shape, window, stride, pads, partial)
-    return None if wanted is None else _edge(shape, window, stride, wanted)
+    wanted = _window_counts(shape, windows)
+    return None if wanted is None else _edge(shape, windows, wanted)
 
 
-def zeros_for_pool(
-    shape: Shape, window: tuple[int, int], stride: tuple[int, int], pads: Pads, partial: bool
-) -> tuple[Pads, str] | None:
+def zeros_for_pool(shape: Shape, windows: PoolWindows) -> tuple[Pads, str] | None:
     """The zeros around a map, and the edge of a pooling layer behind them, that have the windows of
     this padding; None if there are none."""
-    wanted = _window_counts(shape, window, stride, pads, partial)
+    wanted, pads = _window_counts(shape, windows), windows.pads
     if wanted is None:
         return None
     for zeros in (pads, (pads[0], pads[1], 0, 0)):
         height, width = shape.height + zeros[0] + zeros[2], shape.width + zeros[1] + zeros[3]
-        edge = _edge(Shape(shape.channels, height, width), window, stride, wanted)
+        edge = _edge(Shape(shape.channels, height, width), windows, wanted)
         if edge is not None:
             return zeros, edge
     return None
 
 
-def _window_counts(
-    shape: Shape, window: tuple[int, int], stride: tuple[int, int], pads: Pads, partial: bool
-) -> list[int] | None:
+def _window_counts(shape: Shape, windows: PoolWindows) -> list[int] | None:
     """The windows along both axes; None if one of them has padding alone."""
+    window, stride, pads, partial = windows
     counts = []
     for axis in (0, 1):
         size, before, after = shape[1 + axis], pads[axis], pads[2 + axis]
@@ -135,12 +142,11 @@ def _window_counts(
     return counts
 
 
-def _edge(
-    shape: Shape, window: tuple[int, int], stride: tuple[int, int], wanted: list[int]
-) -> str | None:
+def _edge(shape: Shape, windows: PoolWindows, wanted: list[int]) -> str | None:
     """The edge of a pooling layer with so many windows along both axes."""
-    for edge, windows in (("drop", complete_windows), ("partial", partial_windows)):
-        if wanted == [windows(shape[1 + a], window[a], stride[a]).count for a in (0, 1)]:
+    axes = list(zip(shape[1:], windows.size, windows.stride, strict=True))
+    for edge, along in (("drop", complete_windows), ("partial", partial_windows)):
+        if wanted == [along(side, size, stride).count for side, size, stride in axes]:
             return edge
     return None
 

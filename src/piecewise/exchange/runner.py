@@ -40,9 +40,9 @@ class Outputs(NamedTuple):
 class Runner(ABC):
     """A toolkit, or a reader of its format, that runs an exported network."""
 
-    name: ClassVar[str]
+    name: str
     """Its name in a passport: "onnxruntime"."""
-    exporter: ClassVar[str]
+    exporter: str
     """The name of the exporter whose files it runs."""
     reads_raw: ClassVar[bool] = False
     """Whether it runs raw samples, where there are some, with the preprocessing in the file: of a

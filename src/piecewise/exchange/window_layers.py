@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import prod
+
 import numpy as np
 
 from ..core.array_types import Array
@@ -10,6 +12,7 @@ from ..spec.layers import Convolution, Dropout, Pool, Relu
 from .checked_layers import CheckedLayers
 from .rewriting import (
     Pads,
+    PoolWindows,
     convolution_padding,
     dense_kernel,
     dilated_kernel,
@@ -56,58 +59,47 @@ class WindowLayers(CheckedLayers):
         )
         self.append(where, layer, {"weight": kernel, "bias": bias})
 
-    def max_pool(
-        self,
-        where: str,
-        window: tuple[int, int],
-        stride: tuple[int, int],
-        pads: Pads = (0, 0, 0, 0),
-        partial: bool = False,
-    ) -> None:
-        """Max pooling; ``partial`` for windows past the edge (ceil mode).
+    def max_pool(self, where: str, windows: PoolWindows) -> None:
+        """Max pooling.
 
         Padding is lower than any value. Where no value is negative, zeros do the same.
         """
-        if pool_edge(self.shape, window, stride, pads, partial) is not None:
-            self._pool(where, "max", window, stride, pads, partial)
+        if pool_edge(self.shape, windows) is not None:
+            self._pool(where, "max", windows)
             return
         if not self.is_nonnegative:
             raise self.refused(
                 where,
-                f"its padding is {_padding(pads)}; piecewise pools without padding, and zeros can "
-                "replace it only if the layer before is relu, as no value is negative then",
+                f"its padding is {_padding(windows.pads)}; piecewise pools without padding, and "
+                "zeros can replace it only if the layer before is relu, as no value is negative "
+                "then",
             )
-        found = zeros_for_pool(self.shape, window, stride, pads, partial)
+        found = zeros_for_pool(self.shape, windows)
         if found is None or self.reads_tokens:
-            raise self._padded_pool(where, pads)
+            raise self._padded_pool(where, windows.pads)
         zeros, edge = found
         self.zeros(where, zeros)
-        self.append(where, Pool(window, stride, "max", edge))
+        self.append(where, Pool(windows.size, windows.stride, "max", edge))
 
     def average_pool(
-        self,
-        where: str,
-        window: tuple[int, int],
-        stride: tuple[int, int],
-        pads: Pads = (0, 0, 0, 0),
-        partial: bool = False,
-        counts_padding: bool = False,
+        self, where: str, windows: PoolWindows, *, counts_padding: bool = False
     ) -> None:
         """Average pooling; with ``counts_padding``, windows divide by their full size."""
-        if counts_padding and self._overhangs(window, stride, pads, partial):
-            if partial:
+        if counts_padding and pool_edge(self.shape, windows) != "drop":  # one is past the edge
+            if windows.partial:
                 raise self.refused(
                     where,
                     "its averages count padding past the edge, wanted averages of the cells "
                     "that exist",
                 )
             channels = self.shape.channels
-            self.allow(where, channels * channels * window[0] * window[1])
-            mean = np.full((channels, 1, *window), 1 / (window[0] * window[1]), np.float32)
+            cells = prod(windows.size)
+            self.allow(where, channels * channels * cells)
+            mean = np.full((channels, 1, *windows.size), 1 / cells, np.float32)
             self.note(where, "averages that count padding became a convolution")
-            self.convolution(where, mean, None, stride, pads, channels)
+            self.convolution(where, mean, None, windows.stride, windows.pads, channels)
             return
-        self._pool(where, "average", window, stride, pads, partial)
+        self._pool(where, "average", windows)
 
     def global_pool(self, where: str, kind: str) -> None:
         """Pooling of whole maps; ``kind`` is max or average."""
@@ -134,30 +126,16 @@ class WindowLayers(CheckedLayers):
                 return False
         return False
 
-    def _pool(
-        self,
-        where: str,
-        kind: str,
-        window: tuple[int, int],
-        stride: tuple[int, int],
-        pads: Pads,
-        partial: bool,
-    ) -> None:
-        edge = pool_edge(self.shape, window, stride, pads, partial)
+    def _pool(self, where: str, kind: str, windows: PoolWindows) -> None:
+        edge = pool_edge(self.shape, windows)
         if edge is None:
-            raise self._padded_pool(where, pads)
-        self.append(where, Pool(window, stride, kind, edge))
+            raise self._padded_pool(where, windows.pads)
+        self.append(where, Pool(windows.size, windows.stride, kind, edge))
 
     def _padded_pool(self, where: str, pads: Pads) -> ModelFileError:
         return self.refused(
             where, f"its padding is {_padding(pads)}; piecewise pools without padding"
         )
-
-    def _overhangs(
-        self, window: tuple[int, int], stride: tuple[int, int], pads: Pads, partial: bool
-    ) -> bool:
-        """Whether any window extends past the edge."""
-        return pool_edge(self.shape, window, stride, pads, partial) != "drop"
 
     def _check_groups(self, where: str, weight: Array, groups: int) -> None:
         fits = weight.ndim == 4 and groups >= 1 and weight.shape[1] * groups == self.shape.channels

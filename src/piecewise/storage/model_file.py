@@ -77,17 +77,24 @@ class SavedModel:
         return arrays_sha256(rows, self.tensors)
 
 
-class _ModelHeader(BaseModel):
-    """The JSON header of a model file. A later version may add fields without a new format."""
+class NetworkFields(BaseModel):
+    """What a JSON object in a file says of a network. A later version may add fields without a new
+    format."""
 
     model_config = ConfigDict(strict=True, extra="ignore")
 
-    format: Literal[2]
+    format: int
     layers: Annotated[str, Field(max_length=MAX_NOTATION)]
     input: Annotated[list[int], Field(min_length=3, max_length=3)]
     classes: Annotated[list[Short], Field(min_length=1, max_length=MAX_CLASSES)]
     seed: Annotated[int, Field(ge=0, lt=2**64)]
     preprocessor: dict[str, Any]
+
+
+class _ModelHeader(NetworkFields):
+    """The JSON header of a model file."""
+
+    format: Literal[2]
     recipe: dict[str, Any]
     history: Annotated[list[Entry], Field(max_length=1_000_000)]
     versions: dict[Short, Short]

@@ -12,7 +12,7 @@ from ...data.text.preprocessor import TextPreprocessor
 from ...spec.architecture import Stage
 from ...spec.layers import Norm
 from ...storage.model_file import SavedModel
-from ..exporter import COMMON_SUPPORT, Exporter, Files, inference_stages, stage_arrays
+from ..exporter import FULL_SUPPORT, Exporter, Files, inference_stages, stage_arrays
 from ..source_code.preparation import input_code, preparation_files, reads_files
 from ..source_code.sentences import input_sentence, layer_lines, plural, preparation_sentence, title
 from ..source_code.templates import functions, template, used_functions
@@ -27,13 +27,9 @@ MAX_PARAMETERS = 4_000_000
 class CExporter(Exporter):
     """Writes net.c and net.h."""
 
-    name: ClassVar[str] = "c"
-    title: ClassVar[str] = "C"
-    support: ClassVar[dict[str, str]] = {
-        **COMMON_SUPPORT,
-        "norm": "yes; the root is computed beforehand",
-        "embed": "yes",
-    }
+    name = "c"
+    title = "C"
+    support: ClassVar = {**FULL_SUPPORT, "norm": "yes; the root is computed beforehand"}
 
     def refusal(self, model: SavedModel) -> str | None:
         count = model.architecture.parameter_count

@@ -22,7 +22,6 @@ MAX_COMPRESSION_RATIO = 1_032
 _FILTERS = 0xB
 _COMPACT, _CONTIGUOUS, _CHUNKED = 0, 1, 2
 _DEFLATE, _SHUFFLE = 1, 2
-_MAX_TREE_DEPTH = 16
 _FLOATS = {2: (15, 10, 5, 0, 10), 4: (31, 23, 8, 0, 23), 8: (63, 52, 11, 0, 52)}
 """By size: where the sign, the exponent and its bits, and the mantissa and its bits are."""
 
@@ -107,12 +106,8 @@ class Hdf5Array:
         self, address: int, rank: int, level: int | None
     ) -> list[tuple[tuple[int, ...], memoryview]]:
         """The chunks of a node of the B-tree: where each starts, and its bytes in the file."""
-        node, found = self._file.block(address), []
-        node.expect(b"TREE\1", "a node of an array")
-        own, count = node.integer(1), node.integer(2)
-        if own > _MAX_TREE_DEPTH or (level is not None and own != level):
-            raise Hdf5Error("an array whose nodes are at the wrong level")
-        node.take(16)
+        node, own, count = self._file.tree_node(address, b"\1", "an array", level)
+        found = []
         for _ in range(count):
             size, skipped = node.integer(4), node.integer(4)
             start = tuple(node.integer(8) for _ in range(rank))

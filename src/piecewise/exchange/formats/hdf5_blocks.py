@@ -15,6 +15,7 @@ MAX_STEPS = 500_000
 """Structures that are read of one file: messages, symbols, nodes, texts and chunks."""
 _CONTINUATION = 0x10
 _SHARED = 0x02  # a flag: the message stands in another place of the file
+_MAX_TREE_DEPTH = 16
 _MAX_BLOCKS = 1_000  # of one object header
 
 
@@ -88,6 +89,22 @@ class FileBytes:
         if address == UNDEFINED or not 0 <= address <= end <= len(self.data):
             raise Hdf5Error("an address past the end of the file; is it complete?")
         return Block(self.data[address:end])
+
+    def tree_node(
+        self, address: int, kind: bytes, owner: str, level: int | None
+    ) -> tuple[Block, int, int]:
+        """The entries of a node of a B-tree, its level and their number.
+
+        Its level must be ``level``, unless that is None, at the root. ``owner`` has the tree: "a
+        group" or "an array".
+        """
+        node = self.block(address)
+        node.expect(b"TREE" + kind, f"a node of {owner}")
+        own, count = node.integer(1), node.integer(2)
+        if own > _MAX_TREE_DEPTH or (level is not None and own != level):
+            raise Hdf5Error(f"{owner} whose nodes are at the wrong level")
+        node.take(16)
+        return node, own, count
 
     def messages(self, address: int) -> list[Message]:
         """The messages of the object header at an address."""

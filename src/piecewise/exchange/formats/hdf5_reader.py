@@ -19,7 +19,6 @@ _LINK_INFO, _LINK, _ATTRIBUTE_INFO = 0x2, 0x6, 0x15
 _FIXED_TEXT, _ANY_LENGTH = 3, 9  # classes of types
 _HARD, _SOFT_SYMBOL = 0, 2
 _MAX_PATH = 64  # groups of one path
-_MAX_TREE_DEPTH = 16
 _NOTHING = memoryview(b"")
 
 
@@ -162,15 +161,10 @@ class _File(FileBytes):
         self, address: int, names: memoryview, found: dict[str, int], level: int | None
     ) -> None:
         """Add the symbols of a node of the B-tree, which has one level less than the one above."""
-        node = self.block(address)
         if level == -1:
-            self._symbols(node, names, found)
+            self._symbols(self.block(address), names, found)
             return
-        node.expect(b"TREE\0", "a node of a group")
-        own, count = node.integer(1), node.integer(2)
-        if own > _MAX_TREE_DEPTH or (level is not None and own != level):
-            raise Hdf5Error("a group whose nodes are at the wrong level")
-        node.take(16)
+        node, own, count = self.tree_node(address, b"\0", "a group", level)
         for _ in range(count):
             node.take(8)  # the key
             self._collect(node.integer(8), names, found, own - 1)

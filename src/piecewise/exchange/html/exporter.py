@@ -9,10 +9,10 @@ from hashlib import sha256
 from html import escape
 from importlib.resources import files
 from string import Template
-from typing import Any, ClassVar
+from typing import Any
 
 from ...storage.model_file import SavedModel
-from ..exporter import COMMON_SUPPORT, Exporter, Files
+from ..exporter import FULL_SUPPORT, Exporter, Files
 from ..readable import json_text, readable
 from ..source_code.preparation import reads_files
 from .net_data import net_data, parameter_text
@@ -45,13 +45,9 @@ _EXPORT = re.compile(r"^export ", re.MULTILINE)
 class HtmlExporter(Exporter):
     """Writes net.html."""
 
-    name: ClassVar[str] = "html"
-    title: ClassVar[str] = "HTML"
-    support: ClassVar[dict[str, str]] = {
-        **COMMON_SUPPORT,
-        "norm": "yes",
-        "embed": "yes",
-    }
+    name = "html"
+    title = "HTML"
+    support = FULL_SUPPORT
 
     def files(self, model: SavedModel) -> Files:
         return {FILE: _page(model).encode()}

@@ -15,7 +15,7 @@ from ...core.array_types import Array
 from ...core.windows import partial_windows
 from ...spec.layer_base import Shape
 from ..chain import ChainBuilder
-from ..rewriting import Pads
+from ..rewriting import Pads, PoolWindows
 from .layers import LOWEST, cell_fractions
 from .settings import Settings
 
@@ -61,11 +61,11 @@ class Edges:
         average, self.average = self.average, None
         if average is None:
             return
-        where, window, stride, pads = average[:4]
+        where = average.where
         if not average.axes:
-            chain.average_pool(where, window, stride, pads)
+            chain.average_pool(where, average.windows)
         elif average.axes == average.overhanging:
-            chain.average_pool(where, window, stride, pads, counts_padding=True)
+            chain.average_pool(where, average.windows, counts_padding=True)
         else:
             raise chain.refused(where, "its averages count the padding of rows or columns alone")
 
@@ -75,30 +75,27 @@ class _Average(NamedTuple):
     padding that no factor has corrected yet."""
 
     where: str
-    window: tuple[int, int]
-    stride: tuple[int, int]
-    pads: Pads
+    windows: PoolWindows
     shape: Shape
     axes: set[int]
 
     @property
     def overhanging(self) -> set[int]:
         """The axes with padding."""
-        return {axis for axis in (1, 2) if self.pads[axis - 1] or self.pads[axis + 1]}
+        pads = self.windows.pads
+        return {axis for axis in (1, 2) if pads[axis - 1] or pads[axis + 1]}
 
     def fractions(self, axis: int) -> Array | None:
         """The fraction of each window along an axis that exists; None if its windows are others
         than those of a network."""
-        size, after = self.shape[axis], self.pads[axis + 1]
-        window, stride = self.window[axis - 1], self.stride[axis - 1]
-        windows = partial_windows(size, window, stride)
-        same = windows.count == (size + after - window) // stride + 1
-        return cell_fractions(windows) if same and not self.pads[axis - 1] else None
+        window, stride = self.windows.size[axis - 1], self.windows.stride[axis - 1]
+        before, after = self.windows.pads[axis - 1], self.windows.pads[axis + 1]
+        windows = partial_windows(self.shape[axis], window, stride)
+        same = windows.count == (self.shape[axis] + after - window) // stride + 1
+        return cell_fractions(windows) if same and not before else None
 
 
-def padded_average(
-    where: str, window: tuple[int, int], stride: tuple[int, int], pads: Pads, shape: Shape
-) -> _Average:
+def padded_average(where: str, windows: PoolWindows, shape: Shape) -> _Average:
     """Averages that count padding, unless factors follow."""
-    average = _Average(where, window, stride, pads, shape, set())
+    average = _Average(where, windows, shape, set())
     return average._replace(axes=average.overhanging)

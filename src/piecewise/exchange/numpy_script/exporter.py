@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from ...storage.model_file import SavedModel
 from ..source_code.preparation import input_code
 from ..source_code.python_code import byte_scaling
@@ -14,11 +12,8 @@ from ..source_code.sentences import input_sentence, preparation_sentence
 class NumPyExporter(ScriptExporter):
     """A script that needs NumPy only."""
 
-    name: ClassVar[str] = "numpy"
-    title: ClassVar[str] = "NumPy"
-    package: ClassVar[str] = __package__
-    form: ClassVar[str] = "as a NumPy script"
-    module: ClassVar[str] = "np"
+    name = "numpy"
+    title = "NumPy"
 
     def words(self, model: SavedModel) -> dict[str, str]:
         return {"argument": "tokens" if model.architecture.reads_texts else "inputs"}

@@ -19,9 +19,8 @@ class Expressions:
 
     Parameters
     ----------
-    graph : Graph
-    prefix : str
-        The beginning of the names of all nodes.
+    graph, prefix : Graph, str
+        The graph, and the beginning of the names of all its new nodes.
     """
 
     def __init__(self, graph: Graph, prefix: str) -> None:

@@ -11,7 +11,7 @@ from ...core.array_types import Array
 from ...core.errors import shown
 from ...core.windows import same_windows
 from ..checked_layers import ONE_VALUE
-from ..rewriting import Pads
+from ..rewriting import Pads, PoolWindows
 from .axes import Axes, sizes_of
 from .constants import axes_of, refused
 from .input_axes import moved
@@ -64,12 +64,12 @@ def _pool(walker: Walker, node: NodeProto) -> None:
     if dilation != (1, 1):
         raise refused(node, "its windows have gaps (dilations)")
     pads = _pads(walker, node, window, stride, dilation)
-    partial = bool(_number(node, "ceil_mode", 0))
+    windows = PoolWindows(window, stride, pads, bool(_number(node, "ceil_mode", 0)))
     if node.operator == "MaxPool":
-        walker.chain.max_pool(node.where, window, stride, pads, partial)
+        walker.chain.max_pool(node.where, windows)
     else:
         counts = bool(_number(node, "count_include_pad", 0))
-        walker.chain.average_pool(node.where, window, stride, pads, partial, counts)
+        walker.chain.average_pool(node.where, windows, counts_padding=counts)
     walker.after_layer(names)
 
 

@@ -7,7 +7,7 @@ from typing import ClassVar
 from ...spec.layers import Norm
 from ...storage import model_file
 from ...storage.model_file import SavedModel
-from ..exporter import COMMON_SUPPORT, Exporter, Files
+from ..exporter import FULL_SUPPORT, Exporter, Files
 from ..source_code.preparation import input_code, preparation_files
 from ..source_code.python_code import WIDTH, byte_scaling, is_flat_after
 from ..source_code.sentences import input_sentence, layer_lines, preparation_sentence, title
@@ -26,14 +26,9 @@ def state_name(name: str) -> str:
 class PyTorchExporter(Exporter):
     """Writes net.safetensors, the model file itself, and net.py."""
 
-    name: ClassVar[str] = "pytorch"
-    title: ClassVar[str] = "PyTorch"
-    support: ClassVar[dict[str, str]] = {
-        **COMMON_SUPPORT,
-        "dropout": "yes",
-        "norm": "yes",
-        "embed": "yes",
-    }
+    name = "pytorch"
+    title = "PyTorch"
+    support: ClassVar = {**FULL_SUPPORT, "dropout": "yes"}
 
     def files(self, model: SavedModel) -> Files:
         return {

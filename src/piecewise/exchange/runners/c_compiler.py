@@ -7,7 +7,6 @@ import shutil
 import tempfile
 from importlib.resources import files
 from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
 
@@ -27,8 +26,8 @@ class CCompiler(Runner):
         Its options.
     """
 
-    name: ClassVar[str] = "C compiler"
-    exporter: ClassVar[str] = "c"
+    name = "C compiler"
+    exporter = "c"
 
     def __init__(self, flags: tuple[str, ...] = FLAGS) -> None:
         self.flags = flags

@@ -13,7 +13,7 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -31,8 +31,8 @@ _BATCH = 200  # samples that are passed at a time
 class JavaScriptRunner(Runner):
     """Node.js if it is installed, which starts faster; else Chromium."""
 
-    name: ClassVar[str] = "JavaScript"
-    exporter: ClassVar[str] = "html"
+    name = "JavaScript"
+    exporter = "html"
 
     def version(self) -> str | None:
         if found := _node():

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 from ..runner import Outputs, Runner, RunnerError, Samples
 from .environments import package_version, python_of, run_scripts
@@ -22,14 +21,23 @@ class Interpreter(NamedTuple):
 
 class ScriptRunner(Runner):
     """A toolkit that one of the scripts in `scripts` runs; they get the arrays ``inputs`` and
-    ``layer_inputs`` of the samples."""
+    ``layer_inputs`` of the samples.
 
-    script: ClassVar[str]
-    """The name of the script."""
+    Parameters
+    ----------
+    name, exporter : str
+        See `Runner`.
+    script : str
+        The name of the script.
+    interpreter : callable
+        Returns the Python with the toolkit; None if there is none.
+    """
 
-    @abstractmethod
-    def interpreter(self) -> Interpreter | None:
-        """The Python with the toolkit; None if there is none."""
+    def __init__(
+        self, name: str, exporter: str, script: str, interpreter: Callable[[], Interpreter | None]
+    ) -> None:
+        self.name, self.exporter = name, exporter
+        self.script, self.interpreter = script, interpreter
 
     def version(self) -> str | None:
         found = self.interpreter()

@@ -8,7 +8,7 @@ from ...spec.architecture import Stage
 from ...spec.layer_base import Layer
 from ...spec.layers import Convolution, Embed, Full, Norm, Pool
 from ...storage.model_file import SavedModel
-from ..exporter import COMMON_SUPPORT, Exporter, Files, inference_stages
+from ..exporter import FULL_SUPPORT, Exporter, Files, inference_stages
 from ..formats.npz import npz_bytes
 from .preparation import preparation_files
 from .python_code import (
@@ -31,17 +31,14 @@ class ScriptExporter(Exporter):
     """Writes net.py and net.npz, from net.py.txt, functions.py.txt and text_functions.py.txt in
     the package of the subclass."""
 
-    support: ClassVar[dict[str, str]] = {
-        **COMMON_SUPPORT,
-        "norm": "yes",
-        "embed": "yes",
-    }
-    package: ClassVar[str]
-    """Where the templates are."""
-    form: ClassVar[str]
-    """What the script is: "as a NumPy script"."""
-    module: ClassVar[str]
+    support = FULL_SUPPORT
+    module: ClassVar[str] = "np"
     """The prefix of ``ones_like``."""
+
+    @property
+    def package(self) -> str:
+        """Where the templates are."""
+        return type(self).__module__.rpartition(".")[0]
 
     def files(self, model: SavedModel) -> Files:
         rows = [row for stage in model.architecture.stages for row in stage.arrays]
@@ -65,7 +62,7 @@ class ScriptExporter(Exporter):
         helpers = "\n\n\n".join(used_functions(steps, available))
         return template(self.package, "net.py.txt").substitute(
             self.words(model),
-            title=title(model, self.form),
+            title=title(model, f"as a {self.title} script"),
             layers="\n".join(layer_lines(model, WIDTH)),
             inputs=input_sentence(model),
             imports="\n".join(self.imports(helpers)),

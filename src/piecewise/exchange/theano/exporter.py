@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from ...storage.model_file import SavedModel
 from ..source_code.preparation import input_code
 from ..source_code.python_code import byte_scaling
@@ -14,11 +12,9 @@ from ..source_code.sentences import input_sentence, preparation_sentence
 class TheanoExporter(ScriptExporter):
     """A script for Theano 1.0."""
 
-    name: ClassVar[str] = "theano"
-    title: ClassVar[str] = "Theano"
-    package: ClassVar[str] = __package__
-    form: ClassVar[str] = "as a Theano script"
-    module: ClassVar[str] = "T"
+    name = "theano"
+    title = "Theano"
+    module = "T"
 
     def words(self, model: SavedModel) -> dict[str, str]:
         texts = model.architecture.reads_texts

@@ -12,7 +12,7 @@ from ...core.errors import ModelFileError, shown
 from ..chain import ChainBuilder
 from ..checked_layers import ONE_VALUE
 from ..formats.t7 import Table, TorchModule
-from ..rewriting import Pads
+from ..rewriting import Pads, PoolWindows
 
 NO_PADS: Pads = (0, 0, 0, 0)
 _MAX_SIDE = 1 << 20
@@ -73,26 +73,26 @@ class ModuleReader:
         self._pads = top, left, bottom, right
 
     def _max_pool(self, fields: ModuleFields) -> None:
-        window, stride, pads, partial = self._windows(fields)
-        if self._is_whole_map(window, pads):
+        windows = self._windows(fields)
+        if self._is_whole_map(windows):
             self.chain.global_pool(fields.where, "max")
         else:
-            self.chain.max_pool(fields.where, window, stride, pads, partial)
+            self.chain.max_pool(fields.where, windows)
 
     def _average_pool(self, fields: ModuleFields) -> None:
-        window, stride, pads, partial = self._windows(fields)
+        windows = self._windows(fields)
         _need(fields.flag("divide", True), "it adds without dividing (divide is false)")
-        counts = fields.flag("count_include_pad", True) and pads != NO_PADS
-        if self._is_whole_map(window, pads):
+        counts = fields.flag("count_include_pad", True) and windows.pads != NO_PADS
+        if self._is_whole_map(windows):
             self.chain.global_pool(fields.where, "average")
         else:
-            self.chain.average_pool(fields.where, window, stride, pads, partial, counts)
+            self.chain.average_pool(fields.where, windows, counts_padding=counts)
 
-    def _is_whole_map(self, window: tuple[int, int], pads: Pads) -> bool:
-        return window == self.chain.shape[1:] and pads == NO_PADS
+    def _is_whole_map(self, windows: PoolWindows) -> bool:
+        return windows.size == self.chain.shape[1:] and windows.pads == NO_PADS
 
-    def _windows(self, fields: ModuleFields) -> tuple[tuple[int, int], tuple[int, int], Pads, bool]:
-        """The window, stride, padding and mode of a pooling module."""
+    def _windows(self, fields: ModuleFields) -> PoolWindows:
+        """The windows of a pooling module."""
         self._need_maps()
         window, stride = fields.sides("k"), fields.sides("d")
         rows, columns = fields.sides("pad", default=0)
@@ -109,7 +109,7 @@ class ModuleReader:
                 pad > 0 or last < side,
                 f"its last window starts past the edge of {self.chain.shape}",
             )
-        return window, stride, (rows, columns, rows, columns), partial
+        return PoolWindows(window, stride, (rows, columns, rows, columns), partial)
 
     def _linear(self, fields: ModuleFields) -> None:
         cells = self.chain.shape.values // self.chain.shape.channels
