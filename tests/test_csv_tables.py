@@ -292,7 +292,7 @@ def test_unreadable_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "folder.csv").mkdir()
     for name, words in (
         ("a.csv", "no such file"),
-        ("folder.csv", "a folder, wanted a file"),
+        ("folder.csv", "a folder, wanted a table"),
         ("a\0.csv", "no file can have this name"),
         ("a.xlsx", "wanted a table of texts (csv tsv jsonl)"),
     ):

@@ -90,6 +90,24 @@ def check_examples(
     return array, numbers
 
 
+def check_sample_weight(weights: npt.ArrayLike, count: int, dtype: type[np.floating[Any]]) -> Array:
+    """One weight per input (N,), as ``dtype``; DataError unless they are finite, 0 or more, and not
+    all zero."""
+    array = np.asarray(weights)
+    if array.shape != (count,) or array.dtype.kind not in "fiub":
+        raise DataError(
+            f"sample_weight: got {array.dtype} of the shape {array.shape}, wanted numbers "
+            f"({count},), one per input"
+        )
+    with np.errstate(over="ignore"):
+        converted = array.astype(dtype)
+    if not np.isfinite(converted).all() or (converted < 0).any():
+        raise DataError("sample_weight: got negative or non-finite weights, wanted 0 or more")
+    if not converted.any():
+        raise DataError("sample_weight: every weight is zero, wanted at least one above 0")
+    return converted
+
+
 def layer_inputs(net: HasInputs, inputs: npt.ArrayLike) -> Array:
     """`check_inputs`, then `convert_inputs`."""
     return convert_inputs(net, check_inputs(net, inputs))

@@ -80,14 +80,16 @@ class ShareKind:
         return float(value)
 
 
-class FlagKind:
-    """True or false."""
+@dataclass(frozen=True)
+class TypeKind:
+    """Any value of a type."""
 
-    description = "true or false"
+    type: type
+    description: str
 
-    def check(self, value: object) -> bool:
+    def check(self, value: object) -> Any:
         """The value; ValueError."""
-        if isinstance(value, bool):
+        if isinstance(value, self.type):
             return value
         raise ValueError
 
@@ -102,18 +104,6 @@ class TextsKind:
         if not isinstance(value, list) or len(value) > MAX_TEXTS:
             raise ValueError
         return [TEXT.check(one) for one in value]
-
-
-class ObjectKind:
-    """Names and values."""
-
-    description = "names and values"
-
-    def check(self, value: object) -> Values:
-        """The object; ValueError."""
-        if isinstance(value, dict):
-            return value
-        raise ValueError
 
 
 class AnyKind:
@@ -145,9 +135,8 @@ class WordKind:
         raise ValueError
 
 
-TEXT, TEXTS, WHOLE, FLAG, OBJECT, ANY = (
-    TextKind(), TextsKind(), WholeKind(), FlagKind(), ObjectKind(), AnyKind()
-)  # fmt: skip
+TEXT, TEXTS, WHOLE, ANY = TextKind(), TextsKind(), WholeKind(), AnyKind()
+FLAG, OBJECT = TypeKind(bool, "true or false"), TypeKind(dict, "names and values")
 PART = WordKind("train", "test")
 
 

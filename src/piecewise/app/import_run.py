@@ -12,6 +12,7 @@ from typing import Any
 from ..core.progress import OnProgress, Progress
 from .failures import ConflictError
 from .imports import ImportReport
+from .news import Publish
 
 INTERVAL = 0.2
 """Seconds between two pieces of news."""
@@ -23,7 +24,7 @@ class ImportRun:
     ``publish`` gets all news, dicts of the ``type`` "import"; their ``state`` is running or idle.
     """
 
-    def __init__(self, publish: Callable[[dict[str, Any]], None]) -> None:
+    def __init__(self, publish: Publish) -> None:
         self._publish = publish
         self._lock, self._stopped = threading.Lock(), threading.Event()
         self._stopped_keys = deque[str](maxlen=16)

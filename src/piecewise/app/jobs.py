@@ -12,6 +12,7 @@ from ..core.errors import PiecewiseError, shown
 from ..core.progress import OnProgress
 from .failures import ConflictError, MissingError
 from .meter import JobMeter
+from .news import Publish
 
 MOST = 16
 """Jobs whose results are kept."""
@@ -26,7 +27,7 @@ class Jobs:
     job; their ``state`` is running, done, stopped or failed.
     """
 
-    def __init__(self, publish: Callable[[dict[str, Any]], None]) -> None:
+    def __init__(self, publish: Publish) -> None:
         self._publish = publish
         self._lock, self._stopped = threading.Lock(), threading.Event()
         self._news: dict[int, dict[str, Any]] = {}

@@ -14,6 +14,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from typing import Any
 
+Publish = Callable[[dict[str, Any]], None]
+"""Gets a piece of news, a dict with its ``type``."""
 KEPT = 256
 """News that are kept for a page that comes back."""
 BEAT = 15.0

@@ -14,7 +14,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from ..core.errors import DataError, shown
-from ..data.sources.folder_scan import MAX_DEPTH, Traversable, is_user_file
+from ..data.sources.folder_scan import MAX_DEPTH, InnerPath, Traversable, is_user_file
 from ..data.sources.zip_archives import MAX_FILE_BYTES
 
 MAX_FILES = 110_000
@@ -22,26 +22,17 @@ _MAX_LIST = 64 << 20
 
 
 @dataclass(slots=True, eq=False)
-class PackedFile:
+class PackedFile(InnerPath):
     """A file or folder in a pack: a `Traversable`."""
 
-    path: str
+    inner_path: str
     pack: Path
     span: tuple[int, int] | None = None
     """Where the content of a file begins and ends; None for a folder."""
     children: dict[str, PackedFile] = field(default_factory=dict, repr=False)
 
-    @property
-    def name(self) -> str:
-        return self.path.rpartition("/")[2]
-
-    @property
-    def suffix(self) -> str:
-        stem, dot, kind = self.name.rpartition(".")
-        return dot + kind if stem and kind else ""
-
     def __str__(self) -> str:
-        return self.path
+        return self.inner_path
 
     def iterdir(self) -> Iterator[PackedFile]:
         return iter(self.children.values())
@@ -113,7 +104,7 @@ def _add(root: PackedFile, path: str, span: tuple[int, int]) -> None:
         inner = PackedFile("/".join(segments[:at]), root.pack)
         folder = folder.children.setdefault(segment, inner)
         if folder.is_file():
-            raise DataError(f"pack: {shown(folder.path, 80)} is a file and a folder")
+            raise DataError(f"pack: {shown(folder.inner_path, 80)} is a file and a folder")
     if segments[-1] in folder.children:
         raise DataError(f"pack: {shown(path, 80)} is in it twice")
     folder.children[segments[-1]] = PackedFile("/".join(segments), root.pack, span)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import threading
 import time
 import traceback
-from collections.abc import Callable
 from concurrent.futures import CancelledError
 from contextlib import suppress
 from dataclasses import replace
@@ -23,6 +22,7 @@ from ..training.recipe import Recipe
 from .attempts import Attempt, Attempts
 from .failures import ConflictError
 from .mistakes import COVERAGE, HeldOut
+from .news import Publish
 from .prepared import PreparedSamples, renumbered
 from .project import Project
 from .sketch import RETRIES, SKETCH_SAMPLES, more_careful, sketch_config
@@ -32,7 +32,6 @@ LEAST = 5
 """Samples of a class that a net needs to learn it."""
 DELAY = 0.15
 """Seconds after a change until a sketch begins, so that several changes make one sketch."""
-Publish = Callable[[dict[str, Any]], None]
 
 
 class Teacher:

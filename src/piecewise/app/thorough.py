@@ -11,7 +11,6 @@ import json
 import shutil
 import threading
 import time
-from collections.abc import Callable
 from concurrent.futures import CancelledError
 from typing import Any
 
@@ -24,12 +23,11 @@ from .attempts import Attempt, Attempts
 from .failures import ConflictError
 from .meter import JobMeter
 from .mistakes import COVERAGE, LEAST_COVERED
+from .news import Publish
 from .prepared import PreparedSamples
 from .project import Project
 from .project_files import OWN
 from .teaching import missing
-
-Publish = Callable[[dict[str, Any]], None]
 
 
 class Thorough:
@@ -37,8 +35,7 @@ class Thorough:
 
     Parameters
     ----------
-    project : Project
-    attempts : Attempts
+    project, attempts : Project, Attempts
     publish : callable
         Gets all news, dicts of the ``type`` "thorough"; their ``state`` is running, done, stopped
         or failed.

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 from ..core.progress import OnProgress
 from ..data.dataset import Dataset, read_data
 from ..network import Network
+from .options import (
+    Decorator,
+    data_argument,
+    framing_option,
+    groups_option,
+    image_size_option,
+    table_options,
+    text_length_option,
+)
 
 
 @dataclass(frozen=True)
@@ -40,6 +50,20 @@ class PreprocessingOptions(DataOptions):
             **self.table,
             **more,
         )
+
+
+def preprocessing_options(effect: str) -> Decorator:
+    """Add the argument DATA and the options of `PreprocessingOptions`; ``effect``: a sentence on
+    how the command uses the groups."""
+    decorators = (
+        data_argument,
+        image_size_option,
+        framing_option,
+        text_length_option,
+        table_options,
+        groups_option(effect),
+    )
+    return lambda function: reduce(lambda made, add: add(made), reversed(decorators), function)
 
 
 def read_for(

@@ -22,9 +22,8 @@ from .one_input import (
     InputOptions,
     class_number,
     input_options,
+    print_lines,
     print_warning,
-    printable_lines,
-    read_explanation,
 )
 from .options import (
     OUTPUT,
@@ -34,7 +33,7 @@ from .options import (
     table_options,
     training_data_option,
 )
-from .output import Meter, messages, print_json, print_message, results
+from .output import Meter, messages, print_json, print_message
 from .output_files import check_output, write_page
 
 MAPS_SHOWN, CLASSES_SHOWN = 6, 6
@@ -75,20 +74,18 @@ def command(**values: Any) -> None:
     options = ExplainOptions(**values)
     _check(options)
     net = Network.load(options.net_file)
-    explanation = read_explanation(net, options, class_number(net, "--label", options.label))
+    explanation = options.explanation(net, class_number(net, "--label", options.label))
     if options.as_json:
         print_json(explanation.to_json())
     elif options.output is None:
-        results().print(printable_lines(_lines(explanation)), soft_wrap=True)
+        print_lines(_lines(explanation))
         print_warning(explanation)
         position = f"{list(explanation.walk)[-1]},{explanation.label}"
         why = shlex.join(["piecewise", "why", *options.command_line, position])
         print_message(messages(), f"how the logit is computed: {why}; all numbers: -o report.html")
     if options.output is not None:
         if not options.as_json:
-            results().print(
-                printable_lines(filter(None, islice(_lines(explanation), 2))), soft_wrap=True
-            )
+            print_lines(filter(None, islice(_lines(explanation), 2)))
         _write(explanation, options, options.output)
         print_warning(explanation)
 

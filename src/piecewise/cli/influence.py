@@ -17,7 +17,7 @@ from ..insight.retraining.cost import RetrainingCost, retraining_cost
 from ..network import Network
 from .dataset_options import read_for
 from .interrupts import DeferredInterrupt
-from .one_input import InputOptions, class_number, input_options, read_explanation
+from .one_input import InputOptions, class_number, input_options
 from .options import DATA, groups_option, json_option, table_options, training_data_option
 from .output import Meter, counted, messages, print_json, print_message, printable, results
 
@@ -89,7 +89,7 @@ def command(ctx: click.Context, /, **values: Any) -> None:
     net, console = Network.load(options.net_file), messages()
     expected = class_number(net, "--expected", options.expected)
     assert expected is not None, "it is required"
-    example = read_explanation(net, options).example
+    example = options.explanation(net).example
     result = _measure(net, example, expected, options, console)
     if options.as_json:
         print_json(result.to_json())

@@ -11,18 +11,8 @@ from ..core.errors import DataError
 from ..data.inspection.report import DataReport, inspect_data
 from ..training.shuffle_test import ShuffleTestResult, shuffle_test
 from .data_report_text import report_lines, shuffled_lines
-from .dataset_options import PreprocessingOptions
-from .options import (
-    TRAINING,
-    data_argument,
-    framing_option,
-    groups_option,
-    image_size_option,
-    json_option,
-    table_options,
-    text_length_option,
-    with_option_names,
-)
+from .dataset_options import PreprocessingOptions, preprocessing_options
+from .options import TRAINING, json_option, with_option_names
 from .output import Meter, messages, print_json, results
 
 
@@ -34,12 +24,7 @@ class InspectOptions(PreprocessingOptions):
 
 
 @click.command(name="inspect")
-@data_argument
-@groups_option("The report tells whether a split divides a group.")
-@image_size_option
-@framing_option
-@text_length_option
-@table_options
+@preprocessing_options("The report tells whether a split divides a group.")
 @click.option(
     "--shuffle-test",
     "run_shuffle_test",

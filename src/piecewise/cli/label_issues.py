@@ -9,35 +9,28 @@ from typing import Any
 import rich_click as click
 
 from ..core.constraints import SEED, Integer
-from ..data.dataset import Dataset, read_data
+from ..data.dataset import Dataset
 from ..insight.data_quality.label_issues import LabelIssue, find_label_issues
-from .dataset_options import DataOptions
+from .dataset_options import PreprocessingOptions, preprocessing_options
 from .interrupts import DeferredInterrupt
 from .options import (
     NETWORK,
     OUTPUT,
     TRAINING,
     constrained_option,
-    data_argument,
-    groups_option,
-    image_size_option,
     json_option,
     option,
-    table_options,
     threads_option,
 )
 from .output import Meter, messages, print_json, print_message, print_skipped, printable, results
 
-LIMIT = 20
-"""Lines that are printed without --limit."""
+LIMIT = 20  # lines that are printed without --limit
 
 
 @dataclass(frozen=True)
-class LabelIssuesOptions(DataOptions):
+class LabelIssuesOptions(PreprocessingOptions):
     """The options of the command."""
 
-    groups: str | None
-    image_size: tuple[int, int] | None
     layers: str | None
     seed: int
     threads: int | None
@@ -45,10 +38,7 @@ class LabelIssuesOptions(DataOptions):
 
 
 @click.command(name="label-issues")
-@data_argument
-@groups_option("Nets that were not trained on a group judge its examples.")
-@image_size_option
-@table_options
+@preprocessing_options("Nets that were not trained on a group judge its examples.")
 @option(
     "--layers",
     metavar="LAYERS",
@@ -83,13 +73,7 @@ def command(**values: Any) -> None:
     """
     options, console = LabelIssuesOptions(**values), messages()
     with DeferredInterrupt() as interrupt, Meter(console, interrupt.check) as meter:
-        dataset = read_data(
-            options.source,
-            size=options.image_size,
-            groups=options.groups,
-            on_progress=meter,
-            **options.table,
-        )
+        dataset = options.read(meter)
         issues = find_label_issues(
             dataset,
             options.limit,

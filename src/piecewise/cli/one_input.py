@@ -13,7 +13,7 @@ from ..core.errors import DataError, did_you_mean, shown
 from ..insight.explanation import Explanation, explain
 from ..network import Network
 from .options import net_argument, text_option
-from .output import messages, print_message, printable
+from .output import messages, print_message, printable, results
 
 NAME_SHOWN = 200
 """Characters of a text that is shown as the name of the input."""
@@ -45,24 +45,23 @@ class InputOptions:
         if (self.file is None) == (self.text is None):
             raise click.UsageError(f"{command} needs one INPUT, or --text")
 
+    def explanation(self, net: Network, label: int | None = None) -> Explanation:
+        """Read the input and explain the net's answer, or the class ``label``; DataError."""
+        preprocessor = net.preprocessor
+        if self.text is not None and preprocessor.modality != "texts":
+            raise DataError(
+                f"--text: got a text, wanted a file: this net reads {preprocessor.modality}"
+            )
+        original = self.text if self.text is not None else preprocessor.read(Path(self.name))
+        example = preprocessor.transform(original)
+        return explain(net, example, name=self.name, label=label, original=original)
+
 
 def input_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add NET, INPUT and --text: the values of `InputOptions` but --json."""
     file_argument = click.argument("file", metavar="INPUT", required=False)
     command: Callable[..., Any] = net_argument(file_argument(text_option(function)))
     return command
-
-
-def read_explanation(net: Network, options: InputOptions, label: int | None = None) -> Explanation:
-    """Read the input and explain the net's answer, or the class ``label``; DataError."""
-    preprocessor, text = net.preprocessor, options.text
-    if text is not None and preprocessor.modality != "texts":
-        raise DataError(
-            f"--text: got a text, wanted a file: this net reads {preprocessor.modality}"
-        )
-    original = text if text is not None else preprocessor.read(Path(options.name))
-    example = preprocessor.transform(original)
-    return explain(net, example, name=options.name, label=label, original=original)
 
 
 def class_number(net: Network, option: str, name: str | None) -> int | None:
@@ -80,6 +79,6 @@ def print_warning(explanation: Explanation) -> None:
         print_message(messages(), f"a doubtful answer: {explanation.warning}")
 
 
-def printable_lines(lines: Iterable[str]) -> str:
-    """Lines as one text without control characters."""
-    return "\n".join(map(printable, lines))
+def print_lines(lines: Iterable[str]) -> None:
+    """Print lines as results, without control characters."""
+    results().print("\n".join(map(printable, lines)), soft_wrap=True)

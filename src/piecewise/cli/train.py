@@ -32,7 +32,7 @@ from ..training.linear_baseline import LinearBaseline
 from ..training.metrics import Scores
 from ..training.plan import TrainingPlan, plan_training
 from ..training.recipe import Recipe, knobs
-from .dataset_options import PreprocessingOptions
+from .dataset_options import PreprocessingOptions, preprocessing_options
 from .interrupts import DeferredInterrupt, ignore_further_interrupts, ignore_interrupts
 from .options import (
     DATA,
@@ -42,16 +42,10 @@ from .options import (
     TRAINING,
     ConstraintType,
     choice_option,
-    data_argument,
-    framing_option,
-    groups_option,
-    image_size_option,
     json_option,
     option,
     output_option,
     recipe_options,
-    table_options,
-    text_length_option,
     threads_option,
     usage_error,
     with_option_names,
@@ -141,8 +135,7 @@ class TrainOptions(PreprocessingOptions):
 
 
 @click.command(name="train")
-@data_argument
-@image_size_option
+@preprocessing_options("All examples of a group stay in the same split or fold.")
 @choice_option(
     "--resize",
     words=RESIZES.words,
@@ -151,10 +144,6 @@ class TrainOptions(PreprocessingOptions):
     help="How a photo is resized if its aspect ratio differs from that of the input: pad adds a "
     "border, crop cuts off the edges, stretch changes the aspect ratio.",
 )
-@framing_option
-@text_length_option
-@table_options
-@groups_option("All examples of a group stay in the same split or fold.")
 @option(
     "--folds",
     type=_Folds(),

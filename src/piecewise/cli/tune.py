@@ -18,7 +18,7 @@ from ..training.effort import EFFORT
 from ..tuning.picture import REPORTS, is_own_report, tuning_html, tuning_png
 from ..tuning.storage_url import without_password
 from ..tuning.tune import DEFAULT_STUDY, DEFAULT_TRIALS, SECONDS, TRIALS, TunedTrial, TuningResult
-from .dataset_options import PreprocessingOptions
+from .dataset_options import PreprocessingOptions, preprocessing_options
 from .options import (
     NETWORK,
     OUTPUT,
@@ -26,15 +26,9 @@ from .options import (
     TRAINING,
     choice_option,
     constrained_option,
-    data_argument,
-    framing_option,
-    groups_option,
-    image_size_option,
     json_option,
     option,
     output_option,
-    table_options,
-    text_length_option,
     threads_option,
     usage_error,
 )
@@ -82,12 +76,7 @@ class TuneOptions(PreprocessingOptions):
 
 
 @click.command(name="tune")
-@data_argument
-@image_size_option
-@framing_option
-@text_length_option
-@table_options
-@groups_option("All examples of a group stay in the same split or fold.")
+@preprocessing_options("All examples of a group stay in the same split or fold.")
 @option(
     "--layers",
     metavar="TEXT",
@@ -225,9 +214,8 @@ def _described(trial: TunedTrial) -> str:
 
 def _print_best(result: TuningResult, console: Console) -> None:
     """The best trials, and which values matter."""
-    complete = [one for one in result.trials if one.loss is not None]
     print_message(console, f"best of {len(result.trials)} trials:")
-    for one in sorted(complete, key=lambda one: (one.loss, one.number))[:SHOWN]:
+    for one in sorted(result.complete, key=lambda one: (one.loss, one.number))[:SHOWN]:
         print_message(console, f"  trial {one.number}: {_described(one)}")
     values = ", ".join(f"{name} {_short(value)}" for name, value in result.best.values.items())
     print_message(console, f"values of the best: {values}")

@@ -12,16 +12,9 @@ from ..core.errors import LimitError, shown
 from ..insight.explanation import Explanation
 from ..network import Network
 from ..trace.arithmetic import Why
-from .one_input import (
-    InputOptions,
-    class_number,
-    input_options,
-    print_warning,
-    printable_lines,
-    read_explanation,
-)
+from .one_input import InputOptions, class_number, input_options, print_lines, print_warning
 from .options import NETWORK, json_option, option, output_option
-from .output import messages, print_json, print_message, results
+from .output import messages, print_json, print_message
 from .output_files import check_output
 
 
@@ -67,7 +60,7 @@ def command(**values: Any) -> None:
     _check(options)
     net = Network.load(options.net_file)
     expected = class_number(net, "--expected", options.expected)
-    explanation = read_explanation(net, options)
+    explanation = options.explanation(net)
     name, at = _place(options.place or f"{list(explanation.walk)[-1]},{explanation.answer}")
     if options.gradient:
         label = explanation.label if expected is None else expected
@@ -138,14 +131,14 @@ def _print_gradient(
     if as_json:
         print_json({**why.to_json(), "nudge_curve": curve.to_json()})
     else:
-        results().print(printable_lines([*why.lines(), "", *curve.lines()]), soft_wrap=True)
+        print_lines([*why.lines(), "", *curve.lines()])
 
 
 def _print(why: Why, as_json: bool) -> None:
     if as_json:
         print_json(why.to_json())
     else:
-        results().print(printable_lines(why.lines()), soft_wrap=True)
+        print_lines(why.lines())
 
 
 def _write(explanation: Explanation, output: str, name: str, at: list[int]) -> None:

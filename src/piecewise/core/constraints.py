@@ -49,6 +49,11 @@ def constraint_error(value: object, limit: Constraint) -> LimitError:
     return LimitError(f"got {shown(value)}, wanted {limit.description}")
 
 
+def text_error(text: str, limit: Constraint) -> LimitError:
+    """The error for a word of the notation that is not allowed."""
+    return LimitError(f"got '{text[:40]}', wanted {limit.description}")
+
+
 def checked(name: str, limit: Constraint, value: object) -> Any:
     """The value in canonical form; LimitError, beginning with its name, if it is not allowed."""
     try:
@@ -83,7 +88,7 @@ class Integer:
 
     def read(self, text: str) -> int | None:
         if not _DIGITS.fullmatch(text):
-            raise LimitError(f"got '{text[:40]}', wanted {self.description}")
+            raise text_error(text, self)
         return self.check(int(text))
 
     def write(self, value: int) -> str:
@@ -126,11 +131,11 @@ class Size2D:
             return text
         sides = text.split("x")
         if len(sides) > 2 or not all(_DIGITS.fullmatch(side) for side in sides):
-            raise LimitError(f"got '{text[:40]}', wanted {self.description}")
+            raise text_error(text, self)
         try:
             return self.check((int(sides[0]), int(sides[-1])))
         except LimitError:  # quote the text, not the pair
-            raise LimitError(f"got '{text}', wanted {self.description}") from None
+            raise text_error(text, self) from None
 
     def write(self, value: tuple[int, int] | str) -> str:
         if isinstance(value, str):
@@ -161,7 +166,7 @@ class Real:
 
     def read(self, text: str) -> float:
         if not _DECIMAL.fullmatch(text):
-            raise LimitError(f"got '{text[:40]}', wanted {self.description}")
+            raise text_error(text, self)
         return self.check(float(text))
 
     def write(self, value: float) -> str:
@@ -205,7 +210,7 @@ class Boolean:
 
     def read(self, text: str) -> bool:
         if text not in ("yes", "no"):
-            raise LimitError(f"got '{text[:40]}', wanted {self.description}")
+            raise text_error(text, self)
         return text == "yes"
 
     def write(self, value: bool) -> str:

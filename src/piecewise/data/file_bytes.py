@@ -55,6 +55,21 @@ def open_regular_file(path: Path, kind: str = "file") -> IO[bytes]:
     return open(path, "rb", opener=opener)
 
 
+def open_limited(path: Path, kind: str, most: int, remedy: str) -> IO[bytes]:
+    """A file, opened for reading; DataError if that fails or it has more than ``most`` bytes."""
+    try:
+        file = open_regular_file(path, kind)
+    except DataError:
+        raise
+    except (OSError, ValueError) as error:
+        raise open_error(error, kind) from None
+    size = os.fstat(file.fileno()).st_size
+    if size > most:
+        file.close()
+        raise _too_large(size, most, remedy)
+    return file
+
+
 def regular_file_opener(path: str, flags: int, kind: str = "file") -> int:
     """The ``opener`` of a built-in file type that opens regular files only."""
     _check_regular(os.stat(path), kind)  # noqa: PTH116 - an opener gets a name

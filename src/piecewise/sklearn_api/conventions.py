@@ -19,6 +19,7 @@ from ..core.constraints import SEED, checked, is_integer
 from ..core.errors import DataError, LimitError, NotFittedError, shown
 from ..data.pixel_columns import image_layout
 from ..engine.runtime.thread_pool import processors
+from ..inputs import check_sample_weight
 
 
 class EstimatorConventions:
@@ -237,18 +238,7 @@ def checked_weights(sample_weight: Any, count: int) -> Float64:
     """The sample weights (N,) as float64; 1 if there are none. Raises DataError."""
     if sample_weight is None:
         return np.ones(count)
-    weights = np.asarray(sample_weight)
-    if weights.shape != (count,) or weights.dtype.kind not in "fiub":
-        raise DataError(
-            f"sample_weight: got {weights.dtype} of the shape {weights.shape}, wanted numbers "
-            f"({count},), one for each row of X"
-        )
-    weights = weights.astype(np.float64)
-    if not np.isfinite(weights).all() or (weights < 0).any():
-        raise DataError("sample_weight: got negative numbers or NaN, wanted numbers of 0 or more")
-    if not weights.any():
-        raise DataError("sample_weight: every weight is zero, wanted at least one above it")
-    return weights
+    return check_sample_weight(sample_weight, count, np.float64)
 
 
 def class_factors(class_weight: Any, classes: Array, counts: Float64) -> Float64:

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import MISSING, Field, replace
 from typing import Any, NamedTuple, NoReturn
 
-from ..core.constraints import MAX_LAYERS, MAX_NOTATION, MAX_REPEAT_DEPTH, Flag, Integer
+from ..core.constraints import MAX_LAYERS, MAX_NOTATION, MAX_REPEAT_DEPTH, Constraint, Flag, Integer
 from ..core.errors import LimitError, NotationError, did_you_mean, shown
 from .layer_base import Layer, layer_fields
 from .layers import BY_WORD
@@ -186,10 +186,7 @@ class _Parser:
             self.fail(
                 f"brackets are nested more than {MAX_REPEAT_DEPTH} deep; write some repeats out"
             )
-        try:
-            times = _TIMES.read(self.peek())
-        except LimitError as error:
-            self.fail(f"number of repeats: {error}")
+        times = self.read(_TIMES, "number of repeats")
         for symbol in ("*", "("):
             self.at += 1
             if self.peek() != symbol:
@@ -202,7 +199,6 @@ class _Parser:
         if self.peek() != ")":
             self.fail(f"got {self.got()}, wanted ) to close the ( at position {opening}")
         self.at += 1
-        assert times is not None
         if times * len(layers) > MAX_LAYERS:  # before they are written out
             self.too_many(start, f"{times:,} times {len(layers):,} layers are too many: ")
         return layers * times
@@ -283,12 +279,16 @@ class _Parser:
             self.fail(
                 f"{kind.word}: {field.name}: got {self.got()}, wanted {constraint.description}"
             )
-        try:
-            value = constraint.read(self.peek())
-        except LimitError as error:
-            self.fail(f"{kind.word}: {field.name}: {error}")
+        value = self.read(constraint, f"{kind.word}: {field.name}")
         self.at += 1
         return value
+
+    def read(self, constraint: Constraint, name: str) -> Any:
+        """The value of the current word, which is allowed."""
+        try:
+            return constraint.read(self.peek())
+        except LimitError as error:
+            self.fail(f"{name}: {error}")
 
     # Error messages.
 

@@ -17,6 +17,7 @@ from ..data.loading.subset import RowsOf, select_rows
 from ..data.preprocessing import Preprocessor
 
 Groups = Strings | None
+Recordings = Int64 | None
 
 
 class Split(NamedTuple):
@@ -29,7 +30,7 @@ class Split(NamedTuple):
     inputs: Array
     labels: Labels
     texts: Sequence[str] | None = None
-    recordings: Int64 | None = None
+    recordings: Recordings = None
 
     def where(self, mask: Bool) -> Split:
         """The examples where ``mask`` (N,) is True."""
@@ -56,11 +57,7 @@ class Split(NamedTuple):
 
 
 def validation_mask(
-    labels: Labels,
-    seed: int,
-    fraction: float,
-    groups: Groups = None,
-    recordings: Int64 | None = None,
+    labels: Labels, seed: int, fraction: float, groups: Groups = None, recordings: Recordings = None
 ) -> Bool:
     """Which examples (N,) are held out for validation, drawn at random by the seed.
 
@@ -93,7 +90,7 @@ def assign_folds(
     repeat: int,
     folds: int,
     groups: Groups = None,
-    recordings: Int64 | None = None,
+    recordings: Recordings = None,
 ) -> Int64:
     """The cross-validation fold (0 to ``folds`` - 1) of each example (N,).
 

@@ -14,13 +14,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from ..core.array_types import Float32
 from ..core.constraints import THREADS, checked
-from ..core.errors import DataError, LimitError, shown
+from ..core.errors import LimitError, shown
 from ..core.progress import Epoch, OnProgress, Progress
 from ..core.rng import fold_in
 from ..engine.runtime.thread_pool import processors
-from ..inputs import check_examples
+from ..inputs import check_examples, check_sample_weight
 from ..network import Network
 from ..reference.losses import LOSSES
 from ..spec.calibration import Calibration
@@ -95,12 +94,12 @@ def train(
 
     Raises
     ------
+    CheckpointError
+        If ``run_dir`` cannot be used, or holds another run.
     DataError
         If the arrays do not fit the network.
     LimitError
         If the recipe augments the inputs of a network that reads texts.
-    CheckpointError
-        If ``run_dir`` cannot be used, or holds another run.
     TrainingError
         If training diverges: the loss stops being a finite number, and the network keeps its last
         finite parameters; or it is far above that of an untrained network in the end.
@@ -131,7 +130,9 @@ def train(
         name = net.classes[checked_labels[0]]
         message = f"train: all examples are of the class {shown(name)}; wanted two or more"
         warnings.warn(message, stacklevel=2)
-    weights = _checked_weights(sample_weight, len(checked_labels))
+    weights = None
+    if sample_weight is not None:
+        weights = check_sample_weight(sample_weight, len(checked_labels), np.float32)
     checked_validation = validation and check_examples(net, *validation)
     state = TrainingState(net, recipe, checked_inputs, checked_labels, weights, checked_validation)
     ranks = current_ranks()
@@ -271,24 +272,6 @@ def _checked_recipe(recipe: object) -> Recipe:
         hint = "; write Recipe(**values)" if isinstance(recipe, dict) else ""
         raise LimitError(f"recipe: got {shown(recipe)}, wanted a Recipe{hint}")
     return recipe
-
-
-def _checked_weights(weights: npt.ArrayLike | None, count: int) -> Float32 | None:
-    if weights is None:
-        return None
-    array = np.asarray(weights)
-    if array.shape != (count,) or array.dtype.kind not in "fiub":
-        raise DataError(
-            f"sample_weight: got {array.dtype} of the shape {array.shape}, wanted numbers "
-            f"({count},), one per input"
-        )
-    with np.errstate(over="ignore"):
-        converted = array.astype(np.float32)
-    if not np.isfinite(converted).all() or (converted < 0).any():
-        raise DataError("sample_weight: got negative or non-finite weights, wanted 0 or more")
-    if not converted.any():
-        raise DataError("sample_weight: got only zeros, wanted at least one weight above 0")
-    return converted
 
 
 def _validate(state: TrainingState) -> tuple[float | None, float | None]:

@@ -7,15 +7,14 @@ unless more than half of the records are wrong.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import IO, TypeVar
+from typing import TypeVar
 
 from ...core.errors import DataError, shown
-from ..file_bytes import open_error, open_regular_file
+from ..file_bytes import open_limited
 from ..file_kinds import wrong_kind
 from .csv_records import lines, records
 from .json_lines import json_rows
@@ -40,7 +39,7 @@ def read_table(path: Path, options: TableOptions = DEFAULT_OPTIONS) -> TextTable
         kind = path.suffix.lower()
         if kind not in SUFFIXES:
             raise DataError(f"wanted a table of texts ({' '.join(one[1:] for one in SUFFIXES)})")
-        with _opened(path) as file:
+        with open_limited(path, "table", MAX_FILE_BYTES, "divide it") as file:
             source = as_utf8(file, options.encoding)
             if kind == ".jsonl":
                 return _json_table(path, source, options)
@@ -66,21 +65,6 @@ def read_text_table(
     if isinstance(table, PixelTable):
         raise DataError(f"{path}: a table of pixels, wanted texts")
     return table
-
-
-def _opened(path: Path) -> IO[bytes]:
-    """The open file, if it is not too large."""
-    try:
-        file = open_regular_file(path, "table")
-    except DataError:
-        raise
-    except (OSError, ValueError) as error:
-        raise open_error(error, "file") from None
-    size = os.fstat(file.fileno()).st_size
-    if size > MAX_FILE_BYTES:
-        file.close()
-        raise DataError(f"{size:,} bytes, wanted at most {MAX_FILE_BYTES:,}; divide it")
-    return file
 
 
 def _json_table(path: Path, source: Utf8Source, options: TableOptions) -> TextTable:

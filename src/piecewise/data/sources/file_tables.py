@@ -14,7 +14,7 @@ from unicodedata import normalize
 
 from ...core.constraints import MAX_CLASS_NAME
 from ...core.errors import DataError, shown
-from ..file_bytes import open_error, open_regular_file
+from ..file_bytes import open_limited
 from ..file_kinds import wrong_kind
 from ..modalities import MODALITIES
 from .class_labels import canonical_label
@@ -101,16 +101,7 @@ def read_file_table(
 def _opened(path: Traversable) -> IO[bytes]:
     if not isinstance(path, Path):
         return io.BytesIO(path.read_bytes())
-    try:
-        file = open_regular_file(path, "table")
-    except DataError:
-        raise
-    except (OSError, ValueError) as error:
-        raise open_error(error, "table") from None
-    if (size := path.stat().st_size) > MAX_FILE_BYTES:
-        file.close()
-        raise DataError(f"{size:,} bytes, wanted at most {MAX_FILE_BYTES:,}; divide it")
-    return file
+    return open_limited(path, "table", MAX_FILE_BYTES, "divide it")
 
 
 def _records(file: IO[bytes], kind: str, options: TableOptions) -> _Records | None:

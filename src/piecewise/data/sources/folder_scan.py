@@ -35,6 +35,23 @@ class Traversable(Protocol):
     def __hash__(self) -> int: ...
 
 
+class InnerPath:
+    """The name and the suffix of a file or folder in an archive, as `pathlib.Path` has them."""
+
+    __slots__ = ()
+    inner_path: str
+    """Its path in the archive, with / between names."""
+
+    @property
+    def name(self) -> str:
+        return self.inner_path.rpartition("/")[2]
+
+    @property
+    def suffix(self) -> str:
+        stem, dot, kind = self.name.rpartition(".")
+        return dot + kind if stem and kind else ""
+
+
 def is_user_file(entry: Traversable) -> bool:
     """Whether an entry is neither hidden nor made by the operating system."""
     return is_user_name(entry.name)

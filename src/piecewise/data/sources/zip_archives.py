@@ -22,7 +22,7 @@ from ...core.errors import DataError, shown
 from ..file_bytes import open_regular_file, regular_file_opener
 from ..modalities import MODALITY_OF_SUFFIX
 from .archive_limits import check_total_ratio
-from .folder_scan import MAX_DEPTH, is_user_file
+from .folder_scan import MAX_DEPTH, InnerPath, is_user_file
 from .folders import FolderListing, list_files
 
 MAX_ENTRIES = 1_100_000
@@ -45,7 +45,7 @@ _HEADER = struct.Struct("<4s22xHH")  # local file header: signature, lengths of 
 
 
 @dataclass(slots=True, eq=False)
-class ArchiveEntry:
+class ArchiveEntry(InnerPath):
     """A file or folder in an archive: a `Traversable`."""
 
     archive: Path
@@ -53,15 +53,6 @@ class ArchiveEntry:
     info: zipfile.ZipInfo | None = None
     """None for a folder."""
     children: list[ArchiveEntry] = field(default_factory=list, repr=False)
-
-    @property
-    def name(self) -> str:
-        return self.inner_path.rpartition("/")[2]
-
-    @property
-    def suffix(self) -> str:
-        stem, dot, kind = self.name.rpartition(".")
-        return dot + kind if stem and kind else ""
 
     def __str__(self) -> str:
         return f"{self.archive}: {self.inner_path}" if self.inner_path else str(self.archive)
