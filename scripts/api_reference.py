@@ -91,6 +91,17 @@ WIDTH = 88
 MEMBERS = (types.FunctionType, classmethod, staticmethod, property, functools.cached_property)
 """The kinds of attributes of a class that are documented."""
 
+ARRAYS = {
+    "Array": "array",
+    "Bool": "bool array",
+    "Float32": "float32 array",
+    "Float64": "float64 array",
+    "Int64": "int64 array",
+    "Labels": "int64 array",
+    "Strings": "str array",
+}
+"""The types of arrays in words."""
+
 PACKAGE = Path(piecewise.__file__).parent
 
 
@@ -295,7 +306,12 @@ def _undocumented_attributes(value: type) -> list[str]:
         if isinstance(member, (property, functools.cached_property)):
             texts[name] = _inherited_docstring(value, name)
     names = dict.fromkeys([*_fields(value), *sorted(set(texts) & set(_public(value)))])
-    return [_attribute(name, texts.get(name, "")) for name in names if name not in listed]
+    types_ = _field_types(value)
+    return [
+        _attribute(name, texts.get(name, ""), types_.get(name, ""))
+        for name in names
+        if name not in listed
+    ]
 
 
 def _inherited_docstring(value: type, name: str) -> str:
@@ -343,9 +359,22 @@ def _field_docs(value: type) -> dict[str, str]:
     return texts
 
 
-def _attribute(name: str, text: str) -> str:
+def _field_types(value: type) -> dict[str, str]:
+    """The types of the fields as the source names them; those of arrays in words."""
+    annotations = inspect.get_annotations(value)
+    return {name: _type_text(annotations[name]) for name in _fields(value) if name in annotations}
+
+
+def _type_text(annotation: Any) -> str:
+    """An annotation, which is a text, or a reference with a text in a named tuple."""
+    text = re.sub(r"^ClassVar\[(.*)\]$", r"\1", getattr(annotation, "__forward_arg__", annotation))
+    return re.sub(r"\w+", lambda found: ARRAYS.get(found[0], found[0]), text)
+
+
+def _attribute(name: str, text: str, type_: str = "") -> str:
     summary = markdown(" ".join(text.split("\n\n", maxsplit=1)[0].split()))
     label = name if name.startswith("`") else f"**{name}**"
+    label += f" ({type_})" if type_ else ""
     return f"- {label}: {summary}" if summary else f"- {label}"
 
 

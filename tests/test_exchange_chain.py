@@ -10,7 +10,7 @@ import pytest
 from piecewise.core.array_types import Array
 from piecewise.core.errors import ModelFileError
 from piecewise.exchange.chain import CHANNELS_LAST, ChainBuilder
-from piecewise.exchange.rewriting import PoolWindows
+from piecewise.exchange.rewriting import PaddedWindows
 from piecewise.reference import model as reference
 
 
@@ -80,7 +80,7 @@ def test_batch_norm_of_any_epsilon_keeps_its_values(epsilon: float) -> None:
 
 def test_average_that_counts_padding_divides_by_the_window() -> None:
     x, chain = random(2, 3, 5, 5), ChainBuilder((3, 5, 5))
-    chain.average_pool("a", PoolWindows((3, 3), (2, 2), (1, 1, 1, 1)), counts_padding=True)
+    chain.average_pool("a", PaddedWindows((3, 3), (2, 2), (1, 1, 1, 1)), counts_padding=True)
     padded = np.pad(x, ((0, 0), (0, 0), (1, 1), (1, 1)))
     expected = [[padded[:, :, i : i + 3, j : j + 3].mean((2, 3)) for j in (0, 2, 4)]
                 for i in (0, 2, 4)]  # fmt: skip
@@ -139,7 +139,7 @@ def test_foreign_tokens_move_up_by_one() -> None:
 
 REFUSED: dict[str, tuple[Callable[[ChainBuilder], None], str]] = {
     "padding before pooling": (
-        lambda c: c.max_pool("p1", PoolWindows((2, 2), (2, 2), (1, 1, 0, 0))), "padding"
+        lambda c: c.max_pool("p1", PaddedWindows((2, 2), (2, 2), (1, 1, 0, 0))), "padding"
     ),
     "too many parameters": (
         lambda c: c.convolution("c1", np.broadcast_to(random(1, 1, 1, 1), (70_000, 1, 1_000, 1)),

@@ -63,8 +63,8 @@ class ArraysExporter(Exporter):
 class ReferenceRunner(Runner):
     """Computes with the parameters of the file, by the reference."""
 
-    name: ClassVar[str] = "reference"
-    exporter: ClassVar[str] = "arrays"
+    name = "reference"
+    exporter = "arrays"
     model: ClassVar[SavedModel]
     error: ClassVar[float] = 0.0
     installed: ClassVar[str | None] = "1.0"

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 
@@ -251,8 +251,8 @@ def test_folder_of_a_new_repository_can_be_used(tmp_path: Path) -> None:
 class InterruptedRunner(Runner):
     """A toolkit during whose run somebody presses Ctrl-C."""
 
-    name: ClassVar[str] = "slow"
-    exporter: ClassVar[str] = "card"
+    name = "slow"
+    exporter = "card"
 
     def version(self) -> str | None:
         return "1.0"

@@ -155,7 +155,7 @@ class CompiledNetwork:
 
         Parameters
         ----------
-        inputs
+        inputs : array
             See `probabilities`.
 
         Returns

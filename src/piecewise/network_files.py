@@ -91,7 +91,7 @@ class NetworkFiles(NetworkState):
 
         Parameters
         ----------
-        path
+        path : path
             A file that `save` wrote.
 
         Returns

@@ -91,7 +91,7 @@ def dilated_kernel(weight: Float32, dilation: tuple[int, int]) -> Float32:
     return dilated
 
 
-class PoolWindows(NamedTuple):
+class PaddedWindows(NamedTuple):
     """The windows of a pooling layer of another toolkit; with ``partial``, also those past the edge
     (ceil mode)."""
 
@@ -101,7 +101,7 @@ class PoolWindows(NamedTuple):
     partial: bool = False
 
 
-def pool_edge(shape: Shape, windows: PoolWindows) -> str | None:
+def pool_edge(shape: Shape, windows: PaddedWindows) -> str | None:
     """The edge of a pooling layer that has the windows of this padding: "drop" or "partial"; None
     if neither has. Only padding after the last row and column can be said."""
     if windows.pads[0] or windows.pads[1]:
@@ -110,7 +110,7 @@ def pool_edge(shape: Shape, windows: PoolWindows) -> str | None:
     return None if wanted is None else _edge(shape, windows, wanted)
 
 
-def zeros_for_pool(shape: Shape, windows: PoolWindows) -> tuple[Pads, str] | None:
+def zeros_for_pool(shape: Shape, windows: PaddedWindows) -> tuple[Pads, str] | None:
     """The zeros around a map, and the edge of a pooling layer behind them, that have the windows of
     this padding; None if there are none."""
     wanted, pads = _window_counts(shape, windows), windows.pads
@@ -124,7 +124,7 @@ def zeros_for_pool(shape: Shape, windows: PoolWindows) -> tuple[Pads, str] | Non
     return None
 
 
-def _window_counts(shape: Shape, windows: PoolWindows) -> list[int] | None:
+def _window_counts(shape: Shape, windows: PaddedWindows) -> list[int] | None:
     """The windows along both axes; None if one of them has padding alone."""
     window, stride, pads, partial = windows
     counts = []
@@ -142,7 +142,7 @@ def _window_counts(shape: Shape, windows: PoolWindows) -> list[int] | None:
     return counts
 
 
-def _edge(shape: Shape, windows: PoolWindows, wanted: list[int]) -> str | None:
+def _edge(shape: Shape, windows: PaddedWindows, wanted: list[int]) -> str | None:
     """The edge of a pooling layer with so many windows along both axes."""
     axes = list(zip(shape[1:], windows.size, windows.stride, strict=True))
     for edge, along in (("drop", complete_windows), ("partial", partial_windows)):

@@ -11,8 +11,8 @@ from ..core.errors import ModelFileError
 from ..spec.layers import Convolution, Dropout, Pool, Relu
 from .checked_layers import CheckedLayers
 from .rewriting import (
+    PaddedWindows,
     Pads,
-    PoolWindows,
     convolution_padding,
     dense_kernel,
     dilated_kernel,
@@ -59,7 +59,7 @@ class WindowLayers(CheckedLayers):
         )
         self.append(where, layer, {"weight": kernel, "bias": bias})
 
-    def max_pool(self, where: str, windows: PoolWindows) -> None:
+    def max_pool(self, where: str, windows: PaddedWindows) -> None:
         """Max pooling.
 
         Padding is lower than any value. Where no value is negative, zeros do the same.
@@ -82,7 +82,7 @@ class WindowLayers(CheckedLayers):
         self.append(where, Pool(windows.size, windows.stride, "max", edge))
 
     def average_pool(
-        self, where: str, windows: PoolWindows, *, counts_padding: bool = False
+        self, where: str, windows: PaddedWindows, *, counts_padding: bool = False
     ) -> None:
         """Average pooling; with ``counts_padding``, windows divide by their full size."""
         if counts_padding and pool_edge(self.shape, windows) != "drop":  # one is past the edge
@@ -126,7 +126,7 @@ class WindowLayers(CheckedLayers):
                 return False
         return False
 
-    def _pool(self, where: str, kind: str, windows: PoolWindows) -> None:
+    def _pool(self, where: str, kind: str, windows: PaddedWindows) -> None:
         edge = pool_edge(self.shape, windows)
         if edge is None:
             raise self._padded_pool(where, windows.pads)

@@ -28,43 +28,30 @@ _MAX_NAME = 40  # characters of a class or of words
 
 @dataclass(frozen=True)
 class Evidence(PlainRecord):
-    """What votes for one class more than for another.
-
-    Attributes
-    ----------
-    name : str
-        A map of the voting layer, or words of a text.
-    vote : float
-        Its votes for the explained class minus those for the rival.
-    """
+    """What votes for one class more than for another."""
 
     name: str
+    """A map of the voting layer, or words of a text."""
     vote: float
+    """Its votes for the explained class minus those for the rival."""
 
 
 @dataclass(frozen=True)
 class Reason(PlainRecord):
-    """Why a net prefers a class to another one, or the other one to it.
-
-    Attributes
-    ----------
-    sentence : str
-        The answer, its strongest evidence, and the strongest evidence against it.
-    label, rival : int
-        The explained class; and the class with the next largest logit, or the predicted class if
-        another one is explained.
-    supporting, opposing : tuple of Evidence
-        The strongest evidence for the class, and for its rival; votes of the latter are negative.
-    difference : float
-        The logit of the class minus that of its rival: the sum of all such votes and biases.
-    """
+    """Why a net prefers a class to another one, or the other one to it."""
 
     sentence: str
+    """The answer, its strongest evidence, and the strongest evidence against it."""
     label: int
+    """The explained class."""
     rival: int
+    """The class with the next largest logit, or the predicted class if another one is explained."""
     supporting: tuple[Evidence, ...]
+    """The strongest evidence for the class."""
     opposing: tuple[Evidence, ...]
+    """The strongest evidence for its rival; its votes are negative."""
     difference: float
+    """The logit of the class minus that of its rival: the sum of all such votes and biases."""
 
 
 def find_reason(

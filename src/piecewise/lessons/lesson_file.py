@@ -73,31 +73,20 @@ class Binding(NamedTuple):
 
 @dataclass
 class LessonPage:
-    """A lesson as it was read.
-
-    Attributes
-    ----------
-    file : str
-    head : dict
-        The keys of the head that are given once, as texts.
-    bindings : list of Binding
-    constants : dict
-        The numbers that need no claim, with the reasons.
-    question : str
-        The heading.
-    blocks : list of LessonBlock
-    faults : list of Fault
-        What could not be read.
-    """
+    """A lesson as it was read."""
 
     file: str
     head: dict[str, str] = field(default_factory=dict)
+    """The keys of the head that are given once, as texts."""
     bindings: list[Binding] = field(default_factory=list)
     constants: dict[str, tuple[str, int]] = field(default_factory=dict)
+    """The numbers that need no claim, with the reasons."""
     question: str = ""
+    """The heading."""
     question_line: int = 1
     blocks: list[LessonBlock] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
+    """What could not be read."""
 
     def fault(self, line: int, sentence: str) -> None:
         """Note a fault."""

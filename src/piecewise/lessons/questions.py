@@ -19,32 +19,21 @@ _ROUND = 6
 
 @dataclass(frozen=True)
 class CheckQuestion:
-    """A question with a number as its answer.
-
-    Attributes
-    ----------
-    text : str
-    answer : float
-        The number, from the walk.
-    again : float
-        The same number from another computation.
-    wrong : dict
-        Hints by wrong answer: what went wrong.
-    tolerance : float
-        How far a typed answer may be off.
-    work : str
-        How the answer is calculated.
-    drawing : int, optional
-        The index of the drawing that it is about, where the drawing has to be seen.
-    """
+    """A question with a number as its answer."""
 
     text: str
     answer: float
+    """The number, from the walk."""
     again: float
+    """The same number from another computation."""
     wrong: dict[float, str] = field(default_factory=dict)
+    """Hints by wrong answer: what went wrong."""
     tolerance: float = 1e-6
+    """How far a typed answer may be off."""
     work: str = ""
+    """How the answer is calculated."""
     drawing: int | None = None
+    """The index of the drawing that it is about, where the drawing has to be seen."""
 
     @property
     def agrees(self) -> bool:

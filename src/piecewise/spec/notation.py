@@ -186,7 +186,7 @@ class _Parser:
             self.fail(
                 f"brackets are nested more than {MAX_REPEAT_DEPTH} deep; write some repeats out"
             )
-        times = self.read(_TIMES, "number of repeats")
+        times: int = self.read(_TIMES, "number of repeats")
         for symbol in ("*", "("):
             self.at += 1
             if self.peek() != symbol:

@@ -88,21 +88,6 @@ class NormSteps(NamedTuple):
 class Why:
     """The arithmetic of a number: its terms and the operation that combines them.
 
-    Attributes
-    ----------
-    position : Position
-    value : float
-        The number itself.
-    operation : {"sum", "largest", "value", "input"}
-        The sum of the products, divided by ``divisor``; the largest product; one value, looked up
-        or unchanged; or an input value.
-    terms : tuple of Term
-    divisor : int
-    normal : NormSteps or None
-        For batch normalization, the same arithmetic in its own steps.
-    fused : bool
-        Whether a product and its sum are rounded once (forward pass) or separately (backward pass).
-
     Examples
     --------
     >>> import piecewise as pw
@@ -114,11 +99,17 @@ class Why:
 
     position: Position
     value: float
+    """The number itself."""
     operation: str
+    """One of "sum" (of the products, divided by ``divisor``), "largest" (product), "value" (looked
+    up or unchanged) and "input" (an input value)."""
     terms: tuple[Term, ...] = ()
     divisor: int = 1
     normal: NormSteps | None = None
+    """For batch normalization, the same arithmetic in its own steps."""
     fused: bool = True
+    """Whether a product and its sum are rounded once (forward pass) or separately (backward
+    pass)."""
 
     @property
     def recomputed(self) -> float:

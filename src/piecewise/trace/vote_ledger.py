@@ -51,22 +51,6 @@ class VoteArrays(NamedTuple):
 class Ledger(PlainRecord):
     """All votes for one class, in the order in which the engine adds them after the bias.
 
-    Attributes
-    ----------
-    label : int
-        The number of the class.
-    layer : str
-        The layer whose output is the logit.
-    source_layer : str
-        The layer whose activations vote.
-    shape : (int, int, int)
-        The shape of those activations.
-    logit, bias : float
-    votes : tuple of Vote
-    carried : bool
-        Whether the votes are carried back through several layers: a weight is then the gradient of
-        the logit with respect to the activation, and the bias is the logit minus all votes.
-
     Examples
     --------
     >>> import piecewise as pw
@@ -79,13 +63,19 @@ class Ledger(PlainRecord):
     """
 
     label: int
+    """The number of the class."""
     layer: str
+    """The layer whose output is the logit."""
     source_layer: str
+    """The layer whose activations vote."""
     shape: tuple[int, int, int]
+    """The shape of those activations."""
     logit: float
     bias: float
     votes: tuple[Vote, ...]
     carried: bool = False
+    """Whether the votes are carried back through several layers: a weight is then the gradient of
+    the logit with respect to the activation, and the bias is the logit minus all votes."""
 
     @property
     def total(self) -> float:

@@ -154,7 +154,7 @@ class AudioPreprocessor(Preprocessor):
 
         Parameters
         ----------
-        sound
+        sound : Sound
             See `transform`.
 
         Returns

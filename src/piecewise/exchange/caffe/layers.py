@@ -11,7 +11,7 @@ from ...core.errors import ModelFileError
 from ...core.windows import complete_windows, partial_windows
 from ..chain import ChainBuilder
 from ..checked_layers import ONE_VALUE
-from ..rewriting import PoolWindows, without_zeros_in_front
+from ..rewriting import PaddedWindows, without_zeros_in_front
 from .blobs import blob_array
 from .definition import LayerRecord, MessageFields
 
@@ -113,11 +113,11 @@ class LayerReader:
             partial = self._uses_partial_windows(layer, window, stride, partial)
         pads = (*pad, *pad)
         if kind == "MAX":
-            self.chain.max_pool(layer.name, PoolWindows(window, stride, pads, partial))
+            self.chain.max_pool(layer.name, PaddedWindows(window, stride, pads, partial))
             return
         exact = all((self.chain.shape[1 + a] + 2 * pad[a] - window[a]) % stride[a] == 0
                     for a in (0, 1))  # fmt: skip
-        windows = PoolWindows(window, stride, pads, partial and not (any(pad) and exact))
+        windows = PaddedWindows(window, stride, pads, partial and not (any(pad) and exact))
         self.chain.average_pool(layer.name, windows, counts_padding=any(pad))
 
     def _uses_partial_windows(

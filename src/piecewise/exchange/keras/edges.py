@@ -15,7 +15,7 @@ from ...core.array_types import Array
 from ...core.windows import partial_windows
 from ...spec.layer_base import Shape
 from ..chain import ChainBuilder
-from ..rewriting import Pads, PoolWindows
+from ..rewriting import PaddedWindows, Pads
 from .layers import LOWEST, cell_fractions
 from .settings import Settings
 
@@ -75,7 +75,7 @@ class _Average(NamedTuple):
     padding that no factor has corrected yet."""
 
     where: str
-    windows: PoolWindows
+    windows: PaddedWindows
     shape: Shape
     axes: set[int]
 
@@ -95,7 +95,7 @@ class _Average(NamedTuple):
         return cell_fractions(windows) if same and not before else None
 
 
-def padded_average(where: str, windows: PoolWindows, shape: Shape) -> _Average:
+def padded_average(where: str, windows: PaddedWindows, shape: Shape) -> _Average:
     """Averages that count padding, unless factors follow."""
     average = _Average(where, windows, shape, set())
     return average._replace(axes=average.overhanging)

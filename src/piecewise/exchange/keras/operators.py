@@ -10,7 +10,7 @@ import numpy as np
 
 from ...core.array_types import Array, Float32
 from ..checked_layers import ONE_VALUE
-from ..rewriting import Pads, PoolWindows
+from ..rewriting import PaddedWindows, Pads
 from .edges import padded_average
 from .model_path import FileLayer
 from .settings import Settings
@@ -176,7 +176,7 @@ def _pool(kind: str) -> _Operator:
         if zeros not in (NO_PADS, pads) or (kind == "max" and not _stand_for_edge(walker, zeros)):
             walker.chain.zeros(settings.where, zeros)
             zeros, pads = NO_PADS, walker.window_pads(settings, window, stride, NO_PADS)
-        windows = PoolWindows(window, stride, pads)
+        windows = PaddedWindows(window, stride, pads)
         if kind == "max":
             walker.chain.max_pool(settings.where, windows)
         elif zeros == NO_PADS:

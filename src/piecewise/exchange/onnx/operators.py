@@ -11,7 +11,7 @@ from ...core.array_types import Array
 from ...core.errors import shown
 from ...core.windows import same_windows
 from ..checked_layers import ONE_VALUE
-from ..rewriting import Pads, PoolWindows
+from ..rewriting import PaddedWindows, Pads
 from .axes import Axes, sizes_of
 from .constants import axes_of, refused
 from .input_axes import moved
@@ -64,7 +64,7 @@ def _pool(walker: Walker, node: NodeProto) -> None:
     if dilation != (1, 1):
         raise refused(node, "its windows have gaps (dilations)")
     pads = _pads(walker, node, window, stride, dilation)
-    windows = PoolWindows(window, stride, pads, bool(_number(node, "ceil_mode", 0)))
+    windows = PaddedWindows(window, stride, pads, bool(_number(node, "ceil_mode", 0)))
     if node.operator == "MaxPool":
         walker.chain.max_pool(node.where, windows)
     else:

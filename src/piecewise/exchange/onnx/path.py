@@ -17,26 +17,17 @@ _END = {"ArgMax", "ZipMap"}
 
 @dataclass
 class Path:
-    """The nodes from the input to the output, in order.
-
-    Attributes
-    ----------
-    input : ValueInfo
-    nodes : list of NodeProto
-        Those that compute something from the input.
-    consumers : dict of list of NodeProto
-        The nodes of the path that read a tensor.
-    output : str
-        The name of the output.
-    opset : int
-        The version of the operators.
-    """
+    """The nodes from the input to the output, in order."""
 
     input: ValueInfo
     nodes: list[NodeProto]
+    """Those that compute something from the input."""
     consumers: dict[str, list[NodeProto]]
+    """The nodes of the path that read a tensor."""
     output: str
+    """The name of the output."""
     opset: int
+    """The version of the operators."""
 
     @property
     def batch(self) -> int | None:

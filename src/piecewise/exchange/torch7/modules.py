@@ -12,7 +12,7 @@ from ...core.errors import ModelFileError, shown
 from ..chain import ChainBuilder
 from ..checked_layers import ONE_VALUE
 from ..formats.t7 import Table, TorchModule
-from ..rewriting import Pads, PoolWindows
+from ..rewriting import PaddedWindows, Pads
 
 NO_PADS: Pads = (0, 0, 0, 0)
 _MAX_SIDE = 1 << 20
@@ -88,10 +88,10 @@ class ModuleReader:
         else:
             self.chain.average_pool(fields.where, windows, counts_padding=counts)
 
-    def _is_whole_map(self, windows: PoolWindows) -> bool:
+    def _is_whole_map(self, windows: PaddedWindows) -> bool:
         return windows.size == self.chain.shape[1:] and windows.pads == NO_PADS
 
-    def _windows(self, fields: ModuleFields) -> PoolWindows:
+    def _windows(self, fields: ModuleFields) -> PaddedWindows:
         """The windows of a pooling module."""
         self._need_maps()
         window, stride = fields.sides("k"), fields.sides("d")
@@ -109,7 +109,7 @@ class ModuleReader:
                 pad > 0 or last < side,
                 f"its last window starts past the edge of {self.chain.shape}",
             )
-        return PoolWindows(window, stride, (rows, columns, rows, columns), partial)
+        return PaddedWindows(window, stride, (rows, columns, rows, columns), partial)
 
     def _linear(self, fields: ModuleFields) -> None:
         cells = self.chain.shape.values // self.chain.shape.channels

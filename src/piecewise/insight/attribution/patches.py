@@ -41,57 +41,40 @@ _VALUES = 1 << 24  # input values per batch
 
 @dataclass(frozen=True)
 class PatchMatch(PlainRecord):
-    """A patch of an example, and how much it activates a feature.
-
-    Attributes
-    ----------
-    index, name : int, str
-        The example.
-    position : Position
-        Layer, feature, row and column of the activation.
-    value : float
-        The activation.
-    field : ReceptiveField
-        Receptive field of the activation, in cells of the input.
-    description : str
-        The receptive field in words.
-    patch : array
-        The input values in the receptive field.
-    """
+    """A patch of an example, and how much it activates a feature."""
 
     index: int
+    """The number of the example."""
     name: str
+    """Its name."""
     position: Position
+    """Layer, feature, row and column of the activation."""
     value: float
+    """The activation."""
     field: ReceptiveField
+    """Receptive field of the activation, in cells of the input."""
     description: str
+    """The receptive field in words."""
     patch: Array
+    """The input values in the receptive field."""
 
 
 @dataclass(frozen=True)
 class TopPatches(PlainRecord):
-    """The patches that activate a feature most and least; at most one per example.
-
-    Attributes
-    ----------
-    layer, feature : str, int
-        The feature.
-    best : tuple of PatchMatch
-        The largest activations, largest first.
-    worst : tuple of PatchMatch
-        The smallest activations, smallest first.
-    n_searched : int
-        Number of examples that were searched.
-    n_examples : int
-        Number of examples that were passed.
-    """
+    """The patches that activate a feature most and least; at most one per example."""
 
     layer: str
+    """The layer of the feature."""
     feature: int
+    """The number of the feature."""
     best: tuple[PatchMatch, ...]
+    """The largest activations, largest first."""
     worst: tuple[PatchMatch, ...]
+    """The smallest activations, smallest first."""
     n_searched: int
+    """Number of examples that were searched."""
     n_examples: int
+    """Number of examples that were passed."""
 
 
 def top_patches(

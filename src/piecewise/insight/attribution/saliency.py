@@ -42,27 +42,19 @@ _VALUES = 1 << 22  # values of covered inputs per batch
 
 @dataclass(frozen=True)
 class Attribution(PlainRecord):
-    """A saliency map: how much each cell of an input contributes to the score of a class.
-
-    Attributes
-    ----------
-    method : str
-        "occlusion", "gradient x input" or "Grad-CAM".
-    label : int
-        Class number.
-    values : float32 array (rows, columns) of the input, or (1, positions) of a text
-        Values above zero are evidence for the class, below zero against it.
-    unit : str
-        "logit", or "strength" for values without a unit.
-    description : str
-        The method and its parameters in words.
-    """
+    """A saliency map: how much each cell of an input contributes to the score of a class."""
 
     method: str
+    """One of "occlusion", "gradient x input" and "Grad-CAM"."""
     label: int
+    """Class number."""
     values: Float32
+    """(rows, columns) of the input, or (1, positions) of a text; values above zero are evidence for
+    the class, below zero against it."""
     unit: str
+    """Either "logit", or "strength" for values without a unit."""
     description: str = ""
+    """The method and its parameters in words."""
 
 
 def attributions(net: Network, example: Array, label: int | str | None = None) -> list[Attribution]:

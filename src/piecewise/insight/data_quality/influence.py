@@ -37,42 +37,31 @@ confidence of a wrong prediction beyond that depends on chance and would hide th
 
 @dataclass(frozen=True)
 class Influence(PlainRecord):
-    """The influence of one training example, or of one group of them, on predictions.
-
-    Attributes
-    ----------
-    name : str
-        Name of the example or group.
-    indices : tuple of int
-        Indices of its training examples.
-    score : float
-        The score that results are sorted by; see `influential_examples`.
-    harm : float
-        Decrease of the mean loss of the queries when the nets train without it. Losses are cut off
-        at 4.6, a probability of 1 %.
-    noise : float
-        Standard deviation of ``harm`` over all that was left out, estimated by the median absolute
-        deviation.
-    label_loss : float
-        Mean loss of its own labels by nets that did not train on it. It is high for wrong labels
-        and for unusual examples.
-    probability, probability_without : float or None
-        Mean probability of the expected classes by nets trained on all examples, and by nets
-        trained without it.
-    predictions, predictions_without : tuple of str
-        Predicted classes of the queries by the same nets.
-    """
+    """The influence of one training example, or of one group of them, on predictions."""
 
     name: str
+    """Name of the example or group."""
     indices: tuple[int, ...]
+    """Indices of its training examples."""
     score: float
+    """The score that results are sorted by; see `influential_examples`."""
     harm: float
+    """Decrease of the mean loss of the queries when the nets train without it. Losses are cut off
+    at 4.6, a probability of 1 %."""
     noise: float
+    """Standard deviation of ``harm`` over all that was left out, estimated by the median absolute
+    deviation."""
     label_loss: float
+    """Mean loss of its own labels by nets that did not train on it. It is high for wrong labels and
+    for unusual examples."""
     probability: float | None
+    """Mean probability of the expected classes by nets trained on all examples."""
     probability_without: float | None
+    """The same by nets trained without it."""
     predictions: tuple[str, ...]
+    """Classes of the queries, as nets trained on all examples predict them."""
     predictions_without: tuple[str, ...]
+    """The same by nets trained without it."""
 
     @property
     def changes_prediction(self) -> bool:

@@ -36,31 +36,22 @@ CONFIDENT = 0.9
 
 @dataclass(frozen=True)
 class LabelIssue(PlainRecord):
-    """An example whose label is likely wrong.
-
-    Attributes
-    ----------
-    index : int
-        Index in the data set.
-    name : str
-        Name of the example.
-    split : str
-        Its split.
-    label, predicted : str
-        The label in the data, and the class that the nets predict.
-    error_probability : float
-        One minus the predicted probability of the label.
-    probability : float
-        Predicted probability of the predicted class.
-    """
+    """An example whose label is likely wrong."""
 
     index: int
+    """Index in the data set."""
     name: str
+    """Name of the example."""
     split: str
+    """Its split."""
     label: str
+    """The label in the data."""
     predicted: str
+    """The class that the nets predict."""
     error_probability: float
+    """One minus the predicted probability of the label."""
     probability: float
+    """Predicted probability of the predicted class."""
 
 
 def find_label_issues(

@@ -39,27 +39,18 @@ _SECONDS = Real(0.02, 60)
 
 @dataclass(frozen=True, eq=False)
 class KernelSnapshot(PlainRecord):
-    """The kernels of a layer at one step of training.
-
-    Attributes
-    ----------
-    step : int
-        Number of training steps.
-    epoch : int or None
-        Number of completed epochs; None at a resumed checkpoint.
-    loss : float or None
-        Mean loss of this epoch.
-    error : float or None
-        Total of the error table of the examples.
-    kernels : float32 array (features, channels, rows, columns)
-        The kernels.
-    """
+    """The kernels of a layer at one step of training."""
 
     step: int
+    """Number of training steps."""
     epoch: int | None
+    """Number of completed epochs; None at a resumed checkpoint."""
     loss: float | None
+    """Mean loss of this epoch."""
     error: float | None
+    """Total of the error table of the examples."""
     kernels: Float32
+    """The kernels (features, channels, rows, columns)."""
 
     @property
     def description(self) -> str:

@@ -37,32 +37,24 @@ _WIDTH = 64
 
 @dataclass(frozen=True)
 class NudgeCurve(PlainRecord):
-    """The mean loss of ``n`` examples as a function of one parameter.
-
-    Attributes
-    ----------
-    name, index : str, tuple of int
-        The parameter.
-    loss_name : str
-        The loss function.
-    n : int
-        Number of examples.
-    values, losses : tuple of float
-        Evenly spaced values of the parameter, its current value in the middle, and the mean losses.
-    gradient : float
-        The gradient at the current value, by backpropagation.
-    numerical_gradient : float or None
-        The same by central differences in float64; None where that would take long.
-    """
+    """The mean loss of ``n`` examples as a function of one parameter."""
 
     name: str
+    """The array of the parameter."""
     index: tuple[int, ...]
+    """The index of the parameter in its array."""
     loss_name: str
+    """The loss function."""
     n: int
+    """Number of examples."""
     values: tuple[float, ...]
+    """Evenly spaced values of the parameter; its current value is in the middle."""
     losses: tuple[float, ...]
+    """The mean loss for each value."""
     gradient: float
+    """The gradient at the current value, by backpropagation."""
     numerical_gradient: float | None
+    """The same by central differences in float64; None where that would take long."""
 
     @property
     def value(self) -> float:

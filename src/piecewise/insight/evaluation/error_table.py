@@ -36,33 +36,23 @@ class ErrorRow(NamedTuple):
 
 @dataclass(frozen=True)
 class ErrorTable:
-    """Absolute errors of the outputs for N examples and K classes.
-
-    Attributes
-    ----------
-    classes : tuple of str
-        Names of the classes.
-    outputs : str
-        "logits" for nets trained with the absolute or the squared loss, otherwise "probabilities".
-    labels : array of int (N,)
-        Class numbers.
-    actual : float64 array (N, K)
-        The outputs.
-    names : tuple of str
-        Names of the examples; may be empty.
-    order : tuple of int
-        Indices of the examples in the order of display.
-    errors : float64 array (N, K)
-        Absolute differences from the targets, 1 for the label and 0 elsewhere.
-    """
+    """Absolute errors of the outputs for N examples and K classes."""
 
     classes: tuple[str, ...]
+    """Names of the classes."""
     outputs: str
+    """Either "logits", for nets trained with the absolute or the squared loss, or
+    "probabilities"."""
     labels: Labels
+    """Class numbers (N,)."""
     actual: Float64
+    """The outputs (N, K)."""
     names: tuple[str, ...] = ()
+    """Names of the examples; may be empty."""
     order: tuple[int, ...] = ()
+    """Indices of the examples in the order of display."""
     errors: Float64 = field(init=False)
+    """Absolute differences (N, K) from the targets, 1 for the label and 0 elsewhere."""
     """|right - actual|, (N, K)."""
 
     def __post_init__(self) -> None:

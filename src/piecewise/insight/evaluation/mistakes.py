@@ -48,55 +48,41 @@ class Neighbor(PlainRecord):
 
 @dataclass(frozen=True)
 class Mistake(PlainRecord):
-    """A wrong prediction.
-
-    Attributes
-    ----------
-    index, name : int, str
-        The example.
-    label, predicted : str
-        True and predicted class.
-    probability, label_probability : float
-        Probability of the predicted and of the true class.
-    neighbors : tuple of Neighbor
-        The nearest training examples.
-    """
+    """A wrong prediction."""
 
     index: int
+    """The number of the example."""
     name: str
+    """Its name."""
     label: str
+    """The true class."""
     predicted: str
+    """The predicted class."""
     probability: float
+    """Probability of the predicted class."""
     label_probability: float
+    """Probability of the true class."""
     neighbors: tuple[Neighbor, ...] = ()
+    """The nearest training examples."""
 
 
 @dataclass(frozen=True)
 class Mistakes:
-    """All predictions for ``n`` examples, and the most confident mistakes.
-
-    Attributes
-    ----------
-    classes : tuple of str
-        Names of the classes.
-    n : int
-        Number of examples.
-    cells : dict of (label, predicted) to indices
-        The cells of the confusion matrix that are not empty, the most confident predictions first.
-    mistakes : tuple of Mistake
-        The most confident mistakes.
-    layer : str
-        The layer whose activations define the neighbors.
-    compared : int
-        Number of training examples that were compared.
-    """
+    """All predictions for ``n`` examples, and the most confident mistakes."""
 
     classes: tuple[str, ...]
+    """Names of the classes."""
     n: int
+    """Number of examples."""
     cells: dict[tuple[int, int], tuple[int, ...]]
+    """The examples of each cell (label, predicted) of the confusion matrix that is not empty, the
+    most confident predictions first."""
     mistakes: tuple[Mistake, ...]
+    """The most confident mistakes."""
     layer: str
+    """The layer whose activations define the neighbors."""
     compared: int = 0
+    """Number of training examples that were compared."""
 
     @property
     def confusion(self) -> Int64:

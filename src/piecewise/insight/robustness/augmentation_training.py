@@ -77,24 +77,16 @@ def area_changes(before: DatasetRobustness, after: DatasetRobustness) -> list[Ar
 
 @dataclass(frozen=True)
 class AugmentationResult:
-    """The result of `train_with_augmentation`.
-
-    Attributes
-    ----------
-    net : Network
-        The new net.
-    kinds : tuple of str
-        The kinds of augmentation that were requested.
-    ranges : dict of str to float
-        For each kind that was trained, the fraction of the measured range; 1 for requested ones.
-    epochs_factor : int
-        Number of epochs, relative to the recipe.
-    """
+    """The result of `train_with_augmentation`."""
 
     net: Network
+    """The new net."""
     kinds: tuple[str, ...]
+    """The kinds of augmentation that were requested."""
     ranges: dict[str, float]
+    """For each kind that was trained, the fraction of the measured range; 1 for requested ones."""
     epochs_factor: int
+    """Number of epochs, relative to the recipe."""
 
     def to_json(self) -> dict[str, Any]:
         """Plain values: kinds, ranges, epochs_factor, and the recipe and digest of the net."""

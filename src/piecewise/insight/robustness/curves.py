@@ -65,29 +65,22 @@ class Break(NamedTuple):
 
 @dataclass(frozen=True)
 class Curve:
-    """Predictions for one input over the sizes of a perturbation.
-
-    Attributes
-    ----------
-    perturbation : Perturbation
-        The perturbation.
-    label : int
-        The class whose probability is observed.
-    logits, probabilities : float32 array (sizes, classes)
-        Outputs of the net.
-    equal_pixels : tuple of float
-        Fraction of the pixels that equal those of the unchanged input.
-    below, above : Break or None
-        The nearest sizes at which the label is no longer predicted.
-    """
+    """Predictions for one input over the sizes of a perturbation."""
 
     perturbation: Perturbation
+    """The perturbation."""
     label: int
+    """The class whose probability is observed."""
     logits: Float32
+    """Outputs of the net (sizes, classes)."""
     probabilities: Float32
+    """The probabilities of the classes (sizes, classes)."""
     equal_pixels: tuple[float, ...]
+    """Fraction of the pixels that equal those of the unchanged input."""
     below: Break | None
+    """The nearest smaller size at which the label is no longer predicted."""
     above: Break | None
+    """The nearest larger one."""
 
     def to_json(self) -> dict[str, Any]:
         """Plain values by the names of the fields, including those of the perturbation."""

@@ -36,31 +36,21 @@ MAX_STROKE_WIDTH = 3.0
 
 @dataclass(frozen=True)
 class Perturbation:
-    """One way to change inputs, over a range of sizes.
-
-    Attributes
-    ----------
-    name : str
-        "right", "down", "scale", "rotation" or "stroke_width".
-    kind : str
-        The option of `Augmentation` that it belongs to: "translation", "scale", "rotation" or
-        "stroke_width".
-    unit : str
-        Unit of the sizes.
-    sizes : tuple of float
-        Evenly spaced; the middle one leaves inputs unchanged.
-    drawn : tuple of float
-        The sizes in the units of `reference.augmentation.GeometricDraws`.
-    training_range : float
-        Value of the augmentation option that covers all sizes.
-    """
+    """One way to change inputs, over a range of sizes."""
 
     name: str
+    """One of "right", "down", "scale", "rotation" and "stroke_width"."""
     kind: str
+    """The option of `Augmentation` that it belongs to: "translation", "scale", "rotation" or
+    "stroke_width"."""
     unit: str
+    """Unit of the sizes."""
     sizes: tuple[float, ...]
+    """Evenly spaced; the middle one leaves inputs unchanged."""
     drawn: tuple[float, ...]
+    """The sizes in the units of `reference.augmentation.GeometricDraws`."""
     training_range: float
+    """Value of the augmentation option that covers all sizes."""
 
     @property
     def unchanged_index(self) -> int:

@@ -7,7 +7,7 @@ import { element } from "piecewise/text.js";
 
 /**
  * @typedef {object} Device
- * @property {string} name for the message that there is none
+ * @property {"camera" | "microphone"} name for the message that there is none
  * @property {string} asks said while the browser asks for permission
  * @property {string} hold said while nothing is recorded
  * @property {HTMLElement} view what it sees or hears
