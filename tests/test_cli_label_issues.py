@@ -14,6 +14,7 @@ import pytest
 
 from piecewise.cli import label_issues
 from piecewise.cli.label_issues import command
+from piecewise.core.errors import DataError
 from piecewise.core.progress import OnProgress, Progress
 from piecewise.data.xo import PLAIN, make_xo
 from piecewise.insight.data_quality import label_issues as search
@@ -55,6 +56,18 @@ def test_text_lists_planted_issues(source: str, capsys: Printed) -> None:
         assert line.split()[2:4] == [names[1 - drawn[index]], names[drawn[index]]]
     assert "listed 3 of 100 examples outside the test split" in words
     assert "\x1b[31m" not in page
+
+
+def test_options_of_reading_are_those_of_training(
+    source: str, monkeypatch: pytest.MonkeyPatch, capsys: Printed
+) -> None:
+    read = list[tuple[int, ...]]()
+    monkeypatch.setattr(label_issues, "find_label_issues",
+                        lambda data, *_, **__: read.append(data.inputs.shape) or [])  # fmt: skip
+    run(source, "--image-size", "9", "--framing", "canvas")
+    assert read == [(120, 1, 9, 9)]
+    with pytest.raises(DataError, match="text_length"):
+        run(source, "--text-length", "5")
 
 
 def test_json_lists_planted_issues(source: str, capsys: Printed) -> None:
