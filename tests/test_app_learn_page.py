@@ -164,6 +164,19 @@ def test_keys_turn_pages_and_reload_keeps_all(opened: AppPage) -> None:
     expect(page.locator(".lesson .why input").first).to_be_checked()
 
 
+def test_place_that_changes_its_view_while_it_is_left_keeps_nobody(opened: AppPage) -> None:
+    page = opened.page
+    page.evaluate("location.hash = '#/look'")
+    expect(page.locator(".lesson")).to_be_hidden()
+    script = """async () => {
+      const { setView } = await import("app/address.js");
+      location.hash = "#/learn/maps?seed=7";
+      setView({ on: null, cell: "conv1.0.0.0" }, false);
+    }"""
+    page.evaluate(script)
+    expect(page.locator(".question")).to_have_text(lesson("maps").question)
+
+
 def test_teacher_hides_play(opened: AppPage) -> None:
     page = opened.page
     go(page, "literal")

@@ -9,6 +9,9 @@ import { state, update } from "app/store.js";
 /** What a teacher can hide. */
 const HIDEABLE = ["knobs", "attempts", "votes", "curve", "net", "answer", "play"];
 
+/** The places that an address can name. @type {string[]} */
+let known = [];
+
 /**
  * The place and the view of the address.
  * @returns {{ place: string, view: ViewAddress }}
@@ -25,6 +28,7 @@ function read() {
  * @param {PlaceName[]} places
  */
 export function listenToAddress(places) {
+  known = places;
   const take = () => {
     const { place, view } = read();
     if (!location.hash.includes("?")) keepOf(state.view, view);
@@ -54,6 +58,8 @@ function keepOf({ hide, seed }, now) {
  * @param {boolean} [isStep] whether the browser's Back leads to the view before
  */
 export function setView(changes, isStep = true) {
+  const { place } = read();
+  if (known.includes(place) && place !== state.place) return; // it is being left
   const { lesson, ...values } = { ...state.view, ...changes };
   const kept = Object.entries(values).filter(([, value]) => value);
   const query = new URLSearchParams(/** @type {[string, string][]} */ (kept)).toString();
