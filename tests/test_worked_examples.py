@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +90,14 @@ def test_terms_of_a_kernel_weight_add_up_to_its_gradient(learner: Learner, seed:
     largest, sign = example.steps
     assert abs(float(largest.value)) == pytest.approx(max(map(abs, terms)), abs=0.005)
     assert sign.value == np.sign(gradient[kernel, 0, row, column])
+
+
+def test_cell_of_a_drawing_with_scattered_ink_is_asked(learner: Learner) -> None:
+    scattered = np.zeros_like(learner.data.inputs)
+    scattered[:, 0, ::4, ::4] = 255
+    sparse = replace(learner, data=replace(learner.data, inputs=scattered))
+    for stage in (0, STAGES - 1):
+        assert EXAMPLES["worked_cell"](sparse, stage, Draw(stage)).steps
 
 
 WEIGHT = re.compile(r"value (\d+) for (\w+) is (\S+)\. .* of class (\w+), .* is (\S+), the right")

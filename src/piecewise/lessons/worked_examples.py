@@ -14,8 +14,9 @@ from itertools import product
 from typing import NamedTuple, TypeVar
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
-from ..core.array_types import Array
+from ..core.array_types import Bool
 from ..data.xo import FEATURES
 from . import net_quantities as nets
 from .learner import Learner, LearnerDrawing, generated_learner
@@ -78,8 +79,9 @@ def one_cell(learner: Learner, stage: int, draw: Draw) -> WorkedExample:
     last stage is about a kernel of the small net."""
     if stage == STAGES - 1:
         return _learned_cell(learner, draw)
-    pixels = nets.ink_pixels(learner.drawings[0]).astype(int) * 2 - 1
-    name, row, column = _inked_place(FEATURES, pixels, draw)
+    ink = nets.ink_pixels(learner.drawings[0])
+    pixels = ink.astype(int) * 2 - 1
+    name, row, column = _inked_place(FEATURES, ink, draw)
     patch = pixels[row : row + _SIDE, column : column + _SIDE]
     feature = FEATURES[name].astype(int)
     pairs = list(zip(patch.ravel().tolist(), feature.ravel().tolist(), strict=True))
@@ -101,12 +103,13 @@ def one_cell(learner: Learner, stage: int, draw: Draw) -> WorkedExample:
 Owner = TypeVar("Owner")
 
 
-def _inked_place(owners: Iterable[Owner], pixels: Array, draw: Draw) -> tuple[Owner, int, int]:
-    """A feature or kernel, and the place of a patch (rows, columns) with some ink under it."""
-    rows, columns = (range(side - _SIDE + 1) for side in pixels.shape)
-    places = [(one, row, column) for one, row, column in product(owners, rows, columns)
-              if (pixels[row : row + _SIDE, column : column + _SIDE] > 0).sum()
-              >= _LEAST_INK]  # fmt: skip
+def _inked_place(owners: Iterable[Owner], ink: Bool, draw: Draw) -> tuple[Owner, int, int]:
+    """A feature or kernel, and the place of a patch (rows, columns) with some ink under it; with
+    the most there is if that is less."""
+    counts = sliding_window_view(ink, (_SIDE, _SIDE)).sum(axis=(2, 3))
+    least = min(_LEAST_INK, int(counts.max()))
+    inked = np.argwhere(counts >= least).tolist()
+    places = [(one, row, column) for one, (row, column) in product(owners, inked)]
     return places[draw.index(len(places))]
 
 
@@ -118,8 +121,8 @@ def _learned_cell(learner: Learner, draw: Draw) -> WorkedExample:
     """A cell of a learned kernel with two decimals: nothing but the patch, the kernel and the bias
     is shown."""
     drawing, kernels = learner.drawings[0], learner.small.parameters["conv1.weight"]
-    ink = nets.ink_pixels(drawing)
-    number, row, column = _inked_place(range(len(kernels)), ink, draw)
+    places = range(len(kernels)), nets.ink_pixels(drawing)
+    number, row, column = _inked_place(*places, draw)
     why = nets.walk(learner.small, drawing).why("conv1", number, row, column)
     terms = [term for term in why.terms if term.position]
     pairs = [(shown_value(term.value), shown_value(term.weight)) for term in terms]

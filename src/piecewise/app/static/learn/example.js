@@ -62,7 +62,7 @@ function stageElements(example, go) {
   );
   return [
     element("h2", { text: words.stage(stage + 1, example.of) }),
-    element("div", { class: "planes" }, ...planes),
+    planes.length ? element("div", { class: "planes" }, ...planes) : "",
     form,
     isShown ? onward(example, isRight, go) : "",
   ];

@@ -116,7 +116,7 @@ class FeaturePart {
     const mark = (/** @type {number} */ y, /** @type {number} */ x) => {
       const wanted = feature[y - row]?.[x - column];
       if (wanted === undefined) return "";
-      return wanted === pixels[y][x] ? "under agrees" : "under differs";
+      return wanted === pixels[y][x] ? "under same" : "under differs";
     };
     this.tables.replaceChildren(
       pixelTable(pixels, words.underFeature, mark),

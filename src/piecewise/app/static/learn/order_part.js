@@ -2,6 +2,7 @@
 
 import { ask } from "app/ask.js";
 import { pixelTable } from "app/learn/pixels.js";
+import { signed } from "app/learn/runs.js";
 import { learnWords as words } from "app/words/learn.js";
 import { element } from "piecewise/text.js";
 
@@ -92,7 +93,7 @@ function trialElements() {
     button.disabled = false;
     said.textContent = found ? words.verdict(found) : "";
     if (!found) return;
-    const cells = words.trialCells(found).map((text) => element("td", { text }));
+    const cells = words.trialCells(found).map((text) => element("td", { text: signed(text) }));
     const name = element("th", { scope: "row", text: words.trialSets[data] });
     rows.append(element("tr", {}, name, ...cells));
   });

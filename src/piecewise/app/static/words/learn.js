@@ -217,7 +217,7 @@ export const learnWords = {
   rightOfAll: (count, right, shuffled) =>
     `Of ${whole.format(count)} samples, the small net names ${whole.format(right)} right in order, ` +
     `and ${whole.format(shuffled)} shuffled. It learned them in order.`,
-  orderTitle: "Nets that are trained with both orders",
+  orderTitle: "Nets trained with both orders: right answers",
   trialData: "Data",
   /** @type {Record<string, string>} */
   trialSets: {
@@ -230,7 +230,7 @@ export const learnWords = {
   },
   trainBoth: "Train nets",
   training: "Nets are trained ...",
-  orderHead: ["data", "samples", "right in order", "right shuffled", "difference", "interval"],
+  orderHead: ["data", "samples", "in order", "shuffled", "difference", "interval"],
   /** @param {{ n: number, accuracy: number, shuffled_accuracy: number, difference: number, interval: [number, number] }} found */
   trialCells: ({ n, accuracy, shuffled_accuracy: other, difference, interval }) => [
     whole.format(n),
