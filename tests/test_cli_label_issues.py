@@ -16,8 +16,10 @@ from piecewise.cli import label_issues
 from piecewise.cli.label_issues import command
 from piecewise.core.errors import DataError
 from piecewise.core.progress import OnProgress, Progress
+from piecewise.data.dataset import Dataset
 from piecewise.data.xo import PLAIN, make_xo
 from piecewise.insight.data_quality import label_issues as search
+from piecewise.insight.data_quality.label_issues import LabelIssue
 
 Printed = pytest.CaptureFixture[str]
 PLANTED = [5, 30, 61]
@@ -62,8 +64,12 @@ def test_options_of_reading_are_those_of_training(
     source: str, monkeypatch: pytest.MonkeyPatch, capsys: Printed
 ) -> None:
     read = list[tuple[int, ...]]()
-    monkeypatch.setattr(label_issues, "find_label_issues",
-                        lambda data, *_, **__: read.append(data.inputs.shape) or [])  # fmt: skip
+
+    def search_nothing(data: Dataset, *_: object, **__: object) -> list[LabelIssue]:
+        read.append(data.inputs.shape)
+        return []
+
+    monkeypatch.setattr(label_issues, "find_label_issues", search_nothing)
     run(source, "--image-size", "9", "--framing", "canvas")
     assert read == [(120, 1, 9, 9)]
     with pytest.raises(DataError, match="text_length"):

@@ -26,7 +26,8 @@ from .folder_names import checked_class_name
 from .incoming import Incoming
 from .moves import counted
 from .packs import files_in
-from .project import NAMES, Project
+from .project import Project
+from .project_contents import NAMES
 from .project_files import OWN, pinned_preprocessor
 from .uploads import Upload, checked_upload
 

@@ -64,8 +64,8 @@ class ChangeLog:
         self._root, self._file, self._restore = root, file, restore
         lines, last = _read(file)
         self._changes, self._done = lines.changes, lines.done
-        if last is not None:
-            self._finish(*last)
+        self.has_finished = last is not None and self._finish(*last)
+        """Whether the last change was interrupted, and is done now."""
         if lines.count > 2 * _MOST or lines.is_torn:
             self._rewrite()
 
@@ -134,14 +134,16 @@ class ChangeLog:
             if folder.is_dir():  # a folder may have moved itself
                 sync_folder(folder)
 
-    def _finish(self, change: Change, is_forward: bool) -> None:
-        """Do the moves of the last change that were not done when the program ended."""
+    def _finish(self, change: Change, is_forward: bool) -> bool:
+        """Do the moves of the last change that were not done when the program ended; whether there
+        were any."""
         left = [move for move in _moves(change, is_forward=is_forward)
                 if os.path.lexists(self._root / move.source)
                 and not os.path.lexists(self._root / move.target)]  # fmt: skip
         if left:
             self._move(left)
             self._restore(change, is_done=is_forward)
+        return bool(left)
 
     def _append(self, line: str) -> int:
         """Add a line to the log, on disk; the size of the log before."""

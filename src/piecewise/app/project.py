@@ -1,14 +1,10 @@
-"""A project of the app: a folder of data, and what the app keeps about it in .piecewise.
+"""A project of the app: a folder of data, and the changes that a person makes in it.
 
-The folder is what `piecewise train` reads: train/CLASS/FILE and test/CLASS/FILE. Everything else
-lies in .piecewise, which readers skip. A file is written completely or not at all. Every change can
-be undone.
+A file is written completely or not at all. Every change can be undone.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 import shutil
 import threading
 from collections.abc import Iterator, Sequence
@@ -17,24 +13,23 @@ from pathlib import Path
 from typing import Any
 
 from ..core.errors import DataError, shown
-from ..data.modalities import MODALITY_OF_SUFFIX
 from ..data.preprocessing import Preprocessor
-from .failures import ConflictError, MissingError
+from .failures import ConflictError
 from .folder_names import can_be_folder, checked_class_name, folder_for
 from .incoming import Incoming
-from .listing import MAX_SAMPLES, PARTS, Listing, ProjectClass, SamplePage
+from .listing import MAX_SAMPLES, PARTS
 from .moves import Change, ChangeLog, Move, counted
-from .project_files import OWN, last_number, open_locked, pinned_preprocessor, read_json, write_json
+from .project_contents import NAMES, ProjectContents
+from .project_files import OWN, last_number, open_locked, write_json
 from .sample_moves import plan_moves
-from .strokes import Drawing, from_png, to_png
+from .strokes import Drawing, to_png
 from .uploads import Upload, checked_upload
 
-NAMES = "classes.json"
 MAX_CLASSES = 100
 """Classes of a project."""
 
 
-class Project:
+class Project(ProjectContents):
     """A project folder, opened by one process.
 
     Parameters
@@ -49,103 +44,25 @@ class Project:
     """
 
     def __init__(self, folder: Path) -> None:
-        self.root = folder
         self._lock_file = open_locked(folder)
+        super().__init__(folder)
         self._guard = threading.RLock()
         self._arrivals = 0
-        self._values = read_json(folder / OWN / "project.json")
-        self._names = {str(key): str(name) for key, name in read_json(folder / NAMES).items()}
         shutil.rmtree(folder / OWN / "incoming", ignore_errors=True)
-        self.version = 0
-        """One more after every change of samples, classes or settings."""
         self._log = ChangeLog(folder, folder / OWN / "undo.jsonl", self._restore)
+        if self._log.has_finished:
+            self._listing.refresh()
         self._bins = last_number(folder / OWN / "removed")
-        self._listing = Listing(folder)
 
     def close(self) -> None:
         """Let other processes open the folder."""
         self._lock_file.close()
 
-    # Description.
-
-    @property
-    def name(self) -> str:
-        """The name of the project: what a person called it, or its folder."""
-        return str(self._values.get("name") or self.root.resolve().name)
+    # Settings.
 
     def rename(self, name: str) -> None:
         """Call the project by another name; the folder keeps its own."""
         self._set("name", checked_class_name(name))
-
-    @property
-    def kind(self) -> str:
-        """The modality of the samples; pictures as long as there are none."""
-        return self.fixed_kind or "pictures"
-
-    @property
-    def fixed_kind(self) -> str | None:
-        """The modality of the samples; None as long as there are none."""
-        first = self._listing.first_id()
-        return first and MODALITY_OF_SUFFIX["." + first.rsplit(".", 1)[1].lower()]
-
-    def classes(self) -> list[ProjectClass]:
-        """All classes, in the order that a person gave them."""
-        folders = self._listing.folders
-        known = [folder for folder in self._order if folder in folders]
-        known += [folder for folder in folders if folder not in known]
-        count = self._listing.count
-        return [ProjectClass(folder, self._names.get(folder, folder), count("train", folder),
-                             count("test", folder), self._listing.revision(folder))
-                for folder in known]  # fmt: skip
-
-    def samples(self, folder: str, part: str, start: int = 0, count: int = 200) -> SamplePage:
-        """Samples of a class in a part, the newest first."""
-        ids = self._listing.ids(part, self._known(folder))[::-1]
-        return SamplePage(len(ids), ids[start : start + count])
-
-    def ids(self, part: str, folder: str) -> list[str]:
-        """The ids of all samples of a class in a part."""
-        return self._listing.ids(part, self._known(folder))
-
-    def content(self, sample_id: str) -> bytes:
-        """The bytes of a sample's file."""
-        return self._listing.path(sample_id).read_bytes()
-
-    def path(self, sample_id: str) -> Path:
-        """The file of a sample."""
-        return self._listing.path(sample_id)
-
-    def drawing(self, sample_id: str) -> Drawing | None:
-        """The strokes of a sample that was drawn; None for other samples."""
-        return from_png(self.content(sample_id))
-
-    def labelled(self, part: str) -> tuple[list[str], list[int]]:
-        """The ids of all samples of a part, and the number of the class of each."""
-        ids: list[str] = []
-        labels: list[int] = []
-        for number, one in enumerate(self.classes()):
-            found = self._listing.ids(part, one.folder)
-            ids += found
-            labels += [number] * len(found)
-        return ids, labels
-
-    def data_sha256(self) -> str:
-        """A hash of the classes, the names of the samples and the sizes of their files."""
-        digest = hashlib.sha256()
-        for one in self.classes():
-            digest.update(json.dumps([one.folder, one.name]).encode())
-            for part in PARTS:
-                for sample_id, size in self._listing.sizes(part, one.folder):
-                    digest.update(f"{sample_id} {size}\n".encode())
-        return digest.hexdigest()
-
-    # Settings.
-
-    @property
-    def preprocessor(self) -> Preprocessor | None:
-        """The preprocessor that the first training pinned; None before."""
-        value = self._values.get("preprocessor")
-        return None if value is None else pinned_preprocessor(value)
 
     def pin(self, preprocessor: Preprocessor | None) -> None:
         """Keep a preprocessor, so that one more sample does not change the input's size."""
@@ -155,12 +72,6 @@ class Project:
             self._set("preprocessor", value)
         except DataError:  # saved with the next setting
             self._values = {**self._values, "preprocessor": value}
-
-    @property
-    def settings(self) -> dict[str, Any]:
-        """The knobs that a person turned: layers, recipe and others."""
-        value = self._values.get("settings")
-        return dict(value) if isinstance(value, dict) else {}
 
     def set_settings(self, *, can_undo: bool = False, **values: Any) -> None:
         """Change settings; None takes one back. ``can_undo``: so that it can be undone."""
@@ -318,12 +229,6 @@ class Project:
 
     # Helpers.
 
-    @property
-    def _order(self) -> list[str]:
-        """The order of the class folders that a person gave."""
-        value = self._values.get("order")
-        return list(dict.fromkeys(map(str, value))) if isinstance(value, list) else []
-
     def _add(self, folder: str, part: str, uploads: Sequence[Upload]) -> list[str]:
         """Save files, as a change that can be undone."""
         with self._guard, self.incoming() as incoming:
@@ -352,11 +257,6 @@ class Project:
         """The first of some numbers for new files of a class."""
         removed = (self.root / OWN / "removed").glob(f"*/**/{escape(folder)}/*")
         return self._listing.give_numbers(folder, count, (file.name for file in removed))
-
-    def _known(self, folder: str) -> str:
-        if folder not in self._listing.folders:
-            raise MissingError(f"class: there is none of the folder {shown(folder)}")
-        return folder
 
     def _free_name(self, name: str, but: str = "") -> str:
         """A checked name that no other class has."""

@@ -17,7 +17,8 @@ from ..network import Network
 from ..storage.model_file import SavedModel
 from .attempts import Attempt
 from .failures import ConflictError, MissingError
-from .project import NAMES, Project
+from .project import Project
+from .project_contents import NAMES
 from .project_files import OWN
 
 _CHUNK = 1 << 16
