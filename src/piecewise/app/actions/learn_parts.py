@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
-
 from ...core.array_types import Array
 from ...core.errors import DataError, shown
 from ...data.xo import FEATURES
@@ -20,6 +18,7 @@ from ...lessons.formats import printed
 from ...lessons.knob_trial import KERNELS, POOLINGS, SIZES, knob_trial
 from ...lessons.learner import Learner, LearnerDrawing
 from ...network import Network
+from ...reference.optimizers import sgd
 from ..failures import MissingError
 from ..fields import ANY, RequestField, Values, WholeKind, WordKind
 from ..muting import Mutes, checked_maps
@@ -173,7 +172,8 @@ def _descent(
                       "gradient": float(gradients["full1.weight"][index])})  # fmt: skip
         if number < steps:
             for name, gradient in gradients.items():
-                changed.parameters[name] = changed.parameters[name] - np.float32(rate) * gradient
+                before = changed.parameters[name]
+                changed.parameters[name], _ = sgd(before, 0 * before, gradient, rate, 0, 0)
     return found
 
 
