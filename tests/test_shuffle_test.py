@@ -8,11 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from piecewise.core.array_types import Array
 from piecewise.core.errors import DataError
 from piecewise.core.progress import Progress
 from piecewise.data.dataset import Dataset, read_data
 from piecewise.data.images.preprocessor import ImagePreprocessor
 from piecewise.data.xo import make_xo
+from piecewise.network import Network
+from piecewise.training import shuffle_test as module
 from piecewise.training.shuffle_test import interval, shuffle_test
 
 
@@ -87,6 +90,24 @@ def test_shuffle_test_few_examples_are_inconclusive() -> None:
     found = shuffle_test(replace(noise, labels=labels))
     assert found.verdict in ("nothing learned", "too little")
     assert found.interval[0] < 0 < found.interval[1]
+
+
+def test_shuffle_test_trains_every_round_on_both_classes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen = list[set[int]]()
+
+    def spy(net: Network, inputs: Array, labels: Array, *_: object, **__: object) -> None:
+        seen.append(set(labels.tolist()))
+
+    monkeypatch.setattr(module, "train", spy)
+    drawn = make_xo(24, 9, seed=0)
+    rows = np.concatenate([np.flatnonzero(drawn.labels == 0)[:7],
+                           np.flatnonzero(drawn.labels == 1)[:5]])  # fmt: skip
+    data = Dataset(drawn.inputs[rows], drawn.labels[rows], drawn.classes,
+                   np.full(12, "train"), drawn.preprocessor)  # fmt: skip
+    shuffle_test(data)
+    assert seen == [{0, 1}] * 10
 
 
 def test_shuffle_test_too_few_columns_classes_or_groups() -> None:

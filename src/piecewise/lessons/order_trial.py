@@ -1,4 +1,4 @@
-"""Trials of nets with the columns of data in order and shuffled: the learner's own, and others."""
+"""Trials of nets with the columns of computed data in order and shuffled."""
 
 from __future__ import annotations
 
@@ -17,26 +17,12 @@ from .own_samples import SIDE
 
 SAMPLES = 600
 """Drawings, and rows of the table of measurements."""
-_FOLDS = 5
-
-
-def own_trial(data: Dataset) -> ShuffleTestResult:
-    """A trial of two classes of a learner, with as many samples of each."""
-    return shuffle_test(_balanced(data))
 
 
 @cache
 def computed_trial(name: str) -> ShuffleTestResult:
     """A trial of computed data; ``name`` is a key of `TRIALS`."""
     return shuffle_test(TRIALS[name]())
-
-
-def _balanced(data: Dataset) -> Dataset:
-    """As many samples of each class, so that every fifth of them has each class."""
-    count = int(np.bincount(data.labels).min()) // _FOLDS * _FOLDS
-    rows = np.concatenate([np.flatnonzero(data.labels == one)[:count] for one in (0, 1)])
-    return Dataset(data.inputs[rows], data.labels[rows], data.classes, data.splits[rows],
-                   data.preprocessor)  # fmt: skip
 
 
 def _letters(variation: XOVariation) -> Dataset:

@@ -208,11 +208,13 @@ class _Rounds:
         return shuffled
 
     def _train(self, plan: TrainingConfig, inputs: Array, number: int, count: int) -> Network:
-        """A network trained on about ``count`` of a round's examples."""
+        """A network trained on about ``count`` of a round's examples, some of each class."""
         indices, seed = np.flatnonzero(self.fold == number), self.seed + number
         if count < len(indices):
-            mask = validation_mask(self.labels[indices], seed, count / len(indices))
-            indices = indices[mask]
+            labels = self.labels[indices]
+            chosen = validation_mask(labels, seed, count / len(indices))
+            is_alone = np.bincount(labels)[labels] == 1  # in its class; never in such a mask
+            indices = indices[chosen | is_alone]
         preprocessor = self.data.preprocessor
         net = Network(plan.layers, preprocessor.shape, self.data.classes, seed, preprocessor)
         recipe = replace(plan.recipe, seed=seed)

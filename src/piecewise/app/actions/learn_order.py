@@ -13,9 +13,10 @@ from ...lessons import column_order as orders
 from ...lessons import net_quantities as nets
 from ...lessons.formats import printed
 from ...lessons.learner import Learner, LearnerDrawing
-from ...lessons.order_trial import TRIALS, computed_trial, own_trial
+from ...lessons.order_trial import TRIALS, computed_trial
 from ...lessons.own_samples import all_samples
 from ...page.media import sound_url
+from ...training.shuffle_test import shuffle_test
 from ..fields import RequestField, Values, WholeKind, WordKind
 from ..routes import AppRoute
 from ..session import Session
@@ -62,7 +63,7 @@ class LearnOrderActions:
             return computed_trial(values["data"]).to_json()
         pinned = self._state.pinned()
         data = pinned.learner.data if pinned.why_generated else all_samples(self._project.root)
-        return own_trial(data).to_json()
+        return shuffle_test(data).to_json()
 
     def _media(self, learner: Learner, kind: str, number: int, is_shuffled: bool) -> dict[str, Any]:
         """The sound of a sample as a data URL, or its words; neither for a drawing."""
