@@ -13,30 +13,15 @@ import numpy as np
 
 from piecewise.core.array_types import Array
 from piecewise.core.rng import DROPOUT, derive_key, uniform
+from piecewise.engine.passes.winograd import uses_tiles
 from piecewise.spec.architecture import Stage
 from piecewise.spec.layers import Convolution, Dropout, Embed, Full, Norm, Pool
 
+from . import oracle_tiles
 from .networks import window_starts
+from .rounding import F, fma
 
 LANES = 16
-F = np.float32
-
-
-def fma(a: Any, b: Any, c: Any) -> Array:
-    """a * b + c of float32, rounded once.
-
-    The product is exact in float64. The sum is rounded to odd there, so that only the rounding to
-    float32 has an effect.
-    """
-    product = np.asarray(a, np.float64) * np.asarray(b, np.float64)
-    c = np.asarray(c, np.float64)
-    total = np.asarray(product + c)
-    addend = total - product
-    error = (product - (total - addend)) + (c - addend)
-    bits = total.view(np.int64)
-    direction = np.where((error > 0) == (total > 0), 1, -1)
-    odd = np.where((error != 0) & (bits & 1 == 0), bits + direction, bits)
-    return odd.view(np.float64).astype(F)
 
 
 def tree(lanes: Array) -> Array:
@@ -91,9 +76,13 @@ def window_cells(
             yield i, j, ky, kx, r, s
 
 
-def convolution(layer: Convolution, x: Array, arrays: Arrays) -> Array:
-    weight = arrays["weight"]
+def convolution(stage: Stage, x: Array, arrays: Arrays) -> Array:
+    layer, weight = cast("Convolution", stage.layer), arrays["weight"]
     counts = [len(positions) for positions, _ in axes(layer, x)]
+    if uses_tiles(stage):
+        before = [-positions[0] for positions, _ in axes(layer, x)]
+        y = oracle_tiles.convolve(weight, x, before, counts)
+        return y + arrays["bias"][:, None, None, None] if layer.bias else y
     y = np.zeros((len(weight), *counts, LANES), F)
     if layer.bias:
         y += arrays["bias"][:, None, None, None]
@@ -104,13 +93,19 @@ def convolution(layer: Convolution, x: Array, arrays: Arrays) -> Array:
 
 
 def convolution_backward(
-    layer: Convolution, x: Array, arrays: Arrays, upstream: Array
+    stage: Stage, x: Array, arrays: Arrays, upstream: Array
 ) -> tuple[Array, Arrays]:
+    layer = cast("Convolution", stage.layer)
     weight, dx = arrays["weight"], np.zeros_like(x)
     if layer.mean:
         upstream = upstream / F(weight[0].size)
     all_meetings = list(window_cells(layer, x))
-    for f in range(len(weight)):
+    in_tiles = uses_tiles(stage, backward=True)
+    if in_tiles:
+        before = [2 + positions[0] for positions, _ in axes(layer, x)]
+        turned = weight[:, :, ::-1, ::-1].swapaxes(0, 1)
+        dx = oracle_tiles.convolve(turned, upstream, before, x.shape[1:3])
+    for f in range(0 if in_tiles else len(weight)):
         for i, j, ky, kx, r, s in sorted(all_meetings, key=lambda m: m[2:4]):
             dx[:, r, s] = fma(weight[f, :, ky, kx, None], upstream[f, i, j], dx[:, r, s])
     sums = np.zeros((*weight.shape, LANES), F)
@@ -328,7 +323,7 @@ def forward(
         layer, layer_arrays, cache = stage.layer, arrays_of(stage, arrays), cast("Any", None)
         x = activations[-1]
         if isinstance(layer, Convolution):
-            y = convolution(layer, x, layer_arrays)
+            y = convolution(stage, x, layer_arrays)
         elif isinstance(layer, Pool):
             y = pooling(layer, x, lengths)
         elif isinstance(layer, Full):
@@ -371,7 +366,7 @@ def backward(
         upstream = without_padding(upstream, after)
         layer, layer_arrays, gradients = stage.layer, arrays_of(stage, arrays), Arrays()
         if isinstance(layer, Convolution):
-            upstream, gradients = convolution_backward(layer, x, layer_arrays, upstream)
+            upstream, gradients = convolution_backward(stage, x, layer_arrays, upstream)
         elif isinstance(layer, Pool):
             upstream = pooling_backward(layer, x, y, upstream, lengths)
         elif isinstance(layer, Full):

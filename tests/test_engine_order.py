@@ -19,7 +19,8 @@ from piecewise.spec.layers import Norm
 
 from .long import now_and_long
 from .networks import Sample, numbers_for
-from .oracle import Arrays, F, Group, Shard, backward, fma, forward, in_lanes, loss_and_gradient
+from .oracle import Arrays, Group, Shard, backward, forward, in_lanes, loss_and_gradient
+from .rounding import F, fma
 from .test_engine import LEVELS, flat, form, write_key
 
 PICTURES, BATCH, SEED, EPOCH = 70, 40, 11, 2  # steps of 40 (three groups) and of 30 (two)
@@ -72,6 +73,7 @@ NETS = {
         "squared",
         "nesterov",
     ),
+    "tiles": Net("norm, conv 17 3 pad=1x2, relu, pool 2, full", (16, 8, 9), "squared"),
     "weights": Net("conv 3 2, norm, relu, full", (2, 4, 5), "squared"),
     "adamw": Net("conv 3 2, norm, relu, full", (1, 4, 5), "squared", "adamw"),
     "entropy": Net("conv 3 2, relu, full, norm, relu", (1, 4, 5), "cross-entropy", classes=40),

@@ -105,7 +105,10 @@ def test_single_image_any_thread_count_has_same_bits(seed: int, form: str) -> No
         assert_same_bits(network(made), made.to(np.float32).x, form, made)
 
 
-@pytest.mark.parametrize("layers", [*FIRST, "conv 70 3x9, relu, full", "conv 40 2, pool 4, full"])
+@pytest.mark.parametrize(
+    "layers",
+    [*FIRST, "conv 70 3x9, relu, full", "conv 40 2, pool 4, full", "conv 40 3, relu, pool 2, full"],
+)
 @pytest.mark.parametrize("kind", [np.uint8, np.float32])
 def test_single_image_uneven_pieces_have_same_bits(layers: str, kind: type) -> None:
     net = Network(layers, (18, 9, 21), 21, seed=1)

@@ -28,6 +28,7 @@ NETS = {
     "first relu": Architecture("relu, conv 3 3 mean, relu, full", (2, 9, 11), 3),
     "texts": Architecture("embed 5, conv 3 1x3, relu, pool all, full", (1, 30, 9), 3),
     "by table": Architecture("conv 4 1x16, relu, conv 3 13x20 pad=same, full", (2, 14, 40), 3),
+    "tiles": Architecture("norm, conv 17 3 pad=1, relu, pool 2, full", (16, 8, 29), 3),
     "large pool": Architecture("conv 3 5, norm, pool 7 stride=2, relu, full", (1, 60, 61), 2),
 }
 TRAINING = ProgramSpec("train", training=True, optimizer="sgd")

@@ -7,7 +7,8 @@ from math import ldexp
 
 import numpy as np
 
-from .oracle import F, exp, fma, log
+from .oracle import exp, log
+from .rounding import F, fma
 
 
 def fma_by_fractions(a: np.float32, b: np.float32, c: np.float32) -> np.float32:

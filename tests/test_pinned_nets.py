@@ -24,16 +24,16 @@ RECIPE_HASHES = {
 }
 KIND_HASHES = {
     "nudging": "fe07aa4eb5ec157ddfcc55a116b4598a2556f5f64af4980d2903193b211f6954",
-    "drawings": "7f572f0e1a71eaaf622ce3b9beaf8f71f889f0b7e065acb0a54ccad7fb62c1d8",
-    "photos": "b708c9cf13aaa0aaba7568d878d2439ce56ece88f3134734a6d9f2c86a127cd4",
-    "sounds": "b9fd39282754fa78861812906b65dd2bded68cf5789e537c7fbb98faa3af13bb",
+    "drawings": "f237efcd69b17296b8a72296f6ba5f7e7d2567734c30e9a3096b5b658e6f1301",
+    "photos": "cf6fddcf590c55a246d7e51c18bc086252323ecfca588a2f2fc0be39ac4bbb70",
+    "sounds": "cbbbc9e64751063de90a717f41777e3eec8426f2ee96fd3c78cda670670ef842",
     "texts": "96f9338ecc4bd630bcf1c7be013a91d2d981564a38a6d5c3d5de2ce8894b2285",
     "classifier": "c8d2a74e49df8719b754be4f9786602401dac0122b77a456b4a1e861b4ab873c",
 }
 REAL_HASHES = {
     "xo-unipen.npz": "06355b79c1e10b2fe8b30f190a8d9441924cd5de30c5e06d8ba88499f72c1236",
-    "hand-signs.zip": "23e386e1d2cab98cb30c77095e49a3494b2f285d12b61bc06cfa39e56128baab",
-    "spoken-digits.zip": "256dcdc9537828c6eab11272da73fa7db62dd089c52073ad6c4a6acfa292d3be",
+    "hand-signs.zip": "e706d8729574e0562bf8e39a95d6342a6e5f6bfc760ee1327a930c4820345535",
+    "spoken-digits.zip": "55beb8f3b694e309fdb767300e1d9899f79febf1ee17d5b3243d555ba0eeb3f2",
     "sms-spam.csv": "b0856a7f65b76b2199b738575b028ebaa2d933a5b857553d08d1cebdf2f1eabb",
 }
 

@@ -12,6 +12,11 @@ or the width of the vectors. A trained network therefore has the same bits on ev
 - An output of a convolution or a fully connected layer is one chain of fused multiply-adds: the
   bias, then channel, kernel row, kernel column (padding is skipped). The gradient of its input is
   one chain from zero: feature, kernel row, kernel column.
+- Convolutions with 3x3 kernels, and their input gradients, are computed in tiles of 4x4 output
+  cells if their shapes make that faster (`passes/winograd.py`). Kernels and source cells are
+  transformed (`kernels/winograd_transforms.py`), first down the columns, then along the rows.
+  Each of the 36 sums of a tile is then one chain from zero over the channels. They are transformed
+  in the same way, and the bias is added last.
 - A convolution's weight gradient is one chain per example over the rows and columns of the output.
   The sixteen examples of a group are then added as a tree (i + 8, i + 4, i + 2, i + 1), and the
   result is added to the group's shard. Batch norm statistics and bias gradients are summed in the

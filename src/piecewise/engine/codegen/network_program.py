@@ -99,7 +99,6 @@ def generate_network_ir(
     """Write a program. ``guard``: unused bytes around every buffer (for tests)."""
     module, backward, every_map = Module(), spec.kind == "train", spec.kind == "feature maps"
     plan = MemoryPlan(HEADER_BYTES, guard, separate=every_map)
-    kernels: dict[Hashable, str] = {}
     passes = passes_of(
         architecture, training=spec.training, backward=backward, keep_activations=every_map,
         frozen=spec.frozen.stages,
@@ -115,13 +114,7 @@ def generate_network_ir(
     records = plan_records(passes, wanted=spec.records)
     last = passes[-1]
     together = 2 if runs_pairs(architecture) else 1
-    drivers: list[NetworkWriter] = []
-    for groups in range(1, 1 + together):
-        for name in ("forward", "backward")[: 1 + backward]:
-            function = network_function(name + "_pair" * (groups - 1), groups=groups)
-            driver = NetworkWriter(function, module, target, plan, kernels, stats_at, groups)
-            (_write_forward if name == "forward" else _write_backward)(passes, driver)
-            drivers.append(driver)
+    drivers = _write_functions(passes, module, target, plan, stats_at, together, backward=backward)
     plan.use(last.target, last.output.size, len(passes))
     memory = plan.assign_offsets()
     calls: list[tuple[str, str]] = []
@@ -146,6 +139,7 @@ def generate_network_ir(
         spec.scaled,
         tuple(records),
         memory if together > 1 else 0,
+        any(layer_pass.prepares for layer_pass in passes),
     )
     _write_input(module, architecture, spec)
     _write_entry(module, architecture, target, spec, layout, masked=last.relu)
@@ -155,11 +149,45 @@ def generate_network_ir(
     )
 
 
+def _write_functions(
+    passes: list[Pass],
+    module: Module,
+    target: Target,
+    plan: MemoryPlan,
+    statistics_offset: int,
+    together: int,
+    *,
+    backward: bool,
+) -> list[NetworkWriter]:
+    """Write the functions that run all passes, on one group or on up to ``together``."""
+    kernels: dict[Hashable, str] = {}
+    writers = {"forward": _write_forward}
+    if backward:
+        writers["backward"] = _write_backward
+    drivers: list[NetworkWriter] = []
+    for groups in range(1, 1 + together):
+        for name, write in writers.items():
+            function = network_function(name + "_pair" * (groups - 1), groups=groups)
+            arguments = (function, module, target, plan, kernels, statistics_offset, groups)
+            drivers.append(NetworkWriter(*arguments))
+            write(passes, drivers[-1])
+    if any(layer_pass.prepares for layer_pass in passes):
+        drivers.append(NetworkWriter(network_function("prepare"), module, target, plan, kernels))
+        _write_prepare(passes, drivers[-1])
+    return drivers
+
+
 def _write_forward(passes: list[Pass], driver: NetworkWriter) -> None:
     for number, layer_pass in enumerate(passes):
         driver.time = number
         driver.layer = layer_pass.name
         _for_groups(driver, layer_pass, layer_pass.forward)
+
+
+def _write_prepare(passes: list[Pass], driver: NetworkWriter) -> None:
+    for number, layer_pass in enumerate(passes):
+        driver.time, driver.layer = number, layer_pass.name
+        layer_pass.prepare(driver)
 
 
 def _write_backward(passes: list[Pass], driver: NetworkWriter) -> None:

@@ -59,9 +59,11 @@ def compute_gradients(w: LoopWriter, batch: StepBatch, own: tuple[str, str] | No
     first, stop = own or ("0", batch.shards)
     memory = w.thread_memory()
     together = w.groups_together(w.integer("sub", stop, first))
+    prepared = w.open_preparation()
     with f.repeat() as done:
         number = w.integer("add", first, w.integer("mul", w.claim(), together))
         f.break_if(done, w.integer("icmp sge", number, stop))
+        w.prepare(memory, prepared)
         shard = _shard(w, batch, number)
         _clear(w, shard.slot)
         if w.layout.second_memory:

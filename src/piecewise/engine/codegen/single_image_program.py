@@ -8,25 +8,23 @@ which helper threads may claim; no sum is ever divided between threads.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from ...core.windows import complete_windows
-from ...spec.architecture import Architecture, Stage
+from ...spec.architecture import Architecture
 from ...spec.layer_base import Shape
 from ..ir.feature_maps import FeatureMapLayout
 from ..ir.intrinsics import declare
 from ..ir.llvm_text import GROUP_BYTES, Function, Module
-from ..ir.memory_plan import MemoryPlan, NetworkWriter
+from ..ir.memory_plan import MemoryPlan
 from ..ir.target import Target
 from ..ir.window_terms import forward_terms
-from ..kernels.convolution import Correlation, row_table
+from ..kernels.convolution import Correlation
 from ..kernels.elementwise import relu
 from ..kernels.input_packing import scale_bytes, to_float
 from ..kernels.single_image_kernels import (
     BLOCK,
-    PlanarImageEmitter,
-    SingleImageEmitter,
     embed_single_image,
     normalize_single_image,
     to_channel_blocks,
@@ -38,10 +36,12 @@ from ..passes.chain import passes_of
 from ..passes.convolution import ConvolutionPass
 from ..passes.embedding import EmbedPass
 from ..passes.fully_connected import FullPass
-from ..passes.pooling import PoolPass, PoolWindows
+from ..passes.pooling import PoolPass
 from ..passes.relu import ReluPass
-from ..passes.text_lengths import NO_LENGTHS, TextLengths, clear
-from .layer_pieces import SplitThresholds, WorkPiece, split_layer
+from ..passes.text_lengths import NO_LENGTHS, clear
+from .layer_pieces import SplitThresholds
+from .single_image_layers import CorrelationLayer, PoolingLayer, input_pointer
+from .single_image_tiles import TiledLayer
 from .single_image_writer import SingleImageWriter, blocked_maps
 
 _MEMORY_START = 64
@@ -85,7 +85,8 @@ def generate_single_image_ir(
         d.time = index
         d.layer = layer_pass.name
         writer = WRITERS[type(layer_pass)]
-        if planar and not writer.takes_planes:
+        in_tiles = isinstance(layer_pass, ConvolutionPass) and layer_pass.tiles
+        if planar and (in_tiles or not writer.takes_planes):
             _pack_blocks(d, architecture.input)
             source, planar = "input.blocks", False
         writer.write(d, layer_pass, source, planar)
@@ -135,86 +136,6 @@ def _pack_blocks(d: SingleImageWriter, shape: Shape) -> None:
     d.call(kernel, source, d.buffer("input.blocks", blocked_maps(shape).size))
 
 
-def _input_of(d: NetworkWriter, layer_pass: Pass, source: str, *, planar: bool) -> str:
-    """The pointer to the pass's input."""
-    shape = layer_pass.stage.input
-    return d.buffer(source, 4 * shape.values if planar else blocked_maps(shape).size)
-
-
-@dataclass
-class _CorrelationLayer:
-    """A convolution or fully connected layer, with the pooling that is fused into it, if any."""
-
-    correlation: Correlation
-    source: str
-    planar: bool
-    output: str
-    """The buffer of the correlation's output."""
-    output_bytes: int
-    relu: bool
-    lengths: TextLengths
-    pool: Stage | None = None
-    pooled: str = ""
-    """The buffer of the pooling's output."""
-
-    def write(self, d: SingleImageWriter, layer_pass: Pass) -> None:
-        """Write the layer, split into pieces if that is worthwhile."""
-        blocks = self.correlation.output.channels
-        rows = self.pool.output.height if self.pool else len(self.correlation.rows)
-        weight = d.take_packed(BLOCK * blocks * self.correlation.output_stride)
-        packed = weight, d.take_packed(BLOCK * blocks) if self.correlation.bias else weight
-        first = d.pieces.count
-        for piece in split_layer(self.correlation, rows, d.thresholds):
-            with d.pieces.next():
-                self._write_piece(d.pieces, layer_pass, piece, packed)
-        if d.pieces.count > first:
-            d.share(first, self.correlation)
-        else:
-            self._write_piece(d, layer_pass, WorkPiece(0, rows, 0, blocks), packed)
-
-    def _write_piece(
-        self, d: NetworkWriter, layer_pass: Pass, piece: WorkPiece, packed: tuple[int, int]
-    ) -> None:
-        if self.pool is None:
-            self._correlate(d, layer_pass, piece, packed)
-            return
-        windows = PoolWindows(self.pool).rows
-        start = windows.cells(piece.first_row).start
-        stop = windows.cells(piece.first_row + piece.rows - 1).stop
-        window_rows = piece._replace(first_row=start, rows=stop - start)
-        self._correlate(d, layer_pass, window_rows, packed)
-        source = self._output_pointer(d)
-        layer = _PoolingLayer(self.pool, source, self.pooled, self.relu, self.lengths)
-        layer.write(d, piece)
-
-    def _output_pointer(self, d: NetworkWriter) -> str:
-        return d.buffer(self.output, self.output_bytes)
-
-    def _correlate(
-        self, d: NetworkWriter, layer_pass: Pass, piece: WorkPiece, packed: tuple[int, int]
-    ) -> None:
-        """The correlation of one piece, one vector of lanes after the other."""
-        full, maps = self.correlation, self.correlation.output
-        own = replace(full, output=FeatureMapLayout(maps.shape._replace(channels=piece.blocks)))
-        emitter = PlanarImageEmitter if self.planar else SingleImageEmitter
-        kernel = d.kernel(
-            "correlate",
-            (own, self.planar),
-            "output weight bias source rows count:count",
-            lambda f: emitter(f, d.module, d.machine, own).emit(),
-            d.machine.lanes,
-        )
-        block, row = piece.first_block, piece.first_row
-        weight, bias = packed
-        output = d.f.at(self._output_pointer(d), block * maps.channel_bytes + row * maps.row_bytes)
-        weights = d.f.at("%packed", weight + GROUP_BYTES * block * own.output_stride)
-        biases = d.f.at("%packed", bias + GROUP_BYTES * block)
-        table = row_table(d.module, full, emitter.weight_bytes, emitter.cell_bytes)
-        source = _input_of(d, layer_pass, self.source, planar=self.planar)
-        others = [source, d.f.at(table, 24 * row), f"i64 {piece.rows}"]
-        d.call_per_vector(kernel, [output, weights, biases], others)
-
-
 def _write_convolution(
     d: SingleImageWriter, layer_pass: ConvolutionPass, source: str, planar: bool
 ) -> None:
@@ -222,10 +143,9 @@ def _write_convolution(
     pool, target = layer_pass.pool, layer_pass.target
     output = f"{layer_pass.name}.rows" if pool else target
     correlation = layer_pass.correlation(maps, relu=layer_pass.relu and not pool)
-    relu = layer_pass.relu
-    layer = _CorrelationLayer(
-        correlation, source, planar, output, maps.size, relu, layer_pass.lengths, pool, target
-    )
+    relu, lengths, tiles = layer_pass.relu, layer_pass.lengths, layer_pass.tiles
+    arguments = (correlation, source, planar, output, maps.size, relu, lengths, pool, target)
+    layer = TiledLayer(*arguments, tiles) if tiles else CorrelationLayer(*arguments)
     layer.write(d, layer_pass)
     _clear_output(d, layer_pass)
 
@@ -247,42 +167,8 @@ def _write_full(d: SingleImageWriter, layer_pass: Pass, source: str, planar: boo
         relu=layer_pass.relu,
     )
     target, relu = layer_pass.target, layer_pass.relu
-    layer = _CorrelationLayer(correlation, source, planar, target, maps.size, relu, NO_LENGTHS)
+    layer = CorrelationLayer(correlation, source, planar, target, maps.size, relu, NO_LENGTHS)
     layer.write(d, layer_pass)
-
-
-@dataclass
-class _PoolingLayer:
-    """A pooling layer, by itself or fused into a convolution."""
-
-    stage: Stage
-    source: str
-    """The pointer to its input."""
-    target: str
-    """The name of its output buffer."""
-    relu: bool
-    lengths: TextLengths
-
-    def write(self, d: NetworkWriter, piece: WorkPiece | None = None) -> None:
-        """Write the layer, or one piece of it."""
-        source = self.source
-        before, after = blocked_maps(self.stage.input), blocked_maps(self.stage.output)
-        output = d.buffer(self.target, after.size)
-        rows = None
-        if piece:
-            output = d.f.at(output, piece.first_block * after.channel_bytes)
-            source = d.f.at(source, piece.first_block * before.channel_bytes)
-            before, after = (
-                FeatureMapLayout(s.shape._replace(channels=piece.blocks)) for s in (before, after)
-            )
-            rows = range(piece.first_row, piece.first_row + piece.rows)
-        lengths = self.lengths.after(d, self.stage.number - 1)
-        stage = replace(self.stage, input=before.shape, output=after.shape)
-        pool = PoolWindows(stage, padded=bool(lengths))
-        step = pool.rows.stride * before.row_bytes
-        pointers = (source, output, output)
-        for row, _, kernel in pool.forward(d, before, pointers, step, relu=self.relu, rows=rows):
-            d.call(kernel, row["source"], row["out"], row["argmax"], *[lengths] * pool.padded)
 
 
 def _clear_output(d: SingleImageWriter, layer_pass: Pass) -> None:
@@ -292,9 +178,9 @@ def _clear_output(d: SingleImageWriter, layer_pass: Pass) -> None:
 
 
 def _write_pool(d: SingleImageWriter, layer_pass: Pass, source: str, planar: bool) -> None:
-    pointer = _input_of(d, layer_pass, source, planar=planar)
+    pointer = input_pointer(d, layer_pass, source, planar=planar)
     target, relu = layer_pass.target, layer_pass.relu
-    _PoolingLayer(layer_pass.stage, pointer, target, relu, layer_pass.lengths).write(d)
+    PoolingLayer(layer_pass.stage, pointer, target, relu, layer_pass.lengths).write(d)
     _clear_output(d, layer_pass)
 
 
@@ -307,7 +193,7 @@ def _write_norm(d: SingleImageWriter, layer_pass: Pass, source: str, planar: boo
         lambda f: normalize_single_image(f, maps, relu=relu),
     )
     numbers = d.f.at("%packed", d.take_packed(4 * BLOCK * maps.channels))
-    pointer = _input_of(d, layer_pass, source, planar=planar)
+    pointer = input_pointer(d, layer_pass, source, planar=planar)
     d.call(kernel, pointer, numbers, d.buffer(layer_pass.target, maps.size))
     _clear_output(d, layer_pass)
 
@@ -315,7 +201,7 @@ def _write_norm(d: SingleImageWriter, layer_pass: Pass, source: str, planar: boo
 def _write_relu(d: SingleImageWriter, layer_pass: Pass, source: str, planar: bool) -> None:
     maps = blocked_maps(layer_pass.stage.input)
     kernel = d.kernel("relu", maps, "source output", lambda f: relu(f, maps))
-    pointer = _input_of(d, layer_pass, source, planar=planar)
+    pointer = input_pointer(d, layer_pass, source, planar=planar)
     d.call(kernel, pointer, d.buffer(layer_pass.target, maps.size))
 
 

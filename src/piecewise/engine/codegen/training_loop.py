@@ -37,9 +37,11 @@ def write_infer(module: Module, layout: ProgramLayout, pause: str) -> None:
     memory, total = w.thread_memory(), w.load_context("count")
     groups = w.integer("lshr", w.integer("add", total, 15), 4)
     together = w.groups_together(groups)
+    prepared = w.open_preparation()
     with f.repeat() as done:
         start = w.integer("shl", w.integer("mul", w.claim(), together), 4)
         f.break_if(done, w.integer("icmp sge", start, total))
+        w.prepare(memory, prepared)
         if layout.second_memory:
             _infer_pair(w, memory, start, total, together)
         else:

@@ -52,6 +52,8 @@ class ProgramLayout:
     second_memory: int = 0
     """The offset of a second group's memory in a thread's, if the program runs two at a time; 0 if
     it runs one."""
+    prepares: bool = False
+    """Whether a thread first computes what depends on the parameters alone."""
 
     @property
     def blocks(self) -> int:
@@ -108,6 +110,24 @@ class LoopWriter(EntryWriter):
         weights = self.f.load("%context", WEIGHTS, "ptr")
         running_stats, key = self.load_pointers("running_stats", "key")
         return weights, running_stats, key
+
+    def open_preparation(self) -> str:
+        """The pointer to whether the thread has prepared its memory for these parameters: not
+        yet."""
+        if not self.layout.prepares:
+            return ""
+        if not self.f.prelude:
+            self.f.prelude.append("  %prepared = alloca i64")
+        self.f.store("0", "%prepared", 0, "i64")
+        return "%prepared"
+
+    def prepare(self, memory: str, prepared: str) -> None:
+        """Prepare the thread's memory before its first group, if the program needs that."""
+        if not prepared:
+            return
+        with self.f.when(self.integer("icmp eq", self.f.load(prepared, 0, "i64"), 0)):
+            self.call_network("prepare", self.network_arguments(), [(memory, "null", "0")])
+            self.f.store("1", prepared, 0, "i64")
 
     def groups_together(self, items: str) -> str:
         """How many of these groups or shards a thread runs at once: 1, or 2 if there are enough of

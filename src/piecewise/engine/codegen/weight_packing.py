@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from ...core.array_types import Array, Float32
 from ...spec.architecture import Architecture
 from ...spec.layers import Norm
 from ..kernels.single_image_kernels import BLOCK
+from ..kernels.winograd_transforms import transform_weights
 from ..passes.base import Pass
 from ..passes.batch_norm import NormPass
 from ..passes.chain import passes_of
@@ -42,6 +44,14 @@ def _pack_linear(layer_pass: Pass, tensors: Mapping[str, Array]) -> list[Array]:
     return [np.moveaxis(_in_lanes(weight), 1, -1), _in_lanes(bias)]
 
 
+def _pack_convolution(layer_pass: ConvolutionPass, tensors: Mapping[str, Array]) -> list[Array]:
+    if not layer_pass.tiles:
+        return _pack_linear(layer_pass, tensors)
+    values = _in_lanes(transform_weights(tensors["weight"]).transpose(2, 0, 1))
+    bias = tensors.get("bias", np.zeros(0, np.float32))
+    return [values.transpose(2, 0, 3, 1), _in_lanes(bias)]  # [36][block][channel][16]
+
+
 def _pack_norm(layer_pass: Pass, tensors: Mapping[str, Array]) -> list[Array]:
     deviation = np.sqrt(tensors["variance"] + np.float32(Norm.epsilon))
     rows = [tensors["mean"], np.float32(1) / deviation, tensors["weight"], tensors["bias"]]
@@ -63,8 +73,8 @@ def _in_lanes(array: Array) -> Array:
     return padded.reshape(-1, BLOCK, *array.shape[1:])
 
 
-PACKERS: dict[type[Pass], Callable[[Pass, Mapping[str, Array]], list[Array]]] = {
-    ConvolutionPass: _pack_linear,
+PACKERS: dict[type[Pass], Callable[[Any, Mapping[str, Array]], list[Array]]] = {
+    ConvolutionPass: _pack_convolution,
     FullPass: _pack_linear,
     PoolPass: _pack_nothing,
     NormPass: _pack_norm,

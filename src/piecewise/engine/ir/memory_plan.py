@@ -16,6 +16,8 @@ from .target import Target
 
 LINE = 64
 """Bytes of a cache line; every buffer is aligned to one."""
+_ALWAYS = (-1, 1 << 30)
+"""The first and last time of buffers that are always in use."""
 
 
 @dataclass
@@ -155,6 +157,13 @@ class NetworkWriter(Writer):
         self.plan.use(name, size, self.time)
         self._used.add(name)
         return f"%at{self.group or ''}.{name}"
+
+    def lasting_buffer(self, name: str, size: int) -> str:
+        """The pointer to a buffer that all groups share and that keeps its values between runs."""
+        for time in _ALWAYS:
+            self.plan.use(name, size, time)
+        self._used.add(name)
+        return f"%at.{name}"
 
     def weights(self, row: ArrayEntry) -> str:
         """The pointer to the parameters of a row of the parameter table."""

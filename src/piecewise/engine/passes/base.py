@@ -38,6 +38,8 @@ class Pass:
     """The stages of the architecture that this pass computes."""
     cell_bytes: int = GROUP_BYTES
     """Bytes of a cell's sixteen values."""
+    direct: bool = False
+    """Whether a convolution adds its products one by one, whatever its shape."""
     lengths: TextLengths = NO_LENGTHS
     """Where the network's texts end."""
 
@@ -120,6 +122,14 @@ class Pass:
     def fuse_pool(self, stage: Stage) -> bool:
         """Compute the pooling that follows too, if possible. Returns whether it does."""
         return False
+
+    @property
+    def prepares(self) -> bool:
+        """Whether `prepare` writes any calls."""
+        return False
+
+    def prepare(self, writer: NetworkWriter) -> None:
+        """Write the kernel calls that compute what depends on the parameters alone."""
 
     def forward(self, writer: NetworkWriter) -> None:
         """Write the kernel calls that compute the output."""

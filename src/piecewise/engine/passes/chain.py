@@ -44,7 +44,8 @@ def passes_of(
 ) -> list[Pass]:
     """The passes of a network. ``training``: dropout and batch norm run in training mode.
     ``backward``: a backward pass follows. ``keep_activations``: every layer's output can be read
-    afterwards, so nothing is fused. ``frozen``: the number of frozen layers. ``cell_bytes``:
+    afterwards, so nothing is fused, and convolutions add their products one by one, as `Walk.why`
+    does. ``frozen``: the number of frozen layers. ``cell_bytes``:
     bytes of a cell's sixteen values."""
     passes: list[Pass] = []
     source, lengths = "input", lengths_of(architecture)
@@ -62,6 +63,7 @@ def passes_of(
         new_pass = kind(stage, source, backward, by_batch, frozen=is_frozen)
         new_pass.fused_stages.append(stage)
         new_pass.cell_bytes, new_pass.lengths = cell_bytes, lengths
+        new_pass.direct = keep_activations or cell_bytes != GROUP_BYTES
         new_pass.needs_input_gradient = any(p.trained for p in passes)
         new_pass.masked = bool(last and last.relu)
         source = new_pass.target

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ...core.windows import Windows
 from ...spec.architecture import Stage
@@ -15,8 +15,20 @@ from ..kernels.convolution import Correlation
 from ..kernels.convolution_weight_gradient import WeightGradient, WeightGradientEmitter
 from ..kernels.elementwise import divide
 from ..kernels.reductions import sum_cells
+from ..kernels.winograd_transforms import TILE
 from .base import Pass, correlation_kernel, reduce_sums, run_correlation, term_table_of
 from .pooling import PoolWindows
+from .winograd import (
+    TiledConvolution,
+    TilePointers,
+    bands,
+    convolve,
+    convolve_band,
+    first_row,
+    transformed_weights,
+    uses_tiles,
+    write_transform,
+)
 
 
 @dataclass
@@ -47,11 +59,45 @@ class ConvolutionPass(Pass):
         return self.layout(self.stage.output)
 
     def fuse_pool(self, stage: Stage) -> bool:
-        if self.pool is not None or not PoolWindows(stage).fits_in_bands:
+        pool = PoolWindows(stage)
+        if self.pool is not None or not pool.fits_in_bands:
             return False
+        if self.tiles and TILE % pool.rows.window:
+            return False  # its windows do not fit into rows of tiles
         self.pool = stage
         self.fused_stages.append(stage)
         return True
+
+    @property
+    def tiles(self) -> TiledConvolution | None:
+        """The forward pass in tiles, if the shapes of the layer are worth it."""
+        if self.direct or not uses_tiles(self.stage):
+            return None
+        rows, columns = self.windows
+        before, relu = (rows.before, columns.before), self.relu and self.pool is None
+        output, bias = self.convolved, self.layer.bias
+        return TiledConvolution(self.name, self.input, output, before, bias, relu)
+
+    @property
+    def gradient_tiles(self) -> TiledConvolution | None:
+        """The input gradient in tiles, if it is needed and worth it."""
+        wanted = self.needs_backward and self.needs_input_gradient and not self.direct
+        if not wanted or not uses_tiles(self.stage, backward=True):
+            return None
+        rows, columns = self.windows
+        before = (2 - rows.before, 2 - columns.before)
+        return TiledConvolution(
+            f"d.{self.name}", self.convolved, self.input, before, masked=self.masked, backward=True
+        )
+
+    @property
+    def prepares(self) -> bool:
+        return bool(self.tiles or self.gradient_tiles)
+
+    def prepare(self, writer: NetworkWriter) -> None:
+        for tiles in (self.tiles, self.gradient_tiles):
+            if tiles:
+                write_transform(writer, tiles, self._parameters(writer)[0])
 
     def correlation(self, output: FeatureMapLayout, *, relu: bool) -> Correlation:
         """The sums of the forward pass, for an output of this layout."""
@@ -71,7 +117,7 @@ class ConvolutionPass(Pass):
         )
 
     def _parameters(self, writer: NetworkWriter) -> tuple[str, str]:
-        """Pointers to weight and bias; without a bias any pointer is valid."""
+        """TilePointers to weight and bias; without a bias any pointer is valid."""
         rows = self.stage.parameters
         weight = writer.weights(rows[0])
         return weight, writer.weights(rows[1]) if self.layer.bias else weight
@@ -79,7 +125,14 @@ class ConvolutionPass(Pass):
     def forward(self, writer: NetworkWriter) -> None:
         weight, bias = self._parameters(writer)
         source, output = self.input_pointer(writer), self.output_pointer(writer)
-        if self.pool is None:
+        if self.tiles:
+            weight = transformed_weights(writer, self.tiles)
+            pointers = TilePointers(source, weight, bias, output, output)
+            if self.pool:
+                self._forward_pooled_tiles(writer, self.tiles, pointers)
+            else:
+                convolve(writer, self.tiles, pointers)
+        elif self.pool is None:
             spec = self.correlation(self.output, relu=self.relu)
             run_correlation(writer, "convolution", spec, (source, weight, bias, output, output))
         else:
@@ -111,6 +164,36 @@ class ConvolutionPass(Pass):
             others = [weight, bias, row["source"], f"i64 {count}"]
             writer.call_per_vector(convolve, [source, band_pointer, band_pointer], others)
             writer.call(kernel, band_pointer, row["out"], row["argmax"], *lengths)
+
+    def _forward_pooled_tiles(
+        self, writer: NetworkWriter, tiles: TiledConvolution, pointers: TilePointers
+    ) -> None:
+        """Convolution in tiles and pooling, band by band: rows of tiles, then their windows."""
+        assert self.pool
+        pool = PoolWindows(self.pool, self.cell_bytes)
+        height, last = pool.rows.window, pool.rows.count - 1
+        maps = self.layout(self.stage.output._replace(height=tiles.band))
+        band = writer.buffer(f"{self.name}.band", maps.size)
+        tiles = replace(tiles, output=maps)
+        argmax = pointers.output
+        if self.needs_backward:
+            argmax = writer.buffer(f"{self.name}.argmax", pool.argmax_bytes)
+        for first, rows, repeat in bands(pool.rows.cells(last).stop, tiles.band):
+            windows = tiles.band // height
+            steps = {"out": (pointers.output, windows * pool.output.row_bytes)}
+            steps["argmax"] = (argmax, windows * pool.argmax_row_bytes)
+            with writer.f.loop("bands", repeat, steps, remark=f"{rows} rows") as each:
+                row = first_row(writer, tiles, first, each.index)
+                convolve_band(writer, tiles, pointers._replace(output=band, mask=band), row, rows)
+                at, step = first // height, height * maps.row_bytes
+                places = (writer.f.at(band, -at * step), each["out"], each["argmax"])
+                if not self.needs_backward:
+                    places = (*places[:2], places[1])
+                own = range(at, at - (-rows // height))
+                for each_row, _, kernel in pool.forward(
+                    writer, maps, places, step, relu=self.relu, rows=own
+                ):
+                    writer.call(kernel, each_row["source"], each_row["out"], each_row["argmax"])
 
     def backward(self, writer: NetworkWriter) -> None:
         layout = self.convolved
@@ -163,6 +246,12 @@ class ConvolutionPass(Pass):
         reduce_sums(writer, sums, row)
 
     def _input_gradient(self, writer: NetworkWriter, upstream: str) -> None:
+        if tiles := self.gradient_tiles:
+            weight = transformed_weights(writer, tiles)
+            mask = self.relu_mask(writer, upstream)
+            output = self.input_gradient(writer)
+            convolve(writer, tiles, TilePointers(upstream, weight, weight, output, mask))
+            return
         rows, columns = self.windows
         spec = Correlation(
             self.convolved,

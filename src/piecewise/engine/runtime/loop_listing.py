@@ -75,9 +75,12 @@ def _list_pass(
             (training, "backward"),
         )
     )
-    sections = {"forward": forward}
+    prepared = list(_list_calls(training, "prepare", layer_pass.name))
+    sections = {"once for all groups": prepared} if prepared else {}
+    sections |= {"forward": forward}
     if forward_training != forward:
-        sections = {"forward, inference": forward, "forward, training": forward_training}
+        del sections["forward"]
+        sections |= {"forward, inference": forward, "forward, training": forward_training}
     sections["backward"] = backward
     lines = [_ListingLine(0, f"{layer_pass.name}: {layers}    {shapes}    {vectors}")]
     seen: set[tuple[_ListingLine, ...]] = set()
@@ -97,8 +100,9 @@ def _list_pass(
 def _list_calls(ir: NetworkIR, function: str, layer: str) -> Iterator[tuple[_ListingLine, ...]]:
     """The kernel calls of a layer in a function, each with the loops of its kernel, and the loops
     around the calls."""
-    pair = ir.layout.second_memory > 0
-    for note in ir.kernels[f"{function}_pair" if pair else function].notes:
+    name = f"{function}_pair"
+    written = ir.kernels.get(name if name in ir.kernels else function)
+    for note in written.notes if written else ():
         if note.layer != layer:
             continue
         if not note.kernel:
