@@ -14,12 +14,11 @@ from ..insight.data_quality.label_issues import LabelIssue, find_label_issues
 from .dataset_options import PreprocessingOptions, preprocessing_options
 from .interrupts import DeferredInterrupt
 from .options import (
-    NETWORK,
     OUTPUT,
     TRAINING,
     constrained_option,
     json_option,
-    option,
+    layers_option,
     threads_option,
 )
 from .output import Meter, messages, print_json, print_message, print_skipped, printable, results
@@ -39,12 +38,9 @@ class LabelIssuesOptions(PreprocessingOptions):
 
 @click.command(name="label-issues")
 @preprocessing_options("Nets that were not trained on a group judge its examples.")
-@option(
-    "--layers",
-    metavar="LAYERS",
-    panel=NETWORK,
+@layers_option(
+    "The layers of the nets, such as 'conv 8 5, relu, pool 2, full'.",
     unset="small layers, chosen from the data",
-    help="The layers of the nets, such as 'conv 8 5, relu, pool 2, full'.",
 )
 @constrained_option(
     "--seed",

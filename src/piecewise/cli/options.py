@@ -247,6 +247,11 @@ def groups_option(effect: str) -> Decorator:
     return option("--groups", metavar="NAME", panel=DATA, unset="no groups", help=help_)
 
 
+def layers_option(help: str, *, unset: str) -> Decorator:
+    """The option --layers."""
+    return option("--layers", metavar="LAYERS", panel=NETWORK, unset=unset, help=help)
+
+
 _NAMES = {
     "learning_rate": ("--learning-rate", "--lr"),
     "augmentation": ("--augment",),

@@ -37,12 +37,12 @@ from .interrupts import DeferredInterrupt, ignore_further_interrupts, ignore_int
 from .options import (
     DATA,
     FROM_DATA,
-    NETWORK,
     OUTPUT,
     TRAINING,
     ConstraintType,
     choice_option,
     json_option,
+    layers_option,
     option,
     output_option,
     recipe_options,
@@ -154,13 +154,7 @@ class TrainOptions(PreprocessingOptions):
     help=f"Number of cross-validation folds ({FOLD_COUNTS.description}), or groups, for one fold "
     "per group. 0: no cross-validation.",
 )
-@option(
-    "--layers",
-    metavar="TEXT",
-    panel=NETWORK,
-    unset=FROM_DATA,
-    help="The layers, such as 'conv 8 5, relu, pool 2, full'.",
-)
+@layers_option("The layers, such as 'conv 8 5, relu, pool 2, full'.", unset=FROM_DATA)
 @start_option
 @choice_option(
     "--effort",

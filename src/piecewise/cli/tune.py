@@ -20,13 +20,13 @@ from ..tuning.storage_url import without_password
 from ..tuning.tune import DEFAULT_STUDY, DEFAULT_TRIALS, SECONDS, TRIALS, TunedTrial, TuningResult
 from .dataset_options import PreprocessingOptions, preprocessing_options
 from .options import (
-    NETWORK,
     OUTPUT,
     SEARCH,
     TRAINING,
     choice_option,
     constrained_option,
     json_option,
+    layers_option,
     option,
     output_option,
     threads_option,
@@ -77,13 +77,7 @@ class TuneOptions(PreprocessingOptions):
 
 @click.command(name="tune")
 @preprocessing_options("All examples of a group stay in the same split or fold.")
-@option(
-    "--layers",
-    metavar="TEXT",
-    panel=NETWORK,
-    unset="searched",
-    help="The layers; then only hyperparameters are searched.",
-)
+@layers_option("The layers; then only hyperparameters are searched.", unset="searched")
 @choice_option(
     "--effort",
     words=EFFORT.words,
