@@ -150,14 +150,7 @@ def predict_dataset(net: Network, data: Dataset) -> DatasetPredictions:
 
     Texts are prepared again if the network reads other units than those of the data set.
     """
-    if data.texts is not None and net.preprocessor.modality == "texts":
-        split_of_texts = Split(data.inputs, data.labels, data.texts).prepared(net.preprocessor)
-        data = replace(data, inputs=split_of_texts.inputs, preprocessor=net.preprocessor)
-    if data.preprocessor.to_json() != net.preprocessor.to_json():
-        raise DataError(
-            "data set: got inputs that were preprocessed differently than those of the network; "
-            "read it with read_data(path, net.preprocessor, classes=net.classes)"
-        )
+    data = _prepared(net, data)
     split = "test" if (data.splits == "test").any() else ALL
     chosen = (data.splits == "test") | (split == ALL)
     numbers, unknown = _class_numbers(net, data, chosen)
@@ -176,20 +169,30 @@ def predict_dataset(net: Network, data: Dataset) -> DatasetPredictions:
         logits = mean_logits(logits, recordings)
         is_seen = np.bincount(number, is_seen) > 0
         labels, indices = labels[first], indices[first]
-
-    def scores_where(mask: Any) -> Scores | None:
-        if not mask.any():
-            return None
-        return scores_from_logits(net.classes, logits[mask], labels[mask])
-
-    seen, unseen = scores_where(is_seen), scores_where(~is_seen)
+    seen, unseen = (
+        scores_from_logits(net.classes, logits[mask], labels[mask]) if mask.any() else None
+        for mask in (is_seen, ~is_seen)
+    )
     counted = _counted(split, len(labels), seen, unseen)
-    headline = unseen if counted == UNSEEN else scores_where(np.full(len(labels), True))
+    headline = unseen if counted == UNSEEN else scores_from_logits(net.classes, logits, labels)
     assert headline is not None
     scores = DatasetScores(
         net.classes, headline.confusion, 1, split, counted, seen, unseen, unknown
     )
     return DatasetPredictions(indices, labels, logits, scores)
+
+
+def _prepared(net: Network, data: Dataset) -> Dataset:
+    """The data set with inputs as the network reads them; DataError if it has others."""
+    if data.texts is not None and net.preprocessor.modality == "texts":
+        texts = Split(data.inputs, data.labels, data.texts).prepared(net.preprocessor)
+        data = replace(data, inputs=texts.inputs, preprocessor=net.preprocessor)
+    if data.preprocessor.to_json() != net.preprocessor.to_json():
+        raise DataError(
+            "data set: got inputs that were preprocessed differently than those of the network; "
+            "read it with read_data(path, net.preprocessor, classes=net.classes)"
+        )
+    return data
 
 
 def _counted(split: str, count: int, seen: Scores | None, unseen: Scores | None) -> str:
