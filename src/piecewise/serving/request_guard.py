@@ -11,13 +11,7 @@ from .responses import refused
 
 
 class RequestGuard:
-    """The middleware that admits requests.
-
-    Parameters
-    ----------
-    app : ASGIApp
-    admission : Admission
-    """
+    """The middleware that admits requests."""
 
     def __init__(self, app: ASGIApp, admission: Admission) -> None:
         self._app, self._admission = app, admission
