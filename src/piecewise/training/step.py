@@ -56,24 +56,7 @@ class BackpropagationSteps:
         self.state, self.threads = state, threads
         net, recipe = state.net, state.recipe
         inputs = engine_inputs(net, state.inputs)
-        nesterov = recipe.optimizer == "sgd" and recipe.nesterov
-        augmentation = recipe.augmentation
-        spec = ProgramSpec(
-            "train",
-            inputs.dtype == np.uint8,
-            recipe.loss,
-            "nesterov" if nesterov else recipe.optimizer,
-            training=True,
-            geometric=augmentation.changes_geometry,
-            weighted=state.sample_weight is not None,
-            intensity=bool(augmentation.contrast or augmentation.brightness),
-            noise=bool(augmentation.noise),
-            band_masking=bool(augmentation.band_masking),
-            frozen=state.frozen,
-            scaled=state.gradient_scales is not None,
-            records=ranks is None and recipe.batch_size <= MAX_RECORDED_BATCH,
-            split=ranks is not None,
-        )
+        spec = _program_spec(state, ranks, reads_bytes=inputs.dtype == np.uint8)
         self.program = program_registry.training_program(net.architecture, spec, recipe.seed, ranks)
         self.program.set_inputs(inputs, net.preprocessor.scaling)
         if state.sample_weight is not None:
@@ -143,6 +126,28 @@ def _step_settings(recipe: Recipe, first: int, count: int, total: int) -> Float3
     if recipe.optimizer == "adamw":
         rows[:, 2:] = [bias_corrections(step + 1) for step in range(first, first + count)]
     return rows.astype(np.float32)
+
+
+def _program_spec(state: TrainingState, ranks: Ranks | None, *, reads_bytes: bool) -> ProgramSpec:
+    """What the program of a recipe has to compute."""
+    recipe, augmentation = state.recipe, state.recipe.augmentation
+    nesterov = recipe.optimizer == "sgd" and recipe.nesterov
+    return ProgramSpec(
+        "train",
+        reads_bytes,
+        recipe.loss,
+        "nesterov" if nesterov else recipe.optimizer,
+        training=True,
+        geometric=augmentation.changes_geometry,
+        weighted=state.sample_weight is not None,
+        intensity=bool(augmentation.contrast or augmentation.brightness),
+        noise=bool(augmentation.noise),
+        band_masking=bool(augmentation.band_masking),
+        frozen=state.frozen,
+        scaled=state.gradient_scales is not None,
+        records=ranks is None and recipe.batch_size <= MAX_RECORDED_BATCH,
+        split=ranks is not None,
+    )
 
 
 class FiniteDifferenceSteps:
