@@ -37,7 +37,7 @@ def shared_ink(learner: Learner) -> Pool:
             moved = {(row + down, column + right) for row, column in cells}
             yield CheckQuestion(
                 f"The {class_of(learner, drawing)} in the picture has {len(cells)} ink pixels. "
-                f"Move it {_move(down, right)}: how many of them lie on ink of the old one?",
+                f"Move it {_move(down, right)}: how many of them lie where ink was before?",
                 nets.shared_ink(drawing, down, right),
                 len(cells & moved),
                 {len(cells): "a moved drawing does not cover the old one"},

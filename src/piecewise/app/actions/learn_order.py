@@ -11,7 +11,6 @@ from ...data.audio.preprocessor import AudioPreprocessor
 from ...insight.attribution.patches import Originals
 from ...lessons import column_order as orders
 from ...lessons import net_quantities as nets
-from ...lessons.formats import printed
 from ...lessons.learner import Learner, LearnerDrawing
 from ...lessons.order_trial import TRIALS, computed_trial
 from ...lessons.own_samples import all_samples
@@ -96,7 +95,7 @@ def _answer(learner: Learner, drawing: LearnerDrawing) -> dict[str, Any]:
     return {
         "pixels": nets.ink_pixels(drawing).astype(int).tolist(),
         "answer": learner.classes[answer],
-        "probability": printed(float(walk.probabilities[answer]), "2"),
+        "probability": float(walk.probabilities[answer]),
     }
 
 

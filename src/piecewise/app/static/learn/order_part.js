@@ -4,10 +4,10 @@ import { ask } from "app/ask.js";
 import { pixelTable } from "app/learn/pixels.js";
 import { signed } from "app/learn/runs.js";
 import { learnWords as words } from "app/words/learn.js";
-import { element } from "piecewise/text.js";
+import { element, percent } from "piecewise/text.js";
 
 /**
- * @typedef {{ pixels: Pixels, answer: string, probability: string, sound?: string | null,
+ * @typedef {{ pixels: Pixels, answer: string, probability: number, sound?: string | null,
  *   words?: string[] }} Side
  * @typedef {{ label: string, source: string, is_own: boolean, order: number[], count: number,
  *   right: number, shuffled_right: number, before: Side, after: Side }} Shuffled
@@ -70,7 +70,7 @@ function side({ pixels, answer, probability, sound, words: said }, caption, orde
     pixelTable(pixels, caption, undefined, order),
     sound ? element("button", { type: "button", text: words.hear(caption), onclick: play }) : "",
     said ? element("p", { class: "said-words", text: said.join(" ") }) : "",
-    element("p", { class: "facts", text: words.says(answer, probability) }),
+    element("p", { class: "facts", text: words.says(answer, percent(probability)) }),
   );
 }
 
