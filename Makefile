@@ -65,6 +65,7 @@ bench: $(VENV)/toolkits  ## how fast it is beside five other toolkits (installs 
 
 bench-app: $(VENV)/test  ## how fast the app answers, beside its budgets (needs Chromium)
 	$(BIN)/python -m benchmarks.app
+	$(BIN)/python -m benchmarks.app_many
 
 check: lint types check-page  ## formatting, lint and types
 

@@ -20,7 +20,7 @@ from piecewise.app.strokes import checked_drawing, to_png
 from piecewise.exchange.export_model import files_of
 from piecewise.exchange.registry import exporter
 
-from .app_page import AppPage, Program, program
+from .app_page import AppPage, Program, program, wait_until
 from .browser import chromium
 from .programs import needs_chromium
 from .test_app_imports import archive
@@ -345,6 +345,18 @@ def test_start_is_accessible(empty: tuple[Program, AppPage]) -> None:
 
 
 @pytest.mark.long
+def layer_heights(page: Page) -> list[float]:
+    """The heights of the layers that the browser draws once and then moves."""
+    devtools = page.context.new_cdp_session(page)
+    layers: list[Any] = []
+    devtools.on("LayerTree.layerTreeDidChange", lambda found: layers.extend(found["layers"]))
+    devtools.send("DOM.enable")
+    devtools.send("LayerTree.enable")
+    wait_until(page, lambda: bool(layers))
+    devtools.detach()
+    return [one["height"] for one in layers]
+
+
 def test_five_thousand_pictures_come_in_and_scroll(
     empty: tuple[Program, AppPage], tmp_path: Path
 ) -> None:
@@ -366,6 +378,7 @@ def test_five_thousand_pictures_come_in_and_scroll(
         page.wait_for_timeout(100)
     expect(thumbs(page, "a").first).to_have_attribute("data-shown", "1")
     assert thumbs(page, "a").count() < 600
+    assert box.evaluate("box => box.scrollHeight") in layer_heights(page)
     kept = page.evaluate("import('app/atlas.js').then(module => module.sheetCount())")
     assert kept <= 40
     page.keyboard.press("z")

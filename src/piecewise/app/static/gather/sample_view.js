@@ -39,6 +39,7 @@ export class SampleView {
     this.anchor = 0; // where a range begins
     this.isLoading = false;
     this.isPlanned = false;
+    this.placed = ""; // the geometry by which the buttons are placed
     /** @type {Map<number, HTMLButtonElement>} */
     this.nodes = new Map();
     /** @type {HTMLButtonElement[]} */
@@ -135,10 +136,20 @@ export class SampleView {
       this.free.push(node);
     }
     const geometry = this.geometry; // read once, before the page changes
-    for (let index = first; index < last; index++) this.place(index, geometry);
+    const key = Object.values(geometry).join();
+    const isMoved = key !== this.placed;
+    this.placed = key;
+    for (let index = first; index < last; index++)
+      if (isMoved || !this.isShown(index)) this.place(index, geometry);
     for (const node of this.free) if (node.isConnected) node.remove();
     if (this.current < first || this.current >= last) this.setCurrent(first);
     this.load(first, last);
+  }
+
+  /** Whether the button of a sample shows it: while it scrolls, most do. @param {number} index */
+  isShown(index) {
+    const { id, shown } = this.nodes.get(index)?.dataset ?? {};
+    return Boolean(shown) && id === (this.ids[index] ?? this.stale?.[index]);
   }
 
   /**
@@ -210,7 +221,7 @@ export class SampleView {
     const [now, end] = this.range();
     if (key !== this.key || now < from || Math.min(end, this.total) > to) this.plan();
     const geometry = this.geometry;
-    for (const index of this.nodes.keys()) this.place(index, geometry);
+    for (const index of this.nodes.keys()) if (!this.isShown(index)) this.place(index, geometry);
   }
 
   /** Mark the chosen samples. */
