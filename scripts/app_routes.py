@@ -35,7 +35,7 @@ statuses are
 | 404 | there is no such class, sample, attempt, answer or route |
 | 405 | the path has no such method |
 | 408 | the request came too slowly |
-| 409 | the state of the project does not allow this now |
+| 409 | the project does not allow this now; or another window changed the value to `now` |
 | 413 | the request is too long |
 | 422 | a value is not allowed, or data cannot be read or saved |
 """

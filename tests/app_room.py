@@ -130,3 +130,9 @@ def line(name: str, shift: int = 0) -> list[list[list[int]]]:
     """The strokes of a drawing of a class."""
     high, low = (90, 20) if name == "up" else (20, 90)
     return [[[15 + shift % 12, high], [80 + shift % 12, low]]]
+
+
+def pack(files: dict[str, bytes]) -> bytes:
+    """Files in one body, as the page sends them."""
+    head = json.dumps([[name, len(content)] for name, content in files.items()]).encode()
+    return b"".join([len(head).to_bytes(4, "little"), head, *files.values()])

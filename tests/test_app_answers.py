@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import piecewise as pw
+from piecewise.engine.runtime import program_registry
 
 pytest.importorskip("starlette", reason="the app's server is an extra")
 
@@ -129,12 +130,35 @@ def test_untaught_net_shows_the_maps_of_a_drawing(tmp_path: Path) -> None:
     room.close()
 
 
-def test_untaught_net_of_an_empty_project_reads_drawings_alone(tmp_path: Path) -> None:
+def test_untaught_net_of_an_empty_project_reads_drawings(tmp_path: Path) -> None:
     room = Room(tmp_path / "project", each=0)
-    status, answer = room.ask("POST", "/api/answer", {"text": "a"})
-    assert (status, answer["error"]["kind"]) == (409, "ConflictError")
+    sound = room.ask("POST", "/api/answer", {"upload": 1})
+    assert (sound[0], sound[1]["error"]["kind"]) == (409, "ConflictError")
     head, _ = parsed(room.ask("POST", "/api/answer", {"strokes": line("up"), "width": 6}))
     assert head["untaught"] is True
+    room.close()
+
+
+def test_untaught_net_shows_the_maps_of_a_text(tmp_path: Path) -> None:
+    room = Room(tmp_path / "project", each=0, layers="embed 4, conv 3 1x3, relu, pool all, full")
+    texts = ["Is this one?", "Is this one? No: 2, at least."]
+    heads, arrays = zip(*(parsed(room.ask("POST", "/api/answer", {"text": one})) for one in texts),
+                        strict=True)  # fmt: skip
+    assert [one["untaught"] for one in heads] == [True, True]
+    shapes = [[layer["shape"] for layer in one["layers"]] for one in heads]
+    assert shapes[0] == shapes[1]  # nothing is compiled anew while it is typed
+    conv = [one["activation conv1"] for one in arrays]
+    np.testing.assert_array_equal(conv[0][..., :10], conv[1][..., :10])
+    assert room.project.preprocessor is None
+    room.close()
+
+
+def test_first_answer_of_a_net_compiles_nothing(tmp_path: Path) -> None:
+    room = Room(tmp_path / "project", layers="conv 5 4 stride=3, relu, full")
+    room.teach()
+    compiled = program_registry._feature_map_program.cache_info().misses
+    assert parsed(room.ask("POST", "/api/answer", drawn()))[0]["untaught"] is False
+    assert program_registry._feature_map_program.cache_info().misses == compiled
     room.close()
 
 

@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 import piecewise as pw
 
@@ -31,7 +32,7 @@ from piecewise.exchange.registry import exporter
 from piecewise.inputs import layer_inputs
 from piecewise.insight.robustness.perturbations import perturbations_of
 
-from .app_room import PATIENCE, Room, line
+from .app_room import PATIENCE, Room, line, pack
 
 DRAWN = {"strokes": line("up", 2), "width": 6}
 
@@ -267,6 +268,50 @@ def test_net_of_another_toolkit_becomes_an_attempt(taught: Room, name: str) -> N
     assert [one.name for one in taught.session.folder.iterdir() if "import" in one.name] == []
 
 
+def test_net_of_caffe_is_read_from_its_two_files(taught: Room) -> None:
+    before, net = taught.teacher.attempt, taught.teacher.net
+    assert before is not None
+    assert net is not None
+    other = pw.Network("conv 4 3, relu, full", net.input, net.classes, 5, net.preprocessor)
+    files = files_of(exporter("caffe"), other.saved_model())
+    both = {path: one for path, one in files.items() if path.endswith((".caffemodel", ".prototxt"))}
+    path = "/api/nets?name=deploy.caffemodel&kind=caffe"
+    assert taught.ask("POST", path, pack(both))[0] == 200
+    assert taught.teacher.net is not None
+    assert taught.teacher.net.parameters_sha256 == other.parameters_sha256
+    taught.ask("POST", f"/api/attempts/{before.number}/use")
+    (name, content), *_ = both.items()
+    assert taught.ask("POST", path, pack({name: content}))[0] == 422
+
+
+def test_weights_of_pytorch_are_read_with_the_layers_that_a_person_gives(
+    taught: Room, tmp_path: Path
+) -> None:
+    before, net = taught.teacher.attempt, taught.teacher.net
+    assert before is not None
+    assert net is not None
+    random = np.random.default_rng(7)
+    width = int(np.prod(net.input))
+    weights = {"head.weight": random.normal(size=(2, width)).astype(np.float32),
+               "head.bias": np.zeros(2, np.float32)}  # fmt: skip
+    save_file(weights, tmp_path / "head.safetensors")
+    content = (tmp_path / "head.safetensors").read_bytes()
+    status, answer = taught.ask("POST", "/api/nets?name=head.safetensors", content)
+    assert (status, answer["error"]["where"]) == (422, "layers")
+    query = urlencode({"name": "head.safetensors", "layers": "conv 4 3, full"})
+    status, answer = taught.ask("POST", f"/api/nets?{query}", content)
+    assert status == 422
+    assert "head.safetensors" in answer["error"]["message"]
+    query = urlencode({"name": "head.safetensors", "layers": "full"})
+    assert taught.ask("POST", f"/api/nets?{query}", content)[0] == 200
+    opened = taught.teacher.net
+    assert opened is not None
+    assert opened.classes == net.classes
+    np.testing.assert_array_equal(opened.parameters["full1.weight"].reshape(2, width),
+                                  weights["head.weight"])  # fmt: skip
+    taught.ask("POST", f"/api/attempts/{before.number}/use")
+
+
 def test_broken_net_of_another_toolkit_is_refused_by_its_name(taught: Room) -> None:
     for name in ("broken.onnx", "broken.h5", "broken.keras", "broken.t7", "broken.caffemodel"):
         status, answer = taught.ask("POST", f"/api/nets?name={name}", b"\x08\x01 nothing")
@@ -302,7 +347,7 @@ def test_samples_are_listed_by_how_they_were_judged(taught: Room) -> None:
     assert listed("wrong", **{"from": 2, "count": 1}) == [held_out.ids[wrong[2]]]
     [new] = taught.ask("POST", f"/api/samples/{folder}", DRAWN)[1]["ids"]
     assert listed("added")[0] == listed("wrong")[-1] == new  # nobody judged it
-    assert taught.ask("GET", f"/api/samples?folder={folder}&order=alike")[0] == 400
+    assert taught.ask("GET", f"/api/samples?folder={folder}&order=largest")[0] == 400
     taught.ask("POST", "/api/undo")
 
 

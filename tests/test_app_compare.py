@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Locator, expect
 
 from .app_page import AppPage, Program, program
 from .programs import needs_chromium
@@ -46,6 +46,15 @@ def test_untaught_net_shows_its_maps_and_says_nothing(new: AppPage) -> None:
     page.wait_for_timeout(700)  # nothing is asked about the samples, which would be refused
 
 
+def test_untaught_net_shows_the_maps_of_a_text(new: AppPage) -> None:
+    page = new.page
+    page.get_by_role("button", name="Type", exact=True).click()
+    page.get_by_label("A text", exact=True).fill("Is this a question?")
+    expect(page.locator(".stack")).not_to_have_count(0)
+    expect(page.locator(".bench > .says")).to_contain_text("has learned nothing")
+    expect(page.locator(".words-column")).to_contain_text("q")
+
+
 def test_two_attempts_answer_side_by_side(own: tuple[Program, AppPage]) -> None:
     app = own[1]
     page = app.page
@@ -61,17 +70,43 @@ def test_two_attempts_answer_side_by_side(own: tuple[Program, AppPage]) -> None:
     expect(sides).to_have_count(2)
     expect(sides.first).to_contain_text("Now: attempt 2")
     expect(sides.last).to_contain_text("Attempt 1")
-    expect(sides.last.locator("canvas")).to_have_count(14)
+    expect(sides.last.locator(".stack")).to_have_count(2)
     shown = [side.locator(".bar-row .value").all_inner_texts() for side in sides.all()]
     assert shown[0] == page.locator(".bench > .says .bar-row .value").all_inner_texts()
     assert shown[0] != shown[1]
     assert "with=1" in page.url
     check_axe(app)
+    check_numbers_of_both(app, sides.last)
     page.keyboard.press("c")
     app.draw([[[0.2, 0.5], [0.9, 0.5]]])  # both follow the pen
     expect(sides.last.locator(".bar-row .value").first).not_to_have_text(shown[1][0])
     page.locator(".compare").get_by_role("button", name="Close").click()
     expect(page.locator(".compare")).to_be_hidden()
+
+
+def check_numbers_of_both(app: AppPage, other: Locator) -> None:
+    """A number of the other attempt opens, has an address, and is said beside the same of ours."""
+    page = app.page
+    other.locator(".stack").first.click(position={"x": 20, "y": 20})
+    heading = page.get_by_role("heading", name="pool1, map 0, row")
+    expect(heading).to_be_visible()
+    assert "of=1" in page.url
+    value = heading.inner_text().split(" = ")[1]
+    said = page.locator(".compare > .sub")
+    expect(said.locator("b").last).to_have_text(value)
+    expect(said.locator("b")).to_have_count(2)
+    expect(page.locator(".compare > .cell-mark")).to_have_count(2)
+    page.reload()
+    expect(heading).to_have_text(f"{heading.inner_text().split(' = ')[0]} = {value}")
+    page.keyboard.press("Escape")
+    expect(heading).to_be_hidden()
+    assert "of=1" not in page.url
+    page.locator(".compare .stack").first.click(position={"x": 20, "y": 20})
+    expect(page.locator("#open-number")).to_be_visible()
+    assert "cell=pool1" in page.url
+    assert "of=1" not in page.url
+    page.keyboard.press("Escape")
+    page.evaluate("scrollTo(0, 0)")
 
 
 def test_net_is_a_table_of_text_too(own: tuple[Program, AppPage]) -> None:

@@ -14,11 +14,8 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 pytest.importorskip("starlette", reason="the app's server is an extra")
 
-import piecewise as pw
 from piecewise.app.project import Project
 from piecewise.app.strokes import checked_drawing, to_png
-from piecewise.exchange.export_model import files_of
-from piecewise.exchange.registry import exporter
 
 from .app_page import AppPage, Program, program, wait_until
 from .browser import chromium
@@ -256,19 +253,6 @@ def test_texts_are_pasted_and_tables_are_dropped(empty: tuple[Program, AppPage])
     empty[1].complaints.clear()  # Chromium tells of the refusal, too
 
 
-def test_net_of_another_toolkit_is_dropped_and_answers(opened: tuple[Program, AppPage]) -> None:
-    page = opened[1].page
-    net = pw.Network("full", (1, 28, 28), ("X", "O"), 5)
-    content = files_of(exporter("onnx"), net.saved_model())["onnx/net.onnx"]
-    drop(page, page.locator(".gather-foot"), {"theirs.onnx": content})
-    expect(page.locator(".import-bar")).to_contain_text("theirs.onnx answers now")
-    page.evaluate("location.hash = '#/look'")
-    opened[1].wait_for_net(lambda found: found == net.parameters_sha256)
-    drop(page, page.locator(".net"), {"broken.onnx": b"nothing"})
-    expect(page.locator(".problem-bar")).to_contain_text("broken.onnx")
-    opened[1].complaints.clear()  # Chromium tells of the refusal, too
-
-
 def test_samples_are_listed_wrong_first(opened: tuple[Program, AppPage]) -> None:
     running, app = opened
     page = app.page
@@ -276,6 +260,9 @@ def test_samples_are_listed_wrong_first(opened: tuple[Program, AppPage]) -> None
     order = page.get_by_label("Order of the samples")
     with page.expect_request("**/api/samples?*order=wrong*"):
         order.select_option("wrong first")
+    expect(thumbs(page, "X")).to_have_count(6)
+    with page.expect_request("**/api/samples?*order=alike*"):
+        order.select_option("similar ones together")
     expect(thumbs(page, "X")).to_have_count(6)
     order.select_option("newest first")
     newest = sorted(one.name for one in (running.folder / "train" / "X").iterdir())[-1]

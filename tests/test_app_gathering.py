@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import wave
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +18,7 @@ pytest.importorskip("starlette", reason="the app's server is an extra")
 from piecewise.app.strokes import checked_drawing, to_png
 from piecewise.lessons.computed_samples import EACH
 
-from .app_room import Room
+from .app_room import Room, pack
 from .test_app_imports import archive, counts, picture
 
 
@@ -28,12 +27,6 @@ def room(tmp_path: Path) -> Iterator[Room]:
     opened = Room(tmp_path / "project", each=0)
     yield opened
     opened.close()
-
-
-def pack(files: dict[str, bytes]) -> bytes:
-    """Files in one body, as the page sends them."""
-    head = json.dumps([[name, len(content)] for name, content in files.items()]).encode()
-    return b"".join([len(head).to_bytes(4, "little"), head, *files.values()])
 
 
 def classes(room: Room) -> dict[str, tuple[int, int]]:
@@ -69,10 +62,10 @@ def test_archives_of_seats_are_pooled_and_scored_by_seat(room: Room) -> None:
     room.teacher.changed()
     assert room.wait_for("score", done=1)["n"] == 8  # eve2, the largest seat, is the first fold
     score = room.wait_for("score", done=3)
-    assert (score["of"], score["n"], score["by_seat"]) == (3, 18, True)
+    assert (score["of"], score["n"], score["score"]["by_seat"]) == (3, 18, True)
     room.project.add_drawing("up", "train", room.drawing("up", 20))
     room.teacher.changed()
-    assert room.wait_for("score", done=5)["by_seat"] is False
+    assert room.wait_for("score", done=5)["score"]["by_seat"] is False
 
 
 def test_files_of_one_class_are_one_change(room: Room) -> None:

@@ -107,11 +107,11 @@ def test_archive_brings_samples_in(browser: Browser, tmp_path: Path) -> None:
         given: Any = {"name": "other.zip", "mimeType": "application/zip",
                       "buffer": archive.getvalue()}  # fmt: skip
         page.page.locator(".import input").set_input_files(given)
-        expect(page.page.locator(".import")).to_contain_text("Added 4 samples of 2 classes")
+        expect(page.page.locator(".import-bar")).to_contain_text("4 samples of 2 classes imported")
         assert len(list((running.folder / "train" / "X").iterdir())) == 7
         given = {"name": "bad.zip", "mimeType": "application/zip", "buffer": b"PK no zip"}
         page.page.locator(".import input").set_input_files(given)
-        expect(page.page.locator(".import .problem")).to_be_visible()
+        expect(page.page.locator(".problem-bar")).to_contain_text("zip")
         page.close()
 
 

@@ -155,6 +155,26 @@ def test_knobs_that_another_window_turned_are_not_overwritten(taught: Room) -> N
     assert taught.project.settings["recipe"] == turned["recipe"]
 
 
+def test_names_that_another_window_changed_are_not_overwritten(tmp_path: Path) -> None:
+    room = Room(tmp_path / "project")
+    try:
+        renamed = {"name": "hill", "was": "up"}
+        assert room.ask("PATCH", "/api/classes/up", renamed) == (200, {"folder": "hill"})
+        status, answer = room.ask("PATCH", "/api/classes/up", {"name": "steep", "was": "up"})
+        assert (status, answer["error"]["where"], answer["error"]["now"]) == (409, "class", "hill")
+        assert room.ask("PATCH", "/api/classes/up", {"name": "up", "was": "hill"})[0] == 200
+        assert room.ask("PATCH", "/api/classes/hill", {"name": "a/b"}) == (200, {"folder": "up"})
+        status, answer = room.ask("PATCH", "/api/classes/up", {"name": "c", "was": "up"})
+        assert (status, answer["error"]["now"]) == (409, "a/b")
+        assert room.ask("PATCH", "/api/classes/flat", {"name": "c", "was": "flat"})[0] == 404
+        name = room.project.name
+        assert room.ask("PATCH", "/api/project", {"name": "one", "was": {"name": name}})[0] == 200
+        status, answer = room.ask("PATCH", "/api/project", {"name": "two", "was": {"name": name}})
+        assert (status, answer["error"]["now"], room.project.name) == (409, "one", "one")
+    finally:
+        room.close()
+
+
 def test_size_prepares_the_samples_anew(tmp_path: Path) -> None:
     room = Room(tmp_path / "project")
     try:

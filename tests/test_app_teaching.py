@@ -75,10 +75,11 @@ def test_change_teaches_a_net_and_then_scores_it(classroom: Classroom) -> None:
     net = classroom.teacher.net
     assert net is not None
     assert net.classes == ("down", "up")
-    score = classroom.wait_for("score", done=5)
-    assert (score["of"], score["n"]) == (5, 16)
+    news = classroom.wait_for("score", done=5)
+    assert (news["of"], news["n"]) == (5, 16)
+    score = news["score"]
     assert 0 <= score["low"] <= score["right"] / 16 <= score["high"] <= 1
-    assert classroom.teacher.attempts.get(1).score is not None
+    assert classroom.teacher.attempts.get(1).score == score
 
 
 def test_sketch_is_the_net_that_training_gives(classroom: Classroom, tmp_path: Path) -> None:
@@ -335,7 +336,7 @@ def test_damaged_answers_of_the_score_are_measured_again(
     file.write_bytes(content)
     teacher = restarted(classroom)
     while (held_out := teacher.held_out) is None or len(held_out.ids) < len(before.ids):
-        assert classroom.wait_for("score") == score  # a whole score stays
+        assert classroom.wait_for("score")["score"] == score["score"]  # a whole score stays
     assert held_out.to_json() == before.to_json()
     assert len(teacher.attempts.list()) == 1
 

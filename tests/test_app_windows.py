@@ -75,6 +75,44 @@ def test_value_of_the_other_window_is_kept(windows: tuple[Program, AppPage, Page
     assert recipe(running)["epochs"] == 5
 
 
+def test_class_named_in_two_windows_shows_both_names(
+    windows: tuple[Program, AppPage, Page],
+) -> None:
+    running, app, other = windows
+
+    def field(page: Page, old: str) -> Locator:
+        page.locator(".draw .rename", has_text=old).click()
+        return page.get_by_label("Name of the class")
+
+    ours, theirs = field(app.page, "X"), field(other, "X")
+    ours.fill("Cross")
+    theirs.fill("Mark")
+    theirs.press("Enter")
+    conflict = app.page.locator(".conflict")  # the field of the first window is closed, too
+    expect(conflict).to_contain_text("There: Mark. Here: Cross.")
+    conflict.get_by_role("button", name="Use Cross").click()
+    expect(other.locator(".draw .rename", has_text="Cross")).to_be_visible()
+    assert {one.name for one in (running.folder / "train").iterdir()} == {"Cross", "O"}
+    app.complaints.clear()  # Chromium tells of the refusal
+
+
+def test_project_named_in_two_windows_shows_both_names(
+    windows: tuple[Program, AppPage, Page],
+) -> None:
+    _, app, other = windows
+    for page, name in ((app.page, "Letters"), (other, "Marks")):
+        page.get_by_title("Name of the project").click()
+        page.get_by_label("Name of the class").fill(name)
+    other.keyboard.press("Enter")
+    expect(other.get_by_title("Name of the project")).to_have_text("Marks")
+    app.page.keyboard.press("Enter")
+    conflict = app.page.locator(".conflict")
+    expect(conflict).to_contain_text("There: Marks. Here: Letters.")
+    conflict.get_by_role("button", name="Keep Marks").click()
+    expect(app.page.get_by_title("Name of the project")).to_have_text("Marks")
+    app.complaints.clear()
+
+
 def test_knobs_turned_one_after_another_are_no_conflict(own: tuple[Program, AppPage]) -> None:
     running, app = own
     page = app.page

@@ -1,31 +1,36 @@
 """Errors as answers: a status, and ``{"error": {"kind", "message", "where"}}``.
 
 ``kind`` is the name of the exception, or "refused"; ``where`` the field, file or setting that the
-message is about, or empty. A position in the notation follows after a colon: ``layers:17``.
+message is about, or empty. A position in the notation follows after a colon: ``layers:17``. If
+another window has changed the value, ``now`` is what it is now.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from ..core.errors import DataError, LimitError, NotationError, reason
 from ..serving.refused import RefusedError
-from .failures import ConflictError, MissingError
+from .failures import ConflictError, MissingError, OtherValueError
 
 REFUSED = "refused"
 
 
-def error_answer(status: int, kind: str, message: str, where: str = "") -> Response:
+def error_answer(status: int, kind: str, message: str, where: str = "", **more: Any) -> Response:
     """The answer about an error."""
-    return JSONResponse({"error": {"kind": kind, "message": message, "where": where}}, status)
+    error = {"kind": kind, "message": message, "where": where, **more}
+    return JSONResponse({"error": error}, status)
 
 
 async def failed(request: Request, error: Exception) -> Response:
     """An error of piecewise."""
     message = reason(error)
     where = f"layers:{error.position}" if isinstance(error, NotationError) else _where(message)
-    return error_answer(_status(error), type(error).__name__, message, where)
+    more = {"now": error.now} if isinstance(error, OtherValueError) else {}
+    return error_answer(_status(error), type(error).__name__, message, where, **more)
 
 
 def _status(error: Exception) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..core.errors import DataError
 
 
@@ -11,3 +13,11 @@ class MissingError(DataError):
 
 class ConflictError(DataError):
     """The state of the project does not allow this now, or another window changed it (409)."""
+
+
+class OtherValueError(ConflictError):
+    """Another window has changed a value meanwhile; ``now`` is what it is now."""
+
+    def __init__(self, message: str, now: Any) -> None:
+        super().__init__(message)
+        self.now = now

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,6 +24,9 @@ FIRST_PORT, PORTS = 8421, 20
 """The port that is tried first, and how many are tried."""
 MAX_HEAD = 32 << 10
 """Bytes of the head of a request."""
+SWITCH = 5e-4
+"""Seconds after which Python lets another thread run. With the default, a request waits ten times
+as long for a training that compiles, each time that it has released the interpreter."""
 
 
 def serve(folder: Path, port: int | None, opened: Callable[[str], None]) -> None:
@@ -42,6 +46,7 @@ def serve(folder: Path, port: int | None, opened: Callable[[str], None]) -> None
     if any(one.train for one in project.classes()) and teacher.net is None:
         teacher.changed()
     server = _Server(configuration(app), lambda: opened(gate.link))
+    sys.setswitchinterval(SWITCH)
     server.run(sockets=listeners)
 
 

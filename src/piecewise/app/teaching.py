@@ -26,7 +26,7 @@ from .news import Publish
 from .prepared import PreparedSamples, renumbered
 from .project import Project
 from .sketch import RETRIES, SKETCH_SAMPLES, more_careful, sketch_config
-from .teaching_data import TeachingData
+from .teaching_data import FOLDS, TeachingData
 
 LEAST = 5
 """Samples of a class that a net needs to learn it."""
@@ -129,8 +129,8 @@ class Teacher:
                 return
             if _is_whole(attempt.score):
                 score = {**attempt.score, "doubt": known.doubt(self._coverage)}
-                self._attempt = self._scored(attempt, score)
-                self._tell({"type": "score", "attempt": attempt.number, **score})
+                self._attempt = attempt = self._scored(attempt, score)
+                self._tell(_judged(attempt, known, score))
 
     @property
     def _coverage(self) -> float:
@@ -168,12 +168,32 @@ class Teacher:
         held_out = self.attempts.held_out(attempt.number)
         if held_out is not None and attempt.score and _is_whole(attempt.score):
             self._held_out = held_out
-            return {"type": "score", "attempt": attempt.number, **attempt.score}
+            return _judged(attempt, held_out, attempt.score)
         if attempt.stage == "sketch" and net.preprocessor == self.project.preprocessor:
-            self._unmeasured = attempt
-            self._wanted += 1
-            self._wake.notify()
+            self._begin_measuring(attempt)
         return None
+
+    def measure(self) -> None:
+        """Judge the samples by nets of the layers and the recipe of the attempt that answers, in
+        folds. Its net and its score stay; ConflictError if they cannot be trained again."""
+        with self._wake:
+            attempt, net = self._attempt, self._net
+            if attempt is None or net is None:
+                raise ConflictError("net: there is none yet; teach one first")
+            if not attempt.recipe:
+                raise ConflictError("recipe: the file of this net does not say how it was trained, "
+                                    "so that no other net can be trained like it; move samples to "
+                                    "the test to see its mistakes")  # fmt: skip
+            if net.preprocessor != self.project.preprocessor:
+                raise ConflictError("net: it reads inputs of another size or kind than those of "
+                                    "the project; move samples to the test to see its "
+                                    "mistakes")  # fmt: skip
+            self._begin_measuring(attempt)
+
+    def _begin_measuring(self, attempt: Attempt) -> None:
+        self._unmeasured = attempt
+        self._wanted += 1
+        self._wake.notify()
 
     def close(self) -> None:
         """Stop, and end the thread."""
@@ -212,6 +232,8 @@ class Teacher:
             data, unmeasured = self._data(), self._unmeasured
             if data is not None and unmeasured is not None:
                 config = TrainingConfig(unmeasured.layers, Recipe(**unmeasured.recipe))
+                self._tell_current({"type": "score", "attempt": unmeasured.number, "done": 0,
+                                    "of": FOLDS, "n": 0, "score": unmeasured.score})  # fmt: skip
                 self._score(replace(data, config=config), unmeasured)
             elif data is not None:
                 self._score(*self._sketch(data))
@@ -273,6 +295,7 @@ class Teacher:
             net.parameters_sha256, "sketch", len(data.labels),
             round(time.perf_counter() - began, 3), losses,
         )  # fmt: skip
+        net.walk(data.inputs[0])  # so that its first answer compiles nothing
         with self._wake:
             self._check()
             attempt = self.attempts.add(attempt, net)
@@ -285,7 +308,7 @@ class Teacher:
         """Measure the sketch's recipe in folds, and publish the score after every fold."""
         known = self._held_out
         whole = attempt.score if attempt.score and _is_whole(attempt.score) else None
-        if whole and known is not None and known.attempt == attempt.number:
+        if whole and known and (known.attempt, known.ids) == (attempt.number, data.ids):
             return
         for score, held_out in data.folds(attempt.number, self._checked):
             is_last = score["done"] == score["of"]
@@ -296,9 +319,9 @@ class Teacher:
             with self._wake:
                 self._check()
                 if not whole:
-                    self._attempt = self._scored(attempt, score)
+                    attempt = self._attempt = self._scored(attempt, score)
                 self._held_out = held_out
-                self._tell({"type": "score", "attempt": attempt.number, **(whole or score)})
+                self._tell(_judged(attempt, held_out, score))
 
     def _scored(self, attempt: Attempt, score: dict[str, Any]) -> Attempt:
         """The attempt with its score, which is kept in memory if it cannot be saved."""
@@ -333,6 +356,13 @@ class Teacher:
 def _is_whole(score: dict[str, Any]) -> bool:
     """Whether all folds of a score are measured."""
     return bool(score["done"] == score["of"])
+
+
+def _judged(attempt: Attempt, held_out: HeldOut, folds: dict[str, Any]) -> dict[str, Any]:
+    """The news that so many ``folds`` are measured, with the score of the attempt. That of a
+    thorough training is of other samples."""
+    return {"type": "score", "attempt": attempt.number, "done": folds["done"], "of": folds["of"],
+            "n": len(held_out.ids), "score": attempt.score}  # fmt: skip
 
 
 def missing(project: Project) -> str:

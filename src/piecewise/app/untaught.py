@@ -18,6 +18,8 @@ from .strokes import checked_drawing, draw
 
 OFFERED = "X", "O"
 """The classes that the page offers to an empty project."""
+LETTERS = " .,:;!?'-abcdefghijklmnopqrstuvwxyz0123456789"
+"""What the first text is read with, so that the net stays the same while it is typed."""
 
 
 class UntaughtNets:
@@ -30,7 +32,7 @@ class UntaughtNets:
 
     def of(self, question: Question) -> Network:
         """The net that shows what is asked about. ConflictError if there is nothing from which the
-        size of its inputs follows: no sample, and no drawing."""
+        size of its inputs follows: no sample, no drawing and no text."""
         with self._lock:
             version = self._project.version
             if self._last is None or self._last[0] != version:
@@ -50,13 +52,15 @@ class UntaughtNets:
         return Network(layers, preprocessor.shape, names, preprocessor=preprocessor)
 
     def _preprocessor(self, question: Question) -> tuple[Preprocessor, int]:
-        """The pinned preprocessor, or one that is fitted to the samples, or to a drawing; and the
-        number of samples."""
+        """The pinned preprocessor, or one that is fitted to the samples, or to a drawing or a text;
+        and the number of samples."""
         count = sum(one.train for one in self._project.classes())
         if (pinned := self._project.preprocessor) is not None:
             return pinned, count
         if count:
             return self._samples.fitted(), count
+        if question.text is not None:
+            return MODALITIES["texts"].fit_preprocessor([LETTERS, question.text]), 0
         if question.strokes is None:
             raise ConflictError("answer: no net is taught yet")
         picture: Any = draw(checked_drawing(question.strokes, question.width))[:, :, None]

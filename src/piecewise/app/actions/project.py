@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from threading import Lock
+from typing import Any
 
 from ...core.errors import shown
 from ...data.images.preprocessor import ImagePreprocessor
-from ..failures import ConflictError
+from ..failures import ConflictError, OtherValueError
 from ..fields import OBJECT, TEXT, TEXTS, RequestField, ShareKind, Values, WholeKind
 from ..routes import AppRoute
 from ..session import Session
@@ -22,6 +24,8 @@ class ProjectActions:
 
     def __init__(self, session: Session) -> None:
         self._session, self._project = session, session.project
+        self._renamed: dict[str, str] = {}  # folders that classes had before
+        self._renaming = Lock()
 
     def state(self, values: Values) -> Values:
         """The state of the project: classes, knobs, teaching."""
@@ -59,10 +63,10 @@ class ProjectActions:
     def _check_was(self, was: Values) -> None:
         """Refuse a change of knobs that are others than the page knows."""
         settings = self._project.settings
-        for name in ("layers", "recipe"):
-            if name in was and was[name] != settings.get(name):
-                now = settings.get(name)
-                raise ConflictError(f"{name}: another window changed them to {shown(now, 1_000)}")
+        for name, now in (("layers", settings.get("layers")), ("recipe", settings.get("recipe")),
+                          ("name", self._project.name)):  # fmt: skip
+            if name in was and was[name] != now:
+                raise _changed(name, now)
 
     def _check_settings(self, settings: Values) -> None:
         """Refuse knobs that no net can have, before they are kept."""
@@ -78,10 +82,26 @@ class ProjectActions:
         return {"folder": folder}
 
     def rename_class(self, values: Values) -> Values:
-        """Call a class by another name; its folder."""
-        folder = self._project.rename_class(values["folder"], values["name"])
+        """Call a class by another name; its folder. ``was`` is the name that the page knows: if
+        another window has changed it meanwhile, the request is refused."""
+        with self._renaming:
+            old = self._folder_now(values["folder"])
+            now = next((one.name for one in self._project.classes() if one.folder == old), None)
+            if "was" in values and now is not None and values["was"] != now:
+                raise _changed("class", now)
+            folder = self._project.rename_class(old, values["name"])
+            self._renamed[old] = folder
         self._session.report(changed=True)
         return {"folder": folder}
+
+    def _folder_now(self, folder: str) -> str:
+        """The folder of a class that was renamed meanwhile."""
+        folders = {one.folder for one in self._project.classes()}
+        seen = {folder}
+        while folder not in folders and self._renamed.get(folder, folder) not in seen:
+            folder = self._renamed[folder]
+            seen.add(folder)
+        return folder
 
     def remove_class(self, values: Values) -> Values:
         """Remove a class with its samples."""
@@ -106,6 +126,10 @@ class ProjectActions:
         return {"done": sentence}
 
 
+def _changed(what: str, now: Any) -> OtherValueError:
+    return OtherValueError(f"{what}: another window changed it to {shown(now, 1_000)}", now)
+
+
 _SETTINGS = (
     RequestField("name", TEXT), RequestField("order", TEXTS),
     RequestField("layers", TEXT, nullable=True),
@@ -118,7 +142,12 @@ ROUTES = (
     AppRoute("GET", "/api/project", ProjectActions.state),
     AppRoute("PATCH", "/api/project", ProjectActions.change, _SETTINGS),
     AppRoute("POST", "/api/classes", ProjectActions.add_class, (_NAME,)),
-    AppRoute("PATCH", "/api/classes/{folder}", ProjectActions.rename_class, (_NAME,)),
+    AppRoute(
+        "PATCH",
+        "/api/classes/{folder}",
+        ProjectActions.rename_class,
+        (_NAME, RequestField("was", TEXT)),
+    ),
     AppRoute("DELETE", "/api/classes/{folder}", ProjectActions.remove_class),
     AppRoute("POST", "/api/classes/{folder}/merge", ProjectActions.merge_class, _INTO),
     AppRoute("POST", "/api/undo", ProjectActions.undo),

@@ -7,6 +7,7 @@ from ..atlas import LEAST_SIDE, MAX_ATLAS, MAX_SIDE, Thumbnails, beginning
 from ..fields import ANY, PART, TEXT, TEXTS, RequestField, Values, WholeKind, WordKind
 from ..routes import BYTES, AppRoute
 from ..session import Session
+from ..similar_order import SimilarSamples
 from ..strokes import checked_drawing
 
 MAX_COUNT = 1_000
@@ -21,18 +22,24 @@ class SampleActions:
     def __init__(self, session: Session) -> None:
         self._session, self._project = session, session.project
         self._thumbnails = Thumbnails(session.project)
+        self._similar = SimilarSamples(session.project, session.teacher)
 
     def samples(self, values: Values) -> Values:
         """The ids of samples of a class, and how many there are. The order is ``added``: the newest
         first; ``unsure``: first those of which the nets of the cross-validation were least certain;
-        or ``wrong``: first those that these nets got wrong. Those without a prediction are last."""
+        ``wrong``: first those that these nets got wrong; or ``alike``: each is followed by the one
+        that is most similar for the net. Those without a prediction are last."""
         count, held_out = min(values["count"], MAX_COUNT), self._session.teacher.held_out
         folder, part, start = values["folder"], values["part"], values["from"]
-        if values["order"] == "added" or held_out is None:
+        order = values["order"]
+        if order == "alike":
+            ids = self._similar.ids(folder, part)
+        elif order == "added" or held_out is None:
             return self._project.samples(folder, part, start, count)._asdict()
-        rank = held_out.doubtful_first(wrong=values["order"] == "wrong")
-        ids = self._project.ids(part, folder)[::-1]
-        ids.sort(key=lambda one: rank.get(one, len(rank)))
+        else:
+            rank = held_out.doubtful_first(wrong=order == "wrong")
+            ids = self._project.ids(part, folder)[::-1]
+            ids.sort(key=lambda one: rank.get(one, len(rank)))
         return {"total": len(ids), "ids": ids[start : start + count]}
 
     def add_samples(self, values: Values) -> Values:
@@ -86,7 +93,7 @@ class SampleActions:
 _FOLDER = RequestField("folder", TEXT, required=True)
 _PAGE = (_FOLDER, _PART, RequestField("from", WholeKind(), 0),
         RequestField("count", WholeKind(), 200),
-        RequestField("order", WordKind("added", "unsure", "wrong"), "added"))  # fmt: skip
+        RequestField("order", WordKind("added", "unsure", "wrong", "alike"), "added"))  # fmt: skip
 _DRAWING = (_PART, RequestField("strokes", ANY), RequestField("width", ANY),
            RequestField("texts", TEXTS))  # fmt: skip
 _SIDE = RequestField("side", WholeKind(LEAST_SIDE, MAX_SIDE), 48)

@@ -25,6 +25,7 @@ from .layer_check import check_layers, checked_recipe, guessed_ms, inputs_of
 MAX_NOTE = 1_000
 """Characters of a note."""
 _STAGE = RequestField("stage", WordKind("sketch", "thorough"), "sketch")
+_WORK = RequestField("stage", WordKind("sketch", "thorough", "score"), "sketch")
 
 
 class TeachingActions:
@@ -49,9 +50,12 @@ class TeachingActions:
         return {"edits": [one._asdict() for one in found]}
 
     def teach(self, values: Values) -> Values:
-        """Teach anew; with the stage thorough, as `piecewise train` does."""
+        """Teach anew; with the stage thorough, as `piecewise train` does. With the stage score, the
+        net stays, and the samples are judged in folds, by nets that are trained as it was."""
         if values["stage"] == "thorough":
             self._session.thorough.start()
+        elif values["stage"] == "score":
+            self._teacher.measure()
         else:
             self._teacher.changed()
         return {}
@@ -98,7 +102,7 @@ _PART = (RequestField("part", PART, "train"),)
 ROUTES = (
     AppRoute("POST", "/api/check", TeachingActions.check, _LAYERS),
     AppRoute("POST", "/api/edits", TeachingActions.edits, _COLUMN),
-    AppRoute("POST", "/api/teach", TeachingActions.teach, (_STAGE,)),
+    AppRoute("POST", "/api/teach", TeachingActions.teach, (_WORK,)),
     AppRoute("POST", "/api/stop", TeachingActions.stop, (_STAGE,)),
     AppRoute("POST", "/api/mistakes", TeachingActions.mistakes, _PART),
     AppRoute("GET", "/api/attempts", TeachingActions.attempts),

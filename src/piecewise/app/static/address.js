@@ -1,6 +1,7 @@
 /**
  * The address holds the view, never data or the token:
  * #/look?on=train/O/0007.png&cell=conv2.8.8.2&attempt=4&hide=knobs,attempts
+ * #/look?with=3&of=3&cell=conv2.8.8.2, a number of the attempt that is compared
  * #/learn/filtering?seed=7&hide=play
  */
 

@@ -115,10 +115,10 @@ async function taught(news) {
 
 /**
  * @param {Attempt} one
- * @param {Score & { attempt: number }} score
+ * @param {{ attempt: number, score: Score }} news
  */
-function scored(one, score) {
-  return one.number === score.attempt ? { ...one, score } : one;
+function scored(one, { attempt, score }) {
+  return one.number === attempt ? { ...one, score } : one;
 }
 
 /** @type {Promise<void> | undefined} */

@@ -10,10 +10,14 @@ export class Refused extends Error {
   /**
    * @param {string} message
    * @param {number} status
+   * @param {{ where?: string, now?: any }} [more] what it is about, and what a value is now that
+   * another window has changed
    */
-  constructor(message, status) {
+  constructor(message, status, { where, now } = {}) {
     super(message);
     this.status = status;
+    this.where = where;
+    this.now = now;
   }
 }
 
@@ -70,7 +74,7 @@ export async function request(method, path, body, signal) {
   });
   if (response.ok) return response;
   const { error } = await response.json().catch(() => ({ error: undefined }));
-  throw new Refused(error?.message ?? response.statusText, response.status);
+  throw new Refused(error?.message ?? response.statusText, response.status, error);
 }
 
 /**

@@ -1,8 +1,9 @@
 /** The classes beside the pad: a button that saves what is on the pad, and the newest samples. */
 
 import { loadThumbnails, showThumbnail } from "app/atlas.js";
-import { addClass, change, samplesOf } from "app/samples.js";
+import { addClass, samplesOf } from "app/samples.js";
 import { state, watch } from "app/store.js";
+import { rename } from "app/turn.js";
 import { words } from "app/words/en.js";
 import { ask, part } from "app/ask.js";
 import { rovingTabIndex } from "piecewise/grid.js";
@@ -61,7 +62,7 @@ export function teachButtons(choose) {
  * Ask for a name in a field in place of what is in an element.
  * @param {HTMLElement} place
  * @param {string} name
- * @param {(name: string) => unknown} done
+ * @param {(name: string, before: string) => unknown} done
  */
 export function nameField(place, name, done) {
   const before = [...place.childNodes];
@@ -73,7 +74,7 @@ export function nameField(place, name, done) {
     isOver = true;
     const typed = field.value.trim();
     place.replaceChildren(...before);
-    if (isKept && typed && typed !== name) done(typed);
+    if (isKept && typed && typed !== name) done(typed, name);
   };
   field.addEventListener("blur", () => end(true));
   field.addEventListener("keydown", (event) => {
@@ -166,9 +167,9 @@ export function classHead(folder) {
     type: "button",
     class: "plain rename",
     onclick: () =>
-      nameField(place, name, (typed) => {
-        change("PATCH", `/api/classes/${part(folder)}`, { name: typed });
-      }),
+      nameField(place, name, (typed, known) =>
+        rename("class", `/api/classes/${part(folder)}`, typed, known),
+      ),
   });
   const place = element("span", { class: "class-name" }, button);
   const count = element("span", { class: "sub" });

@@ -1,6 +1,5 @@
-/** Two windows turned the same knob: both values, until a person chooses one. */
+/** Two windows changed the same knob or name: both values, until a person chooses one. */
 
-import { turnKnob } from "app/turn.js";
 import { words } from "app/words/conflict.js";
 import { element } from "piecewise/text.js";
 
@@ -14,21 +13,22 @@ function close() {
 }
 
 /**
- * @param {string} name of the knob
+ * @param {string} what a knob, "class" or "project"
  * @param {any} theirs the value of the other window
  * @param {any} ours
+ * @param {() => unknown} use changes it to ours
  */
-export function showConflict(name, theirs, ours) {
+export function showConflict(what, theirs, ours, use) {
   close();
   const [theirText, ourText] = [theirs, ours].map((value) => words.value(value));
   const take = () => {
     close();
-    turnKnob(name, ours);
+    use();
   };
   shown = element(
     "div",
     { class: "problem-bar conflict", role: "alert" },
-    element("p", { text: words.conflict(name, theirText, ourText) }),
+    element("p", { text: words.conflict(what, theirText, ourText) }),
     element("button", { type: "button", text: words.keep(theirText), onclick: close }),
     element("button", { type: "button", text: words.use(ourText), onclick: take }),
   );

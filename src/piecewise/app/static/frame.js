@@ -1,9 +1,9 @@
 /** The frame of the page: the top bar, the strip, the place that is open, and the help. */
 
-import { change } from "app/samples.js";
 import { nameField } from "app/classes.js";
 import { state, watch } from "app/store.js";
 import { strip } from "app/strip.js";
+import { rename } from "app/turn.js";
 import { words } from "app/words/en.js";
 import { hasSingleKeys, setSingleKeys } from "app/keys.js";
 import { PLACES, placesElement } from "app/places.js";
@@ -57,8 +57,8 @@ function projectName() {
     class: "plain",
     title: words.projectName,
     onclick: () =>
-      nameField(place, state.project?.name ?? "", (name) =>
-        change("PATCH", "/api/project", { name }),
+      nameField(place, state.project?.name ?? "", (name, known) =>
+        rename("project", "/api/project", name, known),
       ),
   });
   place.append(button);

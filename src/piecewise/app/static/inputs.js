@@ -19,7 +19,7 @@ export class Inputs {
     this.text = element("textarea", { rows: 5, "aria-label": words.typeHere });
     this.text.addEventListener("input", () => {
       setView({ on: null }, false);
-      if (this.text.value.trim() && state.project?.attempt) askAbout({ text: this.text.value });
+      if (this.text.value.trim()) askAbout({ text: this.text.value });
     });
     this.sound = this.soundBox();
     this.drawing = element("div", { class: "draw-tools" }, pad.surface, pad.tools);

@@ -9,6 +9,7 @@ export const NET_SUFFIXES = [
   ".t7",
   ".th7",
   ".caffemodel",
+  ".prototxt",
 ];
 
 /** @param {string} name of a file */

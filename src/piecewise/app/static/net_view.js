@@ -30,13 +30,14 @@ export function netView(section, pad) {
   };
   /** @param {Position | null} position */
   const onOpen = (position) => {
-    setView({ cell: position && cellText(position) });
+    if (position || !state.view.of) setView({ cell: position && cellText(position), of: null });
     bench.classList.toggle("opened-number", position !== null);
     if (position && position[0] !== "input") chooseMap(position[0], position[1]);
     net.pin(position);
   };
   const visit = () => {
-    const cell = cellOf(state.view.cell);
+    const { cell: text, of } = state.view; // of the attempt that answers, or of the other one
+    const cell = of && of === state.view.with ? null : cellOf(text);
     if (state.walk && opened && (!cell || state.walk.has(cell))) opened.visit(cell);
   };
   watch(["walk"], () => {
@@ -54,7 +55,12 @@ export function netView(section, pad) {
     if (isComparing || !state.view.with) return;
     isComparing = true;
     const { compareSection } = await import("app/compare.js");
-    section.append(compareSection());
+    section.append(
+      compareSection(bench, {
+        open: (position) => opened?.openNumber(position),
+        close: () => opened?.close(),
+      }),
+    );
   });
   return visit;
 }

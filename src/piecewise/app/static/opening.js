@@ -1,20 +1,19 @@
-/** A zip of samples, or a net, from a file of this computer. */
+/** A zip of samples, or a net, from files of this computer. */
 
-import { ask, part, Refused } from "app/ask.js";
-import { isNet, NET_SUFFIXES } from "app/net_files.js";
-import { state, update } from "app/store.js";
+import { takeFiles } from "app/gather/files.js";
+import { NET_SUFFIXES } from "app/net_files.js";
 import { takeWords as words } from "app/words/take.js";
 import { element } from "piecewise/text.js";
 
-/** A button that opens a file, and what came of it. */
+/** A button that opens files, as if they were dropped: the bar of imports says what came of it. */
 export function importButton() {
   const input = element("input", {
     type: "file",
     accept: [".zip", ...NET_SUFFIXES].join(","),
+    multiple: true,
     hidden: true,
     "aria-label": words.open,
   });
-  const report = element("div", { role: "status" });
   const button = element("button", {
     type: "button",
     class: "act",
@@ -22,38 +21,11 @@ export function importButton() {
     onclick: () => input.click(),
   });
   input.addEventListener("change", async () => {
-    const file = input.files?.[0];
-    if (!file) return;
+    const files = [...(input.files ?? [])].map((file) => ({ path: file.name, file }));
     input.value = "";
     button.disabled = true;
-    report.replaceChildren(element("p", { text: words.importing }));
-    report.replaceChildren(...(await opened(file)));
+    await takeFiles(files);
     button.disabled = false;
   });
-  return element("div", { class: "import" }, input, button, report);
-}
-
-/** @param {File} file */
-async function opened(file) {
-  const isOfNet = isNet(file.name);
-  const path = isOfNet ? `/api/nets?name=${part(file.name)}` : "/api/import";
-  try {
-    const done = await ask("POST", path, file);
-    if (state.problem) update({ problem: "" });
-    return isOfNet ? [element("p", { text: words.opened(file.name) })] : imported(done);
-  } catch (error) {
-    if (!(error instanceof Refused)) return [];
-    return [element("p", { class: "problem", text: error.message })];
-  }
-}
-
-/** @param {{ classes: Record<string, number>, skipped: string[], skipped_count: number }} report */
-function imported({ classes, skipped, skipped_count: left }) {
-  const counts = Object.values(classes);
-  const total = counts.reduce((sum, count) => sum + count, 0);
-  const text = element("p", { text: words.imported(total, counts.length) });
-  if (!left) return [text];
-  const list = element("ul", {}, ...skipped.map((one) => element("li", { text: one })));
-  const summary = element("summary", { text: words.skipped(left) });
-  return [text, element("details", { class: "refused" }, summary, list)];
+  return element("div", { class: "import" }, input, button);
 }

@@ -8,7 +8,7 @@ import { words } from "app/words/en.js";
 const BLACK = [0, 0, 0];
 /** @type {Colour} */
 const WHITE = [255, 255, 255];
-const GAP = 7;
+export const GAP = 7; // pixels between maps
 export const SHOWN = 16;
 const LABEL = 36; // pixels of a map from which its number is written on it
 /** @type {Record<string, [map: number, row: number, column: number]>} */

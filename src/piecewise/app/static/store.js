@@ -18,6 +18,7 @@ export const state = {
   importing: null,
   imported: null,
   asked: null,
+  weights: null,
   order: "added",
   problem: "",
 };

@@ -49,8 +49,29 @@ async function send(name, value, known) {
     const project = await ask("GET", "/api/project");
     update({ project });
     const { showConflict } = await import("app/conflict.js");
-    showConflict(name, knobValue(name), value);
+    showConflict(name, knobValue(name), value, () => turnKnob(name, value));
     return null;
+  }
+}
+
+/**
+ * Call the project or a class by another name. If another window has done that meanwhile, a person
+ * sees both names.
+ * @param {"project" | "class"} what
+ * @param {string} path
+ * @param {string} name
+ * @param {string} known the name that the person saw
+ */
+export async function rename(what, path, name, known) {
+  const was = what === "class" ? known : { name: known };
+  try {
+    await ask("PATCH", path, { name, was });
+    if (state.problem) update({ problem: "" });
+  } catch (error) {
+    if (!(error instanceof Refused)) return;
+    if (error.now === undefined) return update({ problem: error.message });
+    const { showConflict } = await import("app/conflict.js");
+    showConflict(what, error.now, name, () => rename(what, path, name, error.now));
   }
 }
 

@@ -140,6 +140,8 @@ interface ViewAddress {
   attempt?: string;
   /** The number of the attempt that is compared with it. */
   with?: string;
+  /** The same number if the open number is one of that attempt. */
+  of?: string;
   /** What is hidden. */
   hide?: string;
   /** The lesson that is open, and the seed of its questions. */
@@ -148,8 +150,8 @@ interface ViewAddress {
 }
 
 type Part = "train" | "test";
-/** Of samples: the newest, the least certain or the wrong ones first. */
-type Order = "added" | "unsure" | "wrong";
+/** Of samples: the newest, the least certain or the wrong ones first; or similar ones together. */
+type Order = "added" | "unsure" | "wrong" | "alike";
 type Connection = "opening" | "open" | "gone" | "locked";
 type PlaceName = "gather" | "look" | "try" | "learn" | "take";
 
@@ -237,6 +239,8 @@ interface State {
   imported: ImportReport | null;
   /** Files that wait for the name of their class. */
   asked: DroppedFile[] | null;
+  /** A file of weights that waits for their layers. */
+  weights: File | null;
   /** Of the samples in Gather. */
   order: Order;
   /** What failed, where a person sees it. */

@@ -6,6 +6,7 @@ import { takeFiles } from "app/gather/files.js";
 import { SampleView } from "app/gather/sample_view.js";
 import { change } from "app/samples.js";
 import { state } from "app/store.js";
+import { rename } from "app/turn.js";
 import { words } from "app/words/gather.js";
 import { element } from "piecewise/text.js";
 
@@ -26,7 +27,8 @@ export function classRow(folder) {
   const name = element("button", {
     type: "button",
     class: "plain rename",
-    onclick: () => nameField(place, own.name, (typed) => change("PATCH", path, { name: typed })),
+    onclick: () =>
+      nameField(place, own.name, (typed, known) => rename("class", path, typed, known)),
   });
   const place = element("h3", { class: "class-name" }, name);
   const count = element("span", { class: "sub" });
@@ -84,9 +86,10 @@ export function classRow(folder) {
     arrange();
     menu.show();
   };
-  /** Put the samples in the chosen order, which another score changes if it is by the score. */
+  /** Put the samples in the chosen order, which another net or score changes. */
   const arrange = () => {
-    const order = state.order === "added" ? "" : `${state.order} ${scoredAttempt()}`;
+    const by = state.order === "alike" ? state.project?.attempt : scoredAttempt();
+    const order = state.order === "added" ? "" : `${state.order} ${by}`;
     views.train.show(own.train, own.name, `${own.train} ${own.revision} ${order}`);
   };
   return { section, show, arrange };

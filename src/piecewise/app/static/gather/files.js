@@ -3,7 +3,7 @@
  * folders make classes, nets become attempts, and loose files go to the class that a person names.
  */
 
-import { ask, part } from "app/ask.js";
+import { ask, Refused } from "app/ask.js";
 import { isNet } from "app/net_files.js";
 import { change } from "app/samples.js";
 import { state, update } from "app/store.js";
@@ -57,11 +57,11 @@ export async function takeFiles(files, folder = null) {
   const others = [];
   const archives = files.filter(({ path }) => ARCHIVE.test(path));
   await importArchives(archives.map(({ file }) => file));
+  const nets = files.filter(({ path }) => isNet(path));
+  await openNets(nets.map(({ file }) => file));
   for (const one of files) {
-    if (archives.includes(one)) continue;
-    if (isNet(one.path)) await openNet(one.file);
-    else if (TABLE.test(one.path))
-      await importBody({ kind: "table", name: one.file.name }, one.file);
+    if (archives.includes(one) || nets.includes(one)) continue;
+    if (TABLE.test(one.path)) await importBody({ kind: "table", name: one.file.name }, one.file);
     else others.push(one);
   }
   const isFlat = new Set(others.map(({ path }) => path.split("/").slice(0, -1).join("/"))).size < 2;
@@ -102,11 +102,15 @@ async function importArchives(archives) {
  * @param {string} [folder]
  */
 export function importFiles(files, folder) {
+  return importBody({ kind: "files", ...(folder === undefined ? {} : { folder }) }, packed(files));
+}
+
+/** Files in one body. @param {DroppedFile[]} files */
+function packed(files) {
   const list = JSON.stringify(files.map(({ path, file }) => [path, file.size]));
   const head = new TextEncoder().encode(list);
   const length = new Uint32Array([head.length]);
-  const body = new Blob([length, head, ...files.map(({ file }) => file)]);
-  return importBody({ kind: "files", ...(folder === undefined ? {} : { folder }) }, body);
+  return new Blob([length, head, ...files.map(({ file }) => file)]);
 }
 
 /** What a stop names, even before the server has begun. */
@@ -119,17 +123,60 @@ let key = "";
  */
 async function importBody(fields, body) {
   key = crypto.randomUUID();
-  update({ imported: null, importing: { state: "running", done: 0, total: 0, left: null } });
+  update({
+    imported: null,
+    importing: { state: "running", done: 0, total: 0, left: null },
+  });
   const query = new URLSearchParams({ ...fields, key });
   const report = await change("POST", `/api/import?${query}`, body);
   update({ imported: report ?? null, importing: { state: "idle" } });
   return report;
 }
 
-/** Open a net, of piecewise or of another toolkit. @param {File} file */
-async function openNet(file) {
-  const done = await change("POST", `/api/nets?name=${part(file.name)}`, file);
-  if (done) update({ imported: { classes: {}, skipped: [], skipped_count: 0, opened: file.name } });
+/**
+ * Open nets, of piecewise or of other toolkits. A net of Caffe is in two files, which come together.
+ * @param {File[]} files
+ */
+async function openNets(files) {
+  const [weights, layers] = [".caffemodel", ".prototxt"].map((end) =>
+    files.filter(({ name }) => name.toLowerCase().endsWith(end)),
+  );
+  const isPair = weights.length === 1 && layers.length === 1;
+  const pair = isPair ? [weights[0], layers[0]] : [];
+  if (isPair)
+    await openNet(
+      { name: weights[0].name, kind: "caffe" },
+      packed(pair.map((file) => ({ path: file.name, file }))),
+    );
+  for (const file of files) if (!pair.includes(file)) await openNet({ name: file.name }, file);
+}
+
+/**
+ * @param {{ name: string, kind?: "caffe", layers?: string }} fields
+ * @param {Blob} body
+ */
+async function openNet(fields, body) {
+  const { name } = fields;
+  try {
+    await ask("POST", `/api/nets?${new URLSearchParams(fields)}`, body);
+    const imported = {
+      classes: {},
+      skipped: [],
+      skipped_count: 0,
+      opened: name,
+    };
+    update({ imported, weights: null, problem: "" });
+  } catch (error) {
+    if (!(error instanceof Refused)) return;
+    const isOfWeights = error.where === "layers" && !fields.layers;
+    if (isOfWeights) update({ weights: new File([body], name), problem: "" });
+    else update({ problem: error.message });
+  }
+}
+
+/** Open a file of weights alone. @param {File} file @param {string} layers */
+export function openWeights(file, layers) {
+  return openNet({ name: file.name, layers }, file);
 }
 
 /** Stop the import. */

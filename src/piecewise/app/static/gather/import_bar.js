@@ -1,8 +1,15 @@
 /** What a person sees of an import: where the files go, how far it is, and what was left out. */
 
-import { filesOf, importFiles, isFree, stopImport, takeFiles } from "app/gather/files.js";
+import {
+  filesOf,
+  importFiles,
+  isFree,
+  openWeights,
+  stopImport,
+  takeFiles,
+} from "app/gather/files.js";
 import { addClass, change } from "app/samples.js";
-import { state, update, watch } from "app/store.js";
+import { currentAttempt, state, update, watch } from "app/store.js";
 import { words } from "app/words/gather.js";
 import { nameField, shownClasses } from "app/classes.js";
 import { element } from "piecewise/text.js";
@@ -10,8 +17,9 @@ import { element } from "piecewise/text.js";
 /** The bar below the strip, and what is shown while files are held over the page. */
 export function importBar() {
   const bar = element("div", { class: "import-bar", role: "status" });
-  watch(["importing", "imported", "asked"], () => {
-    const shown = state.asked ? asking() : isFree() ? result() : running();
+  watch(["importing", "imported", "asked", "weights"], () => {
+    const { asked, weights } = state;
+    const shown = asked ? asking() : weights ? ofWeights(weights) : isFree() ? result() : running();
     bar.replaceChildren(...shown);
     bar.hidden = !shown.length;
   });
@@ -76,6 +84,33 @@ function result() {
       onclick: () => update({ imported: null }),
     }),
   ];
+}
+
+/** Which layers the weights of a file are of. @param {File} file */
+function ofWeights(file) {
+  const field = element("input", {
+    class: "of-layers",
+    "aria-label": words.layersOf(file.name),
+    value: currentAttempt()?.layers ?? "",
+  });
+  const form = element(
+    "form",
+    { class: "begin" },
+    element("b", { text: words.layersOf(file.name) }),
+    field,
+    element("button", { text: words.open }),
+    element("button", {
+      type: "button",
+      class: "plain",
+      text: words.cancel,
+      onclick: () => update({ weights: null }),
+    }),
+  );
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    openWeights(file, field.value.trim());
+  });
+  return [form];
 }
 
 /** Which class loose files are of. */

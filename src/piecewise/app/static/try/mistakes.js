@@ -46,7 +46,7 @@ export class Mistakes {
     this.again = element("button", { type: "button", class: "act", text: words.again });
     this.again.addEventListener("click", () => this.load());
     this.measure = element("button", { type: "button", class: "act", text: words.measure });
-    this.measure.addEventListener("click", () => change("POST", "/api/teach", {}));
+    this.measure.addEventListener("click", () => change("POST", "/api/teach", { stage: "score" }));
     this.more = element("button", { type: "button", class: "more" });
     this.more.addEventListener("click", () => this.addCards());
     this.confusion = element("div", { class: "confusion-box" });

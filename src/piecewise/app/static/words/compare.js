@@ -2,6 +2,9 @@
 
 export const words = {
   title: "Two attempts on the same input",
+  hint: "Point at a number to see it in both; click to open it.",
+  versus: "beside",
+  none: "no such number",
   /** @param {Attempt} attempt */
   now: ({ number }) => `Now: attempt ${number}`,
   /**

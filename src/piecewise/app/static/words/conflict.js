@@ -1,7 +1,9 @@
-/** The text about a knob that two windows turned, in English. */
+/** The text about a knob or a name that two windows changed, in English. */
 
 /** @type {Record<string, string>} */
-const KNOBS = {
+const CHANGED = {
+  project: "the name of the project",
+  class: "the name of this class",
   epochs: "the epochs",
   learning_rate: "the learning rate",
   augmentation: "the tricks",
@@ -10,12 +12,12 @@ const KNOBS = {
 
 export const words = {
   /**
-   * @param {string} knob
+   * @param {string} what
    * @param {string} theirs
    * @param {string} ours
    */
-  conflict: (knob, theirs, ours) =>
-    `Another window has changed ${KNOBS[knob] ?? knob} meanwhile. There: ${theirs}. Here: ${ours}.`,
+  conflict: (what, theirs, ours) =>
+    `Another window has changed ${CHANGED[what] ?? what} meanwhile. There: ${theirs}. Here: ${ours}.`,
   /** @param {string} value */
   keep: (value) => `Keep ${value}`,
   /** @param {string} value */

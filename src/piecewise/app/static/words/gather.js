@@ -18,7 +18,12 @@ export const words = {
 
   // Classes.
   order: "Order of the samples",
-  orders: { added: "newest first", unsure: "least sure first", wrong: "wrong first" },
+  orders: {
+    added: "newest first",
+    unsure: "least sure first",
+    wrong: "wrong first",
+    alike: "similar ones together",
+  },
   newClass: "New class",
   noSamples: "No samples yet.",
   more: "\u22ef",
@@ -73,6 +78,9 @@ export const words = {
   remove: "Remove",
 
   // Imports.
+  /** @param {string} name of a file */
+  layersOf: (name) => `${name} holds weights alone. Their layers:`,
+  open: "Open",
   importing: "Importing",
   stop: "Stop",
   undo: "Undo",

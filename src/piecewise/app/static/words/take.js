@@ -101,16 +101,5 @@ export const takeWords = {
   bring: "Bring in",
   open: "Open a zip or a net\u2026",
   openNote:
-    "A zip of class folders, or of a project, adds its samples to this one. A net of these classes becomes an attempt: a model file, or one of ONNX, Keras, Caffe or Torch.",
-  /**
-   * @param {number} samples
-   * @param {number} classes
-   */
-  imported: (samples, classes) =>
-    `Added ${counted(samples, "sample", "samples")} of ${counted(classes, "class", "classes")}.`,
-  /** @param {number} count */
-  skipped: (count) => counted(count, "file was left out", "files were left out"),
-  importing: "Importing",
-  /** @param {string} name */
-  opened: (name) => `${name} answers now, as an attempt of its own.`,
+    "A zip of class folders, or of a project, adds its samples to this one. A net of these classes becomes an attempt: a model file, or one of ONNX, Keras, Torch, Caffe (the .caffemodel and its .prototxt) or PyTorch (weights in .safetensors).",
 };
