@@ -55,8 +55,9 @@ def go(page: Page, name: str, query: str = f"?seed={SEED}") -> None:
 
 def commit(page: Page) -> None:
     """Say "I don't know" by keyboard, unless a prediction was made."""
-    if page.locator("form.predict").count():
-        page.get_by_role("button", name="I don't know").focus()
+    form = page.locator(".lesson > form.predict")
+    if form.count():
+        form.get_by_role("button", name="I don't know").focus()
         page.keyboard.press("Enter")
         expect(page.locator(".lesson .outcome")).to_be_focused()
 

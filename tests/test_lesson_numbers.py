@@ -83,7 +83,7 @@ def test_every_quantity_refuses_wild_arguments_with_a_sentence(learner: Learner)
     cell, context = Position("conv1", 0, 0, 0), Context(learner, Deck())
     owners = {"": context, "deck": context.deck, "net": learner.small, "drawing": drawing,
               "walk": walk, "cell": cell, "why": walk.why(*cell),
-              "ledger": walk.ledger(0),
+              "ledger": walk.ledger(0), "swap": context.swap,
               "samples": CALLS["", "texts"].compute(context)}  # fmt: skip
     flat = Network("full", (1, 9, 9), ("X", "O"))
     wild = {"whole": (0, -1, 999_999_999), "number": (-1e9,), "drawing": (drawing,),

@@ -32,6 +32,7 @@ from piecewise.lessons.seats import SEAT_GROUPS, seat_names, seats_of
 
 from .lesson_pages import save_drawings
 from .real_data import real
+from .seats import archive
 
 
 def seat_zip(path: Path, seed: int) -> Path:
@@ -41,13 +42,6 @@ def seat_zip(path: Path, seed: int) -> Path:
     with project_zip(project) as content:
         path.write_bytes(content.read())
     project.close()
-    return path
-
-
-def archive(path: Path, files: dict[str, bytes]) -> Path:
-    with zipfile.ZipFile(path, "w") as file:
-        for name, content in files.items():
-            file.writestr(name, content)
     return path
 
 

@@ -15,6 +15,8 @@ from typing import Any
 from ..core.atomic_write import write_atomically
 from ..core.errors import DataError, reason
 
+LOG = "learn.jsonl"
+"""The name of the file, in the app's own folder of a project."""
 MOST = 20_000
 """Answers that are kept."""
 MAX_BYTES = 16 << 20

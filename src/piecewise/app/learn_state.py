@@ -6,17 +6,24 @@ taken when the learner asks for it.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from threading import Lock
 
 from ..core.errors import PiecewiseError
 from ..lessons.deck_quantities import Deck
 from ..lessons.learner import Learner, generated_learner, project_learner
+from ..lessons.partner import Partner, generated_partner, seat_partner
+from ..lessons.quantities import Context
 from ..lessons.question_pools import POOLS
 from ..lessons.questions import CheckQuestion
+from ..lessons.seat_swap import SeatSwap
 from ..network import Network
-from .learn_log import LearnLog
+from .failures import ConflictError
+from .learn_log import LOG, LearnLog
 from .listing import PARTS
+from .partner_file import PartnerFile
 from .project import Project
 from .project_files import OWN
 from .teaching import LEAST, Teacher
@@ -65,20 +72,63 @@ class LearnState:
         self._project, self._teacher = project, teacher
         self._lock = Lock()
         self._pinned: PinnedLearner | None = None
-        self.log = LearnLog(project.root / OWN / "learn.jsonl")
+        self._context: Context | None = None
+        self._partner = PartnerFile(project.root / OWN / "partner")
+        self.log = LearnLog(project.root / OWN / LOG)
 
     def pinned(self) -> PinnedLearner:
         """The learner, who is made at the first call."""
         with self._lock:
-            if self._pinned is None:
-                self._pinned = self._make()
-            return self._pinned
+            return self._known()
+
+    def _known(self) -> PinnedLearner:
+        if self._pinned is None:
+            self._pinned = self._make()
+        return self._pinned
 
     def renew(self) -> PinnedLearner:
         """Make the learner of the drawings and the net that there are now."""
         with self._lock:
-            self._pinned = self._make()
+            self._pinned, self._context = self._make(), None
             return self._pinned
+
+    def context(self) -> Context:
+        """What the lessons compute with: the learner, the deck and the partner."""
+        with self._lock:
+            if self._context is None:
+                pinned = self._known()
+                self._context = Context(pinned.learner, pinned.deck, self._partner_of(pinned))
+            return self._context
+
+    def swap(self) -> SeatSwap:
+        """The learner and the partner."""
+        return self.context().swap
+
+    def bring_partner(self, content: Path, seat: str) -> None:
+        """Take an archive as that of the partner. DataError if it cannot be one; ConflictError if
+        the learner has no own drawings."""
+        pinned = self.pinned()
+        if pinned.why_generated:
+            raise ConflictError("partner: your nets learned from generated drawings; draw first")
+        seat_partner(pinned.learner, content, seat)
+        with self._lock:
+            self._partner.keep(content, seat)
+            self._context = None
+
+    def leave_partner(self) -> None:
+        """Have a generated partner again."""
+        with self._lock:
+            self._partner.remove()
+            self._context = None
+
+    def _partner_of(self, pinned: PinnedLearner) -> Partner:
+        """The partner whose archive is kept; a generated one if there is none, or if it does not
+        fit the learner's samples any longer."""
+        path = self._partner.path
+        if path is not None and not pinned.why_generated:
+            with suppress(PiecewiseError):
+                return seat_partner(pinned.learner, path, path.stem)
+        return generated_partner(pinned.learner)
 
     def is_outdated(self, pinned: PinnedLearner) -> bool:
         """Whether there are other drawings, or another net."""

@@ -16,7 +16,6 @@ from ..lessons.lesson_file import LessonPage
 from ..lessons.lesson_view import LessonView
 from ..lessons.net_quantities import ink_pixels
 from ..lessons.page_values import PageValues
-from ..lessons.quantities import Context
 from ..lessons.questions import CheckQuestion, Draw
 from ..lessons.references import LessonError
 from ..lessons.typed_numbers import read_number
@@ -30,6 +29,8 @@ TRIES = 3
 MOST_QUESTIONS = 1_000
 """Questions of a check."""
 PREDICTION, REASON, CHECK = "prediction", "reason", "check"
+SWAP = "swap"
+"""The lesson whose numbers depend on the partner, too."""
 
 
 class LessonPages:
@@ -63,7 +64,7 @@ class LessonPages:
     def page(self, name: str, seed: int) -> Values:
         """A lesson; what follows the prediction is there if one was made. MissingError."""
         pinned, page = self._state.pinned(), _page(name)
-        view = LessonView(page, PageValues(Context(pinned.learner, pinned.deck)))
+        view = LessonView(page, PageValues(self._state.context()))
         tasks = page.of_kind("task")
         found: Values = {
             "lesson": name,
@@ -76,7 +77,7 @@ class LessonPages:
             **view.before(pinned.modality),
             "committed": None,
         }
-        made = self._log.last(what=PREDICTION, lesson=name, net=_sha256(pinned))
+        made = self._log.last(what=PREDICTION, lesson=name, **about(name, self._state))
         if made is None:
             return found
         after = view.after()
@@ -90,11 +91,11 @@ class LessonPages:
         """Keep a prediction: a number, or the index of an interval or an option; None if the
         learner does not know. The first one counts. LessonError."""
         pinned, page = self._state.pinned(), _page(name)
-        view = LessonView(page, PageValues(Context(pinned.learner, pinned.deck)))
+        view = LessonView(page, PageValues(self._state.context()))
         predict = view.before(pinned.modality)["predict"]
         if answer is not None:
             _check_prediction(answer, predict)
-        values = {"what": PREDICTION, "lesson": name, "net": _sha256(pinned)}
+        values = {"what": PREDICTION, "lesson": name, **about(name, self._state)}
         if self._log.last(**values) is None:
             self._log.add(**values, answer=answer)
 
@@ -112,8 +113,7 @@ class LessonPages:
         """Keep the reason that the learner chose, and words of the learner's own; what `page` says
         about reasons. LessonError."""
         pinned = self._state.pinned()
-        context = Context(pinned.learner, pinned.deck)
-        reasons = LessonView(_page(name), PageValues(context)).reasons()
+        reasons = LessonView(_page(name), PageValues(self._state.context())).reasons()
         if choice >= len(reasons):
             raise LessonError(f"choice: got {choice}, wanted 0 to {len(reasons) - 1}")
         order = _order(len(reasons), seat_draw(pinned.learner, name, REASON, seed))
@@ -178,6 +178,12 @@ def _page(name: str) -> LessonPage:
     if name not in LESSONS:
         raise MissingError(f"lesson: got {shown(name)}, wanted one of {', '.join(LESSONS)}")
     return lesson(name)
+
+
+def about(name: str, state: LearnState) -> Values:
+    """What a prediction of a lesson is about: the small net, and the partner of swapped seats."""
+    partner = {"partner": state.swap().partner.sha256} if name == SWAP else {}
+    return {"net": _sha256(state.pinned()), **partner}
 
 
 def _sha256(pinned: PinnedLearner) -> str:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import sys
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from shlex import quote
 from typing import Any
@@ -16,10 +18,11 @@ from click.exceptions import Exit
 from ..core.constraints import SEED, Integer
 from ..core.errors import DataError
 from ..lessons.answer_key import KeyRow, answer_key
-from ..lessons.catalog import lesson_files
+from ..lessons.catalog import AFTERWARDS, lesson_files
 from ..lessons.checker import SEEDS, check_lessons
 from ..lessons.learner import DRAWINGS, Learner, generated_learner, load_own_net, project_learner
 from ..lessons.lesson_file import Fault, LessonPage, read_lesson
+from ..lessons.seat_swap import SwapRow, swap_row, swapped_seats
 from ..lessons.seats import SEAT_GROUPS, seat_names
 from ..lessons.stopwatch import MOST_MINUTES, WORDS_A_MINUTE, page_time
 from ..lessons.teacher_sheet import teacher_sheet
@@ -34,7 +37,7 @@ GENERATED_SEAT = "generated"
 """The name of the seat in the key if none is given."""
 
 
-ACTIONS = ("check", "key", "sheet", "pool", "seat", "minutes")
+ACTIONS = ("check", "key", "sheet", "pool", "seat", "swap", "minutes")
 _WRITING = ("sheet", "pool", "seat")
 
 
@@ -61,8 +64,8 @@ class LessonOptions:
             raise click.UsageError(f"--output belongs to lessons {', '.join(_WRITING)}")
         if self.action in ("sheet", "seat", "minutes") and self.files:
             raise click.UsageError(f"lessons {self.action} takes no files")
-        if self.action == "pool" and len(self.files) < 2:
-            raise click.UsageError("lessons pool needs two seats or more")
+        if self.action in ("pool", "swap") and len(self.files) < 2:
+            raise click.UsageError(f"lessons {self.action} needs two seats or more")
 
     @property
     def target(self) -> Path:
@@ -123,8 +126,11 @@ def command(**values: Any) -> None:
     `lessons seat -o FOLDER` makes a project with ten generated drawings, for somebody who cannot
     draw.
 
+    `lessons swap SEAT...` prints, as CSV, how the small net of every seat names the drawings of the
+    next seat, and how many it names right after each of two repairs.
+
     `lessons minutes` prints the number of words and the time of every page. If they take more than
-    45 minutes in all, the exit status is 1.
+    45 minutes in all, without the pages that are for another lesson, the exit status is 1.
     """
     options = LessonOptions(**values)
     options.check()
@@ -173,11 +179,33 @@ def _key(options: LessonOptions) -> None:
     pages = _own_pages()
     names = seat_names(options.files) or [GENERATED_SEAT]
     seats = [project_learner(Path(file)) for file in options.files] or [generated_learner()]
+    keys = (answer_key(pages, name, seat, options.seed)
+            for name, seat in zip(names, seats, strict=True))  # fmt: skip
+    _print_table(KeyRow._fields, chain.from_iterable(keys))
+
+
+def _swap(options: LessonOptions) -> None:
+    names = seat_names(options.files)
+    swaps = [
+        swap_row(name, swapped_seats(Path(file), Path(other), partner))
+        for name, file, other, partner in zip(
+            names, options.files, _turned(options.files), _turned(names), strict=True
+        )
+    ]
+    _print_table(SwapRow._fields, swaps)
+
+
+def _turned(names: Sequence[str]) -> list[str]:
+    """The next of each name; after the last one comes the first."""
+    return [*names[1:], names[0]]
+
+
+def _print_table(names: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print a table as CSV, once all of it is computed."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(KeyRow._fields)
-    for name, seat in zip(names, seats, strict=True):
-        writer.writerows(answer_key(pages, name, seat, options.seed))
+    writer.writerow(names)
+    writer.writerows(rows)
     sys.stdout.write(text.getvalue())
 
 
@@ -226,10 +254,13 @@ def _minutes_of_pages(options: LessonOptions) -> None:
         results().print(f"{one.lesson:10}{one.words:4} words {reading:4.1f} min + steps "
                         f"{one.step_seconds / 60:.1f} min = {one.minutes:.1f} min, "
                         f"planned {page.head['minutes']}")  # fmt: skip
-    total = sum(one.minutes for one in times)
-    print_message(messages(), f"{total:.1f} of {MOST_MINUTES} minutes")
+    total = sum(one.minutes for one in times if one.lesson not in AFTERWARDS)
+    later = sum(one.minutes for one in times) - total
+    print_message(messages(), f"{total:.1f} of {MOST_MINUTES} minutes, and {later:.1f} later")
     if total > MOST_MINUTES:
         raise Exit(1)
 
 
-_ACTIONS = dict(zip(ACTIONS, (_check, _key, _sheet, _pool, _seat, _minutes_of_pages), strict=True))
+_ACTIONS = dict(
+    zip(ACTIONS, (_check, _key, _sheet, _pool, _seat, _swap, _minutes_of_pages), strict=True)
+)

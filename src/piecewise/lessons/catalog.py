@@ -7,7 +7,9 @@ from pathlib import Path
 from .lesson_file import LessonPage, read_lesson
 
 LESSONS = ("literal", "features", "filtering", "maps", "pooling", "relu", "stacking", "votes",
-           "errors", "learning", "knobs", "beyond")  # fmt: skip
+           "errors", "learning", "knobs", "beyond", "swap")  # fmt: skip
+AFTERWARDS = ("swap",)
+"""Lessons that need another one at school, or a partner at home."""
 FOLDER = Path(__file__).parent / "en"
 
 

@@ -110,7 +110,7 @@ def _with_sentences() -> Learner:
     data = sentence_data()
     own = text_drawings(data, fit_text_preprocessor(data.texts or ()))
     assert own.data is not None
-    return Learner("computed texts", own.data, None, own.words, own.tokens)
+    return Learner("computed texts", own.data, None, own.rows, own.tokens)
 
 
 def _labels(classes: tuple[str, ...], each: int) -> Labels:

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..core.array_types import Float32
 from ..core.errors import TrainingError
-from ..network import Network
 from ..training.splits import assign_folds
 from ..training.train import train
 from .learner import SMALL_RECIPE, Learner
@@ -30,15 +30,22 @@ class KnobTrial(NamedTuple):
 def knob_trial(learner: Learner, kernels: int, size: int, poolings: int) -> KnobTrial:
     """Train nets with these knobs, each without a fold of the drawings."""
     layers = f"conv {kernels} {size}, relu, {'pool 2, ' * poolings}full"
+    labels = learner.data.labels
+    right = int((held_out_logits(learner, layers).argmax(axis=1) == labels).sum())
+    parameters = learner.untrained(layers).architecture.parameter_count
+    return KnobTrial(layers, parameters, right, len(labels))
+
+
+def held_out_logits(learner: Learner, layers: str) -> Float32:
+    """The logits (N, 2) of the drawings of a learner, each by a net that never saw it."""
     inputs, labels = learner.data.inputs, learner.data.labels
     folds = min(FOLDS, int(np.bincount(labels).min()))
     fold = assign_folds(labels, 0, 0, folds, None)
-    right = 0
+    logits = np.zeros((len(labels), len(learner.classes)), np.float32)
     for number in range(folds):
         out = fold == number
-        net = Network(layers, inputs.shape[1:], learner.classes, seed=0,
-                      preprocessor=learner.data.preprocessor)  # fmt: skip
+        net = learner.untrained(layers)
         with suppress(TrainingError):  # the answers of one that diverges count as they are
             train(net, inputs[~out], labels[~out], SMALL_RECIPE)
-        right += int((net.logits(inputs[out]).argmax(axis=1) == labels[out]).sum())
-    return KnobTrial(layers, net.architecture.parameter_count, right, len(labels))
+        logits[out] = net.logits(inputs[out])
+    return logits

@@ -20,7 +20,7 @@ from ..data.xo import make_xo
 from ..network import Network
 from ..training.recipe import Recipe
 from ..training.train import train
-from .own_samples import SIDE, own_samples
+from .own_samples import SIDE, WordRows, own_samples
 from .references import LessonError
 
 SMALL_NET = "conv 3 3, relu, pool 2, pool 2, full"
@@ -53,8 +53,8 @@ class Learner:
         The drawings (N, C, 9, 9), with the labels 0 and 1.
     own_net : Network, optional
         The learner's net. If left out, a net is trained on generated drawings.
-    words : tuple of str
-        The words of the rows, if the drawings are those of texts.
+    rows : WordRows, optional
+        How texts became the drawings, if they are those of texts.
     tokens : tuple of tuple of str
         The words of the columns of each drawing, if they are those of texts.
     """
@@ -62,8 +62,13 @@ class Learner:
     name: str
     data: Dataset
     own_net: Network | None = None
-    words: tuple[str, ...] = ()
+    rows: WordRows | None = None
     tokens: tuple[tuple[str, ...], ...] = ()
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The words of the rows, if the drawings are those of texts."""
+        return self.rows.words if self.rows else ()
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -98,7 +103,11 @@ class Learner:
     @cached_property
     def first(self) -> Network:
         """The small net before training."""
-        return _untrained(SMALL_NET, self.data)
+        return self.untrained(SMALL_NET)
+
+    def untrained(self, layers: str) -> Network:
+        """A net for the drawings, before training."""
+        return _untrained(layers, self.data)
 
     @cached_property
     def small(self) -> Network:
@@ -123,7 +132,7 @@ def project_learner(folder: Path, own_net: Network | None = None) -> Learner:
     if own.data is None:
         name = f"generated drawings in place of {own.kind}"
         return replace(generated_learner(0, own_net), name=name)
-    return Learner(str(folder), own.data, own_net, own.words, own.tokens)
+    return Learner(str(folder), own.data, own_net, own.rows, own.tokens)
 
 
 def load_own_net(path: Path) -> Network:

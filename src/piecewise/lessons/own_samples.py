@@ -29,6 +29,26 @@ _INK = 255
 
 
 @dataclass(frozen=True)
+class WordRows:
+    """How texts become drawings: their preprocessor, and the word of each row by its number."""
+
+    preprocessor: TextPreprocessor
+    tokens: tuple[int, ...]
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        return tuple(self.preprocessor.decode(np.array(self.tokens)))
+
+    def drawings(self, texts: Array) -> Array:
+        """Texts (N, positions) as drawings (N, 1, 9, 9)."""
+        tokens = texts[:, :SIDE]
+        drawings = np.zeros((len(tokens), 1, SIDE, SIDE), np.uint8)
+        for row, word in enumerate(self.tokens):
+            drawings[:, 0, row, : tokens.shape[1]] = _INK * (tokens == word)
+        return drawings
+
+
+@dataclass(frozen=True)
 class OwnSamples:
     """Drawings (N, C, 9, 9) of two classes.
 
@@ -38,20 +58,20 @@ class OwnSamples:
         The drawings; None if those of the learner cannot be shown in this size.
     kind : str
         What the samples are: drawings, photos, sounds or texts.
-    words : tuple of str
-        The words of the rows, for texts.
+    rows : WordRows, optional
+        How the texts became drawings, if they are texts.
     """
 
     data: Dataset | None
     kind: str
-    words: tuple[str, ...] = ()
+    rows: WordRows | None = None
     tokens: tuple[tuple[str, ...], ...] = ()
     """The first words of each text, one for each column."""
 
 
 def own_samples(folder: Path) -> OwnSamples:
-    """The samples of a data set. Of more than two classes, the first two are taken, and of each its
-    first samples; DataError if there is one class only."""
+    """The samples of a data set that are for learning. Of more than two classes, the first two are
+    taken, and of each its first samples; DataError if there is one class only."""
     data = read_data(folder)
     fitted = data.preprocessor
     if isinstance(fitted, TextPreprocessor):
@@ -63,7 +83,7 @@ def own_samples(folder: Path) -> OwnSamples:
 
 
 def all_samples(folder: Path) -> Dataset:
-    """All samples of the first two classes, in the size of the small net; texts as the numbers of
+    """All samples for learning of the first two classes, in the size of the small net; texts as the numbers of
     their words. DataError."""
     return _two_classes(_small(read_data(folder), folder), folder)
 
@@ -85,12 +105,14 @@ def small_spectrogram(fitted: AudioPreprocessor) -> AudioPreprocessor:
 
 
 def _two_classes(data: Dataset, folder: Path) -> Dataset:
-    """The samples of the first two classes that have some, as 0 and 1; DataError."""
-    counts = np.bincount(data.labels, minlength=len(data.classes))
+    """The samples of the first two classes that have some, as 0 and 1; DataError. Those that are
+    kept for the test are left out: the nets of the lessons learn from all that are taken."""
+    is_learned = data.splits != "test"
+    counts = np.bincount(data.labels[is_learned], minlength=len(data.classes))
     chosen = np.flatnonzero(counts)[:2]
     if len(chosen) < 2:
         raise DataError(f"{folder}: got examples of {len(chosen)} class, wanted two classes")
-    rows = np.flatnonzero(np.isin(data.labels, chosen))
+    rows = np.flatnonzero(is_learned & np.isin(data.labels, chosen))
     found = _rows_of(data, rows)
     found.labels = (found.labels == chosen[1]).astype(np.int64)
     found.classes = tuple(data.classes[at] for at in chosen.tolist())
@@ -121,21 +143,18 @@ def text_drawings(data: Dataset, fitted: TextPreprocessor) -> OwnSamples:
     """Texts of two classes as drawings, those that have two words or more in them."""
     if fitted.units == NGRAMS:  # they have no positions
         return OwnSamples(None, "texts")
-    tokens = data.inputs[:, :SIDE]
-    chosen = _telling_words(tokens, data.labels)
-    drawings = np.zeros((len(tokens), 1, SIDE, SIDE), np.uint8)
-    for row, word in enumerate(chosen):
-        drawings[:, 0, row, : tokens.shape[1]] = _INK * (tokens == word)
+    rows = WordRows(fitted, tuple(_telling_words(data.inputs[:, :SIDE], data.labels)))
+    drawings = rows.drawings(data.inputs)
     is_shown: Bool = (drawings > 0).sum(axis=(1, 2, 3)) >= _LEAST_INK
-    rows = np.flatnonzero(is_shown)
-    if min(np.bincount(data.labels[rows], minlength=2)) < _LEAST_TEXTS:
+    chosen = np.flatnonzero(is_shown)
+    if min(np.bincount(data.labels[chosen], minlength=2)) < _LEAST_TEXTS:
         return OwnSamples(None, "texts")
-    rows = rows[_first_rows(data.labels[rows])]
-    shown = Dataset(drawings[rows], data.labels[rows], data.classes, np.full(len(rows), "train"),
-                    make_xo(2, SIDE, 0).preprocessor)  # fmt: skip
+    chosen = chosen[_first_rows(data.labels[chosen])]
+    shown = Dataset(drawings[chosen], data.labels[chosen], data.classes,
+                    np.full(len(chosen), "train"), make_xo(2, SIDE, 0).preprocessor)  # fmt: skip
     texts = data.texts or ()
-    words = tuple(tuple(tokenize(texts[row], fitted.units)[:SIDE]) for row in rows.tolist())
-    return OwnSamples(shown, "texts", tuple(fitted.decode(np.array(chosen))), words)
+    words = tuple(tuple(tokenize(texts[row], fitted.units)[:SIDE]) for row in chosen.tolist())
+    return OwnSamples(shown, "texts", rows, words)
 
 
 def _telling_words(tokens: Array, labels: Labels) -> list[int]:

@@ -7,6 +7,8 @@ the types of the arguments, the type of the result, and the function. Nothing el
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from ..core.errors import PiecewiseError, did_you_mean, shown
@@ -16,7 +18,9 @@ from . import net_quantities as nets
 from .deck_quantities import Deck
 from .formats import check_format
 from .learner import Learner
+from .partner import Partner, generated_partner
 from .references import Argument, Bound, LessonError, Reference, Step
+from .seat_swap import COVERAGE, SURE, SeatSwap
 
 ROOT = ""
 PRINTABLE = ("number", "whole", "name")
@@ -31,11 +35,18 @@ class Quantity(NamedTuple):
     compute: Callable[..., Any]
 
 
-class Context(NamedTuple):
-    """What a path begins with: the learner and the deck."""
+@dataclass(frozen=True)
+class Context:
+    """What a path begins with: the learner, the deck, and the swapped seats. Without a partner, one
+    is generated."""
 
     learner: Learner
     deck: Deck
+    partner: Partner | None = None
+
+    @cached_property
+    def swap(self) -> SeatSwap:
+        return SeatSwap(self.learner, self.partner or generated_partner(self.learner))
 
 
 class _Samples(NamedTuple):
@@ -63,6 +74,7 @@ _ROOT = {
     "small": _q("", "net", lambda at: at.learner.small),
     "first": _q("", "net", lambda at: at.learner.first),
     "net": _q("", "net", lambda at: at.learner.net),
+    "swap": _q("", "swap", lambda at: at.swap),
     "own": _q("whole whole", "drawing", lambda at, *which: at.learner.drawing(*which)),
     "class": _q("whole", "name", lambda at, number: nets.class_name(at.learner, number)),
     "words": _q("", "name", lambda at: ", ".join(at.learner.words) or "none"),
@@ -179,11 +191,22 @@ _LEDGER = {
     "map": _q("whole", "number", nets.map_votes),
     "without_map": _q("whole", "number", nets.without_map),
 }
+_SWAP = {
+    "asked": _q("", "whole", lambda swap: len(swap.answers)),
+    "kept": _q("", "whole", lambda swap: len(swap.partner.kept.labels)),
+    "right": _q("", "whole", lambda swap: swap.right),
+    "mistakes": _q("", "whole", lambda swap: len(swap.mistakes)),
+    "own_right": _q("", "whole", lambda swap: swap.own_right),
+    "threshold": _q("", "number", lambda swap: swap.threshold),
+    "doubtful": _q("", "whole", lambda swap: swap.doubtful),
+    "coverage": _q("", "number", lambda _: COVERAGE),
+    "sure": _q("", "number", lambda _: SURE),
+}
 CALLS: Mapping[tuple[str, str], Quantity] = {
     (owner, name): quantity
     for owner, table in {
         ROOT: _ROOT, "deck": _DECK, "net": _NET, "drawing": _DRAWING, "walk": _WALK,
-        "cell": _CELL, "why": _WHY, "ledger": _LEDGER, "samples": _SAMPLES,
+        "cell": _CELL, "why": _WHY, "ledger": _LEDGER, "samples": _SAMPLES, "swap": _SWAP,
     }.items()
     for name, quantity in table.items()
 }  # fmt: skip

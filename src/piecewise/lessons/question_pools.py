@@ -8,6 +8,7 @@ from . import feature_questions as features
 from . import learning_questions as learning
 from . import map_questions as maps
 from . import order_questions as orders
+from . import swap_questions as swaps
 from .learner import Learner
 from .question_parts import Pool
 
@@ -20,7 +21,7 @@ POOLS: Mapping[str, Callable[[Learner], Pool]] = {
         learning.one_vote, learning.muted_score, learning.error_sum, learning.voting_gradient,
         learning.nudged_gradient, learning.next_weight, learning.full_weights,
         learning.changed_net, orders.neighbors_kept, orders.deciding_intervals,
-        orders.word_positions,
+        orders.word_positions, swaps.sure_mistakes, swaps.answer_threshold,
     )
 }  # fmt: skip
 """By name; a check names one of them."""

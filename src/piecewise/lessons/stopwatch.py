@@ -30,6 +30,7 @@ TASKS: Mapping[str, int] = {
     "move_drawing": 45, "place_feature": 45, "worked_cell": 90, "slide_kernel": 45,
     "toggle_pooling": 30, "toggle_relu": 30, "open_cell": 30, "mute_map": 45, "error_table": 90,
     "nudge_weight": 60, "turn_knob": 45, "shuffle_columns": 60,
+    "swap_seats": 150,
 }  # fmt: skip
 """Seconds of the interactive part of a task."""
 CHECK, CHECK_NUMBER = 20, 7

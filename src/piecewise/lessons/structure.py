@@ -14,7 +14,7 @@ PREDICTIONS = ("interval", "number", "choice")
 PARTS = (
     "move_drawing", "place_feature", "worked_cell", "slide_kernel", "toggle_pooling",
     "toggle_relu", "open_cell", "mute_map", "error_table", "nudge_weight", "turn_knob",
-    "shuffle_columns",
+    "shuffle_columns", "swap_seats",
 )  # fmt: skip
 """The interactive parts that a task can name."""
 MISCONCEPTIONS = tuple(f"M{number}" for number in range(1, 15))

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from html import escape
 
 from ..page.assemble import BEGINNING
+from .catalog import AFTERWARDS
 from .deck_quantities import Deck
 from .learner import Learner
 from .lesson_file import LessonPage
@@ -37,7 +38,8 @@ _NOTES = (
     "command piecewise lessons key prints the questions and answers of every seat.",
     "Somebody cannot draw: piecewise lessons seat makes a project of generated drawings. At the "
     "end, piecewise lessons pool makes a class of all seats; its score is for people that the net "
-    "never met.",
+    "never met. To swap seats, pupils exchange the archives of their projects (place Take away) "
+    "and drop them on the last page.",
     "Drawings and nets stay on the computer on which they were made. Nobody is graded: a check can "
     "be tried again and again.",
 )
@@ -62,13 +64,14 @@ def _rows(pages: Sequence[LessonPage], learners: Sequence[Learner]) -> Iterator[
     minute = 0
     for page in pages:
         of_learners = [_values(page, learner) for learner in learners]
+        is_later = page.head["lesson"] in AFTERWARDS
         end = minute + int(page.head["minutes"])
-        cells = [f"{minute}-{end}", page.question]
+        cells = [f"later, {end - minute}" if is_later else f"{minute}-{end}", page.question]
         for title, kind in list(_COLUMNS.items())[2:]:
             shared = title == "all seats"
             cells += [_shared(page, of_learners) if shared else _text(page, kind, of_learners[0])]
         yield "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>\n"
-        minute = end
+        minute = minute if is_later else end
 
 
 def _values(page: LessonPage, learner: Learner) -> PageValues:

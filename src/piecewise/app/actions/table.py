@@ -22,6 +22,7 @@ from . import (
     nudge,
     project,
     samples,
+    swap,
     teaching,
 )
 
@@ -41,6 +42,7 @@ TABLE: tuple[tuple[Any, tuple[AppRoute, ...]], ...] = (
     (learn.LearnActions, learn.ROUTES),
     (learn_parts.LearnPartActions, learn_parts.ROUTES),
     (learn_order.LearnOrderActions, learn_order.ROUTES),
+    (swap.SwapActions, swap.ROUTES),
 )
 """Groups of actions, each with its routes, whose actions are methods of the group."""
 

@@ -2,7 +2,7 @@
 
 import { checkSection } from "app/learn/check.js";
 import { exampleSection } from "app/learn/example.js";
-import { partOf } from "app/learn/parts.js";
+import { partOf, SWAP } from "app/learn/parts.js";
 import { pixelTable } from "app/learn/pixels.js";
 import { outcomeWords, predictionForm } from "app/learn/prediction.js";
 import { pieces, texts } from "app/learn/runs.js";
@@ -18,6 +18,7 @@ import { element } from "piecewise/text.js";
  *   check: (check: string, number: number, answer: string | null) => Promise<Check | string>,
  *   example: (stage: number, number: number, answers: string[] | null) =>
  *     Promise<Example | string>,
+ *   reload: () => Promise<unknown>,
  * }} Asks
  */
 
@@ -33,7 +34,9 @@ export function lessonElements(lesson, overview, asks) {
   const before = [place, heading, ...texts(lesson.without), ...texts(lesson.intro)];
   if (!committed) {
     const drawing = lesson.pixels ? [pixelTable(lesson.pixels, words.yourDrawing)] : [];
-    return [...before, ...drawing, predictionForm(lesson.predict, asks.predict)];
+    const part = lesson.part === SWAP ? [partOf(SWAP, overview, asks.reload)] : [];
+    const form = predictionForm(lesson.predict, asks.predict);
+    return [...before, ...drawing, form, ...part.flatMap((one) => one ?? [])];
   }
   const outcome = element("p", {
     class: "outcome",
@@ -51,7 +54,7 @@ export function lessonElements(lesson, overview, asks) {
   return [
     ...before,
     element("section", { class: "predict" }, ...texts(lesson.predict.text), outcome),
-    ...taskElements(lesson, committed, overview),
+    ...taskElements(lesson, committed, partOf(lesson.part, overview, asks.reload)),
     ...(lesson.has_example ? [exampleSection(asks.example)] : []),
     section("result", words.result, committed.result),
     element(
@@ -69,10 +72,9 @@ export function lessonElements(lesson, overview, asks) {
  * The task with its interactive part, if there is one.
  * @param {LessonData} lesson
  * @param {Committed} committed
- * @param {Overview | null} overview
+ * @param {HTMLElement | null} part
  */
-function taskElements(lesson, { task }, overview) {
-  const part = partOf(lesson.part, overview);
+function taskElements(lesson, { task }, part) {
   if (!part && !lesson.has_example) return [];
   return [section("task", words.task, task), ...(part ? [part] : [])];
 }

@@ -80,6 +80,41 @@ interface Example {
   is_shown: boolean;
 }
 
+/** What was predicted, the number of a choice or null, and the right one. */
+interface SwapPrediction {
+  answer: number | null;
+  right: number;
+}
+
+interface SwapAnswer {
+  predicted: number;
+  probability: number;
+  is_doubtful: boolean;
+  /** The numbers of the nearest own drawings. */
+  nearest: number[];
+}
+
+/** Swapped seats, as far as they are predicted. */
+interface Swap {
+  partner: {
+    name: string;
+    origin: "seat" | "letters" | "moved";
+    kept: number;
+    words: number;
+    unknown_words: number;
+  };
+  may_bring: boolean;
+  drawings: { pixels: Pixels; label: number }[];
+  sure: number;
+  /** The classes that the net names. */
+  names: number[] | null;
+  sureness: SwapPrediction | null;
+  answers: SwapAnswer[] | null;
+  repair: SwapPrediction | null;
+  repairs: { name: string; asked: number | null; kept: number; has_met: boolean }[] | null;
+  report: string[];
+}
+
 interface LessonData {
   /** Whether there is a worked example. */
   has_example: boolean;

@@ -84,6 +84,10 @@ export function learn() {
         const values = { check, number, seed: seed() };
         return askOrAnswer(`${path(name)}/check`, values, answer === null ? null : { answer });
       },
+      reload: async () => {
+        shown = "";
+        await open();
+      },
       example: (stage, number, answers) => {
         const values = { stage, number, seed: seed() };
         return askOrAnswer(`${path(name)}/example`, values, answers && { answers });
