@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, expect
+from playwright.sync_api import Browser, Page, Request, Route, expect
 
 from piecewise.lessons.answer_key import answer_key
 from piecewise.lessons.catalog import LESSONS, lesson
@@ -407,3 +408,52 @@ def test_lessons_are_accessible(judged: AppPage, scheme: Any) -> None:
                 answer(page, 0, "9999")
             check_axe(judged)
             assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def touch(page: Page, places: Sequence[tuple[float, float]]) -> None:
+    """A finger moves from place to place, as the browser gets it from a screen."""
+    session = page.context.new_cdp_session(page)
+    for number, (x, y) in enumerate(places):
+        kind = "touchMove" if number else "touchStart"
+        values = {"type": kind, "touchPoints": [{"x": x, "y": y}]}
+        session.send("Input.dispatchTouchEvent", values)
+    session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    session.detach()
+
+
+@pytest.mark.parametrize("name", ["literal", "pooling"])
+@pytest.mark.parametrize("by", ["mouse", "finger"])
+def test_drawing_is_dragged_by_whole_pixels(opened: AppPage, name: str, by: str) -> None:
+    page = opened.page
+    go(page, "knobs")
+    go(page, name)
+    commit(page)
+    part = page.locator(".lesson .part")
+    expect(part.locator(".facts")).to_contain_text("The small net says")
+    drawing = part.locator(".drags").first
+    drawing.scroll_into_view_if_needed()
+    box = drawing.locator("canvas, tbody").first.bounding_box()
+    assert box is not None
+    cells = 10 if name == "literal" else 9  # the table has the numbers of its rows, too
+    side = box["width"] / cells
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    places = [(x, y), (x + 4, y), (x + side, y + side), (x + 2 * side, y - side)]
+    asked = list[tuple[int, int]]()
+
+    def keep(request: Request) -> None:
+        if request.url.endswith("/api/small-net/walk"):
+            values = json.loads(request.post_data or "")
+            asked.append((values["down"], values["right"]))
+
+    page.on("request", keep)
+    if by == "mouse":
+        page.mouse.move(x, y)
+        page.mouse.down()
+        for place in places[1:]:
+            page.mouse.move(*place)
+        page.mouse.up()
+    else:
+        touch(page, places)
+    wait_until(page, lambda: asked[-1:] == [(-1, 2)])
+    page.remove_listener("request", keep)
+    assert part.locator(".panel h2:visible").count() == 0  # a drag opens no number

@@ -83,8 +83,8 @@ def own_samples(folder: Path) -> OwnSamples:
 
 
 def all_samples(folder: Path) -> Dataset:
-    """All samples for learning of the first two classes, in the size of the small net; texts as the numbers of
-    their words. DataError."""
+    """All samples for learning of the first two classes, in the size of the small net; texts as the
+    numbers of their words. DataError."""
     return _two_classes(_small(read_data(folder), folder), folder)
 
 

@@ -1,6 +1,7 @@
 /** The small net as an interactive part: a drawing to move or flip, maps to read, mute and open. */
 
 import { arithmetic } from "app/arithmetic.js";
+import { listenToDrag } from "app/learn/drag.js";
 import { moveButtons } from "app/learn/moves.js";
 import { pixelTable } from "app/learn/pixels.js";
 import { SmallWalk } from "app/learn/small_walk.js";
@@ -54,6 +55,7 @@ class NetPart {
       this.maps,
       this.line,
     );
+    if (options.overlap) this.drag(this.picture, () => cellSide(this.picture));
     this.small.ask({}).catch(() => {}); // the strip says that the program is gone
   }
 
@@ -82,11 +84,29 @@ class NetPart {
 
   moveButtons() {
     const { asked } = this.small;
-    const far = (/** @type {number} */ by) => Math.max(-FAR, Math.min(FAR, by));
     const move = (/** @type {number} */ down, /** @type {number} */ right) =>
-      this.ask({ down: far(asked.down + down), right: far(asked.right + right) });
+      this.moveTo(asked.down + down, asked.right + right);
     const back = button(words.moveBack, () => this.ask({ down: 0, right: 0 }));
-    return moveButtons(words.moves, move, back);
+    const note = element("span", { class: "sub", text: words.dragNote });
+    return element("div", {}, moveButtons(words.moves, move, back), note);
+  }
+
+  /** Move the drawing. @param {number} down @param {number} right */
+  moveTo(down, right) {
+    const far = (/** @type {number} */ by) => Math.max(-FAR, Math.min(FAR, by));
+    const { asked } = this.small;
+    if (asked.down === far(down) && asked.right === far(right)) return;
+    this.ask({ down: far(down), right: far(right) });
+  }
+
+  /** Let a person drag the drawing. @param {HTMLElement} target @param {() => number} side */
+  drag(target, side) {
+    const { asked } = this.small;
+    listenToDrag(target, {
+      side,
+      from: () => [asked.down, asked.right],
+      to: (down, right) => this.moveTo(down, right),
+    });
   }
 
   /** @param {string} layer */
@@ -152,6 +172,8 @@ class NetPart {
     );
     stack.firstMap = 1;
     this.stacks.push(stack);
+    if (name === "input" && this.options.moves)
+      this.drag(stack.button, () => stack.size.width / stack.shape[2]);
     const caption = element("figcaption", { class: "sub", "data-layer": name });
     return element("figure", {}, stack.button, caption);
   }
@@ -243,6 +265,11 @@ export function drawingChoice(names, choose) {
   );
   choice.addEventListener("change", () => choose(Number(choice.value)));
   return choice;
+}
+
+/** The side of a pixel of a table on the screen. @param {HTMLElement} place */
+function cellSide(place) {
+  return place.querySelector("tbody td")?.getBoundingClientRect().width || 1;
 }
 
 /** The names of the classes of the drawings. @param {Overview | null} overview */

@@ -107,6 +107,7 @@ export const learnWords = {
   /** @type {Record<string, string>} */
   move: { Up: "Up", Down: "Down", Left: "Left", Right: "Right" },
   moveBack: "Back",
+  dragNote: "Or drag the drawing.",
   /**
    * @param {string} name
    * @param {string} probability

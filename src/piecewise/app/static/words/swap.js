@@ -52,11 +52,7 @@ export const swapWords = {
   /** @param {number} kept */
   repairText: (kept) =>
     `Either your net learns from these drawings of your partner, too. Or it learns from your own drawings only, each of them moved, turned and resized at random. Then it is asked about ${counted(kept, "other drawing", "other drawings")} of your partner.`,
-  repairChoices: [
-    "your partner's drawings",
-    "your own, changed at random",
-    "both are equal",
-  ],
+  repairChoices: ["your partner's drawings", "your own, changed at random", "both are equal"],
   repairing: "Training",
   repairs: "The nets, and what they name right",
   repairHead: ["net", "first drawings", "other drawings", "has met your partner"],
