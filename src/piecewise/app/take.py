@@ -17,12 +17,14 @@ from ..network import Network
 from ..storage.model_file import SavedModel
 from .attempts import Attempt
 from .failures import ConflictError, MissingError
+from .learn_log import LOG
 from .project import Project
 from .project_contents import NAMES
 from .project_files import OWN
 
 _CHUNK = 1 << 16
 _OWN_FILES = (NAMES, f"{OWN}/project.json")
+_LESSONS = f"{OWN}/{LOG}"
 _RECIPE = '''"""Teach the net of the project {name} again, without the app."""
 
 import piecewise as pw
@@ -55,11 +57,15 @@ def formats(net: Network) -> list[dict[str, Any]]:
     ]
 
 
-def take(name: str, project: Project, attempt: Attempt | None, net: Network | None) -> Taken:
+def take(
+    name: str, project: Project, attempt: Attempt | None, net: Network | None,
+    *, with_lessons: bool = False,
+) -> Taken:  # fmt: skip
     """A file to take away; MissingError if there is none of this name, ConflictError if there is no
     net yet, DataError if the net cannot be expressed in this format."""
     if name == "project.zip":
-        return Taken(f"{plain_name(project.name)}.zip", project_zip(project))
+        archive = project_zip(project, with_lessons=with_lessons)
+        return Taken(f"{plain_name(project.name)}.zip", archive)
     if name not in ("net", "recipe.py", *registry.exporter_names()):
         raise MissingError(f"take: there is none of the name {shown(name)}")
     if net is None or attempt is None:
@@ -71,12 +77,13 @@ def take(name: str, project: Project, attempt: Attempt | None, net: Network | No
     return Taken(f"{name}.zip", _exported(registry.exporter(name), net.saved_model()))
 
 
-def project_zip(project: Project) -> IO[bytes]:
-    """The samples, the names of the classes and the knobs, in a temporary file."""
+def project_zip(project: Project, *, with_lessons: bool = False) -> IO[bytes]:
+    """The samples, the names of the classes and the knobs, in a temporary file; with what the
+    learner answered in the lessons if a person wants that."""
     file = tempfile.TemporaryFile(dir=project.root / OWN)  # noqa: SIM115 - the caller closes it
     try:
         with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
-            for path in _OWN_FILES:
+            for path in (*_OWN_FILES, *([_LESSONS] if with_lessons else [])):
                 if (project.root / path).is_file():
                     archive.write(project.root / path, path)
             for sample in [*project.labelled("train")[0], *project.labelled("test")[0]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...network import Network
 from ..answers import Question
-from ..fields import ANY, FLAG, OBJECT, TEXT, WHOLE, RequestField, Values
+from ..fields import ANY, FLAG, OBJECT, TEXT, WHOLE, RequestField, Values, WordKind
 from ..muting import Mutes, checked_maps
 from ..routes import BYTES, AppRoute
 from ..session import Session
@@ -71,10 +71,12 @@ class AnswerActions:
         return {"formats": [] if net is None else formats(net)}
 
     def take(self, values: Values) -> Taken:
-        """A file to take away."""
+        """A file to take away. ``lessons``: whether the archive of the project also holds what was
+        answered in the lessons."""
         if values["name"] == "report.html":
             return Taken("report.html", self._answers.report(values.get("walk")))
-        return take(values["name"], self._project, self._teacher.attempt, self._teacher.net)
+        return take(values["name"], self._project, self._teacher.attempt, self._teacher.net,
+                    with_lessons=values["lessons"] == "yes")  # fmt: skip
 
 
 _QUESTION = (
@@ -84,12 +86,13 @@ _QUESTION = (
     RequestField("mute", ANY), RequestField("attempt", WHOLE),
 )  # fmt: skip
 _NAMED = (RequestField("name", TEXT, required=True),)
+_TAKE = (RequestField("walk", WHOLE), RequestField("lessons", WordKind("yes", "no"), "no"))
 ROUTES = (
     AppRoute("POST", "/api/answer", AnswerActions.answer, _QUESTION),
     AppRoute("POST", "/api/uploads", AnswerActions.add_upload, _NAMED, BYTES),
     AppRoute("POST", "/api/votes", AnswerActions.votes, (_WALK,)),
     AppRoute("POST", "/api/mattered", AnswerActions.mattered, (_WALK,)),
     AppRoute("GET", "/api/take", AnswerActions.formats),
-    AppRoute("GET", "/api/take/{name}", AnswerActions.take, (RequestField("walk", WHOLE),)),
+    AppRoute("GET", "/api/take/{name}", AnswerActions.take, _TAKE),
 )
 """The routes of these actions."""

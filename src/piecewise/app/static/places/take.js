@@ -174,6 +174,7 @@ function pagesSection() {
 }
 
 function lessonSection() {
+  const box = element("input", { type: "checkbox" });
   const code = element("code");
   const copy = element("button", { type: "button", text: words.copy });
   copy.addEventListener("click", async () => {
@@ -190,8 +191,18 @@ function lessonSection() {
     element(
       "ul",
       { class: "files" },
-      fileRow(words.project, words.projectNote, () =>
-        download("/api/take/project.zip", "project.zip"),
+      fileRow(
+        words.project,
+        words.projectNote,
+        () =>
+          download(`/api/take/project.zip?lessons=${box.checked ? "yes" : "no"}`, "project.zip"),
+        element(
+          "label",
+          { class: "with-lessons" },
+          box,
+          element("span", { text: words.withLessons }),
+        ),
+        element("span", { class: "sub", text: words.withLessonsNote }),
       ),
       fileRow(words.recipe, words.recipeNote, () => download("/api/take/recipe.py", "recipe.py")),
       element(

@@ -62,6 +62,9 @@ export const takeWords = {
   lesson: "The lesson",
   project: "Project",
   projectNote: "all samples, the classes and the knobs, as a zip; the app opens it again",
+  withLessons: "with what I answered in Learn, for my teacher",
+  withLessonsNote:
+    "Off, unless you choose it. The archive then holds your predictions, answers and own words, and everyone who gets it can read them.",
   recipe: "As Python",
   recipeNote: "a script that teaches the same net, bit for bit, from the net and the project",
   command: "As a command",
