@@ -2,7 +2,7 @@
 
 import { signButton } from "app/sign_button.js";
 import { lookWords as words } from "app/words/look.js";
-import { element } from "piecewise/text.js";
+import { element, titledTable } from "piecewise/text.js";
 
 /**
  * @template T
@@ -46,15 +46,7 @@ export class Pages {
     const group = { class: "stages", role: "group", "aria-label": words.sortedBy };
     const sorts = element("span", group, ...this.sorts);
     const bar = element("div", { class: "pages-bar" }, label, sorts, this.pager);
-    const head = looks.titles.map((text) =>
-      text ? element("th", { scope: "col", text }) : element("td"),
-    );
-    const table = element(
-      "table",
-      { class: "terms" },
-      element("thead", {}, element("tr", {}, ...head)),
-      this.body,
-    );
+    const table = titledTable({ class: "terms" }, looks.titles, this.body);
     this.element = element("div", { class: "pages" }, bar, table);
     this.fill();
   }

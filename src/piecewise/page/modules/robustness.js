@@ -3,7 +3,14 @@
  * A slider below each curve reads it, size by size.
  */
 
-import { element, number, percent, reportSection, svgElement } from "piecewise/text.js";
+import {
+  element,
+  number,
+  percent,
+  reportSection,
+  svgElement,
+  titledTable,
+} from "piecewise/text.js";
 
 const [WIDE, HIGH, LEFT, BOTTOM] = [320, 170, 34, 24];
 
@@ -218,11 +225,5 @@ function table(curve, classes) {
     "prediction",
     "equal pixels",
   ];
-  const head = element("tr", {}, ...titles.map((text) => element("th", { scope: "col", text })));
-  return element(
-    "table",
-    { class: "terms" },
-    element("thead", {}, head),
-    element("tbody", {}, ...rows),
-  );
+  return titledTable({ class: "terms" }, titles, element("tbody", {}, ...rows));
 }

@@ -37,6 +37,17 @@ export function reportSection(id, heading, hint, ...children) {
 }
 
 /**
+ * A table with a title over each column; a column without a title has an empty cell.
+ * @param {Record<string, any>} set attributes
+ * @param {string[]} titles
+ * @param {...HTMLTableSectionElement} sections its body, and its foot
+ */
+export function titledTable(set, titles, ...sections) {
+  const head = titles.map((text) => (text ? element("th", { scope: "col", text }) : element("td")));
+  return element("table", set, element("thead", {}, element("tr", {}, ...head)), ...sections);
+}
+
+/**
  * A table that scrolls by itself if it is too wide.
  * @param {string} label
  * @param {HTMLTableElement} table

@@ -1,23 +1,24 @@
 /** The candidates that were tried before the training, and the one that was chosen. */
 
-import { element, percent, reportSection, scrollingTable, separated } from "piecewise/text.js";
+import {
+  element,
+  percent,
+  reportSection,
+  scrollingTable,
+  separated,
+  titledTable,
+} from "piecewise/text.js";
 
 /** @param {Trial[]} trials */
 export function trialsSection(trials) {
   if (!trials.length) return null;
   const titles = ["candidate", "right in the trial", "examples", "epochs", "layers", ""];
-  const head = titles.map((text) => (text ? element("th", { scope: "col", text }) : element("td")));
-  const table = element(
-    "table",
-    { class: "errors" },
-    element("thead", {}, element("tr", {}, ...head)),
-    element("tbody", {}, ...trials.map(row)),
-  );
+  const body = element("tbody", {}, ...trials.map(row));
   return reportSection(
     "trials",
     "What was tried",
     "Each candidate was trained briefly and scored on held-out training data. The best one was then trained in full.",
-    scrollingTable("What was tried", table),
+    scrollingTable("What was tried", titledTable({ class: "errors" }, titles, body)),
   );
 }
 

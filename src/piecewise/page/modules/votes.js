@@ -3,7 +3,7 @@
 import { rovingTabIndex, planeButton } from "piecewise/grid.js";
 import { largestOf } from "piecewise/paint.js";
 import { mapDetails } from "piecewise/vote_map.js";
-import { aligned, element, reportSection, separated } from "piecewise/text.js";
+import { aligned, element, reportSection, separated, titledTable } from "piecewise/text.js";
 
 const MAPS_SHOWN = 12;
 
@@ -154,14 +154,8 @@ function ledger(walk, chosen, open, status) {
     element("td"),
   );
   foot.append(last);
-  const head = element(
-    "tr",
-    {},
-    ...["votes of its values", "map", "sum", ""].map((text) =>
-      text ? element("th", { scope: "col", text }) : element("td"),
-    ),
-  );
-  const table = element("table", { class: "ledger" }, element("thead", {}, head), body, foot);
+  const titles = ["votes of its values", "map", "sum", ""];
+  const table = titledTable({ class: "ledger" }, titles, body, foot);
   return [table, more];
 }
 

@@ -2,7 +2,7 @@
 
 import { ask } from "app/ask.js";
 import { learnWords as words } from "app/words/learn.js";
-import { element } from "piecewise/text.js";
+import { element, titledTable } from "piecewise/text.js";
 
 /**
  * @typedef {{ name: string, right: string, actual: string, slide: string, error: string,
@@ -89,14 +89,9 @@ function ownTable({ drawings, totals }) {
   );
   const sums = ["", totals.first, "", totals.small].map((text) => element("td", { text }));
   rows.push(element("tr", {}, element("th", { scope: "row", text: words.totalErrors }), ...sums));
-  const head = words.ownErrorsHead.map((text) => element("th", { scope: "col", text }));
+  const set = { class: "steps", "aria-label": words.ownErrors };
   return [
     element("h2", { text: words.ownErrors }),
-    element(
-      "table",
-      { class: "steps", "aria-label": words.ownErrors },
-      element("thead", {}, element("tr", {}, ...head)),
-      element("tbody", {}, ...rows),
-    ),
+    titledTable(set, words.ownErrorsHead, element("tbody", {}, ...rows)),
   ];
 }

@@ -6,7 +6,7 @@ import { drawingChoice } from "app/learn/net_part.js";
 import { numberTable, pixelTable } from "app/learn/pixels.js";
 import { signed } from "app/learn/runs.js";
 import { learnWords as words } from "app/words/learn.js";
-import { element } from "piecewise/text.js";
+import { element, titledTable } from "piecewise/text.js";
 
 /**
  * @typedef {{ pixels: Pixels, features: Record<string, Pixels>,
@@ -35,7 +35,6 @@ class FeaturePart {
     this.facts = element("p", { class: "facts", role: "status" });
     this.found = element("tbody");
     this.kernels = element("div", { class: "planes kernels" });
-    const head = words.bestHead.map((text) => element("th", { scope: "col", text }));
     this.element = element(
       "section",
       { class: "part", "aria-label": words.placeFeature },
@@ -51,12 +50,7 @@ class FeaturePart {
       ),
       this.facts,
       this.tables,
-      element(
-        "table",
-        { class: "steps", "aria-label": words.bestFound },
-        element("thead", {}, element("tr", {}, ...head)),
-        this.found,
-      ),
+      titledTable({ class: "steps", "aria-label": words.bestFound }, words.bestHead, this.found),
       element("h2", { text: words.kernels }),
       this.kernels,
     );

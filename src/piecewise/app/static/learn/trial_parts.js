@@ -2,7 +2,7 @@
 
 import { ask } from "app/ask.js";
 import { learnWords as words } from "app/words/learn.js";
-import { element } from "piecewise/text.js";
+import { element, titledTable } from "piecewise/text.js";
 
 /** The values of each knob; the second one is that of the small net. @type {Record<string, number[]>} */
 const KNOBS = { kernels: [2, 3, 6, 12], size: [3, 5, 7], poolings: [2, 1, 0] };
@@ -45,18 +45,12 @@ export function knobPart() {
     run();
   });
   run(); // the small net as it is
-  const head = words.trialHead.map((text) => element("th", { scope: "col", text }));
   return element(
     "section",
     { class: "part", "aria-label": words.turnKnob },
     element("h2", { text: words.turnKnob }),
     form,
     said,
-    element(
-      "table",
-      { class: "steps", "aria-label": words.trials },
-      element("thead", {}, element("tr", {}, ...head)),
-      rows,
-    ),
+    titledTable({ class: "steps", "aria-label": words.trials }, words.trialHead, rows),
   );
 }

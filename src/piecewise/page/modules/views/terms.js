@@ -1,7 +1,7 @@
 /** What the views of all layers share: terms, tables and grids. */
 
 import { cellStyle, largestOf, palette } from "piecewise/paint.js";
-import { shortNumber, element, number, exactNumber } from "piecewise/text.js";
+import { element, exactNumber, number, shortNumber, titledTable } from "piecewise/text.js";
 
 const ROWS_SHOWN = 24;
 
@@ -74,12 +74,7 @@ export function termTable(
   };
   more.addEventListener("click", add);
   add();
-  const head = element(
-    "tr",
-    {},
-    ...titles.map((title) => element("th", { scope: "col", text: title })),
-  );
-  const table = element("table", { class: "terms" }, element("thead", {}, head), body);
+  const table = titledTable({ class: "terms" }, titles, body);
   return element("div", { class: "rows" }, table, more);
 }
 
