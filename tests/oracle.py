@@ -1,4 +1,4 @@
-"""The engine's order of summation, exp and log, implemented a second time in float32.
+"""The engine's order of summation, implemented a second time in float32.
 
 `test_engine_order` compares the engine with it.
 """
@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from math import factorial
+from itertools import pairwise
 from typing import Any, NamedTuple, cast
 
 import numpy as np
@@ -15,7 +15,8 @@ from piecewise.core.array_types import Array
 from piecewise.core.rng import DROPOUT, derive_key, uniform
 from piecewise.engine.passes.winograd import uses_tiles
 from piecewise.spec.architecture import Stage
-from piecewise.spec.layers import Convolution, Dropout, Embed, Full, Norm, Pool
+from piecewise.spec.layer_base import Layer
+from piecewise.spec.layers import Convolution, Dropout, Embed, Full, Norm, Pool, Relu
 
 from . import oracle_tiles
 from .networks import window_starts
@@ -93,8 +94,9 @@ def convolution(stage: Stage, x: Array, arrays: Arrays) -> Array:
 
 
 def convolution_backward(
-    stage: Stage, x: Array, arrays: Arrays, upstream: Array
+    stage: Stage, x: Array, arrays: Arrays, upstream: Array, after_it: Layer
 ) -> tuple[Array, Arrays]:
+    """A norm after it subtracts the bias again."""
     layer = cast("Convolution", stage.layer)
     weight, dx = arrays["weight"], np.zeros_like(x)
     if layer.mean:
@@ -112,7 +114,9 @@ def convolution_backward(
     for i, j, ky, kx, r, s in all_meetings:
         sums[:, :, ky, kx] = fma(upstream[:, None, i, j], x[None, :, r, s], sums[:, :, ky, kx])
     gradients = {"weight": tree(sums)}
-    return dx, gradients | ({"bias": tree(chain(upstream))} if layer.bias else {})
+    if layer.bias:
+        gradients["bias"] = tree(chain(upstream)) * F(not isinstance(after_it, Norm))
+    return dx, gradients
 
 
 def chain(upstream: Array) -> Array:
@@ -214,48 +218,70 @@ def embed_backward(words: Array, upstream: Array, group: Group, total: Array) ->
 
 
 class NormCache(NamedTuple):
-    mean: Array
     normal: Array
     scale: Array
+    mean: Array
     variance: Array
     values: np.float32
 
 
 def norm(x: Array, arrays: Arrays, group: Group | None, lengths: Array) -> tuple[Array, NormCache]:
     """Normalizes by the statistics of a group, or by the running statistics without one."""
-    mean, variance, residual, count = arrays["mean"], arrays["variance"], None, F(1)
+    mean = shift = arrays["mean"]
+    variance, difference, count = arrays["variance"], None, F(1)
     if group:
-        count = F(x.shape[1] * lengths[: group.size].sum())
-        mean = tree(np.where(group.mask, chain(x), F(0))) / count
-        centered = without_padding(x - mean[:, None, None, None], lengths)
+        columns, first = F(lengths[: group.size].sum()), -(-x.shape[1] // 32)
+        count = F(x.shape[1]) * columns
+        shift = tree(np.where(group.mask, chain(x[:, :first]), F(0))) / (F(first) * columns)
+        centered = without_padding(x - shift[:, None, None, None], lengths)
         total = np.zeros((len(x), LANES), F)
         for i, j in np.ndindex(*x.shape[1:3]):
             total = fma(centered[:, i, j], centered[:, i, j], total)
-        variance = tree(np.where(group.mask, total, F(0))) / count
-        residual = tree(np.where(group.mask, chain(centered), F(0))) / count
+        difference, square = (
+            tree(np.where(group.mask, lanes, F(0))) / count for lanes in (chain(centered), total)
+        )
+        mean, variance = shift + difference, np.maximum(square - difference * difference, F(0))
     scale = F(1) / np.sqrt(variance + F(Norm.epsilon))
     broadcast = [
-        array[:, None, None, None] for array in (mean, scale, arrays["weight"], arrays["bias"])
+        array[:, None, None, None] for array in (shift, scale, arrays["weight"], arrays["bias"])
     ]
     normal = (x - broadcast[0]) * broadcast[1]
-    if residual is not None:
-        normal = fma(x - broadcast[0], broadcast[1], -(residual * scale)[:, None, None, None])
-    return fma(normal, broadcast[2], broadcast[3]), NormCache(mean, normal, scale, variance, count)
+    if difference is not None:
+        normal = fma(x - broadcast[0], broadcast[1], -(difference * scale)[:, None, None, None])
+    return fma(normal, broadcast[2], broadcast[3]), NormCache(normal, scale, mean, variance, count)
 
 
 def norm_backward(
-    x: Array, arrays: Arrays, upstream: Array, cache: NormCache, group: Group
+    cells: list[tuple[int, int]], arrays: Arrays, upstream: Array, cache: NormCache, group: Group
 ) -> tuple[Array, Arrays]:
+    """The gradients, with the cells added in this order."""
     scale, weight = (array[:, None, None, None] for array in (cache.scale, arrays["weight"]))
-    normalized_values, total = cache.normal, np.zeros((len(x), LANES), F)
-    for i, j in np.ndindex(*x.shape[1:3]):
-        total = fma(upstream[:, i, j], normalized_values[:, i, j], total)
-    gradients = {"weight": tree(total), "bias": tree(chain(upstream))}
+    total, plain = np.zeros((2, len(upstream), LANES), F)
+    for i, j in cells:
+        total = fma(upstream[:, i, j], cache.normal[:, i, j], total)
+        plain = plain + upstream[:, i, j]
+    gradients = {"weight": tree(total), "bias": tree(plain)}
     shift, stretch = (
         (gradients[name] / cache.values)[:, None, None, None] for name in ("bias", "weight")
     )
-    dx = fma(normalized_values, -stretch, upstream - shift) * (weight * scale)
+    dx = fma(cache.normal, -stretch, upstream - shift) * (weight * scale)
     return np.where(group.mask, dx, F(0)), gradients
+
+
+def norm_order(stages: Any, number: int, x: Array) -> list[tuple[int, int]]:
+    """The order in which batch norm, stage ``number``, adds the gradients of its cells: row by row,
+    or window by window if the max pooling that follows is fused into it."""
+    following = [s.layer for s in stages[number:] if not isinstance(s.layer, Relu)][:1]
+    if not stages[0].layer.reads_tokens and following and isinstance(following[0], Pool):
+        pool = following[0]
+        (rows, height), (columns, width) = axes(pool, x)
+        apart = all(
+            window <= 4 and all(b - a == window for a, b in pairwise(starts))
+            for starts, window in ((rows, height), (columns, width))
+        )
+        if pool.kind == "max" and apart:
+            return [(r, s) for _, _, _, _, r, s in window_cells(pool, x)]
+    return list(np.ndindex(*x.shape[1:3]))
 
 
 def dropout_factors(layer: Dropout, stage: Stage, group: Group) -> Array:
@@ -264,53 +290,6 @@ def dropout_factors(layer: Dropout, stage: Stage, group: Group) -> Array:
     uniforms = uniform(key, stage.input.values)  # (16, values)
     mask = np.where(uniforms < layer.rate, F(0), F(1 / (1 - layer.rate)))
     return mask.T.reshape(*stage.input, LANES)
-
-
-def exp(x: Array) -> Array:
-    """2**k times the Taylor series of the remainder."""
-    x = np.where(x < -104, F(-104), x)
-    k = x * F(1.4426950408889634) + F(1.5 * 2**23) - F(1.5 * 2**23)
-    remainder = fma(k, F(2.12194440054690583e-4), fma(k, F(-0.693359375), x))
-    series = np.full_like(x, 1 / factorial(7))
-    for n in range(6, -1, -1):
-        series = fma(series, remainder, F(1 / factorial(n)))
-    exponent = k.astype(np.int32)  # in two steps, because 2**k may be too small to be exact
-    for half in (exponent // 2, exponent - exponent // 2):
-        series = series * np.ldexp(F(1), half)
-    return series
-
-
-def log(x: Array) -> Array:
-    """The logarithm of 2**power times a mantissa from sqrt(1/2) to sqrt(2)."""
-    power = (x.view(np.int32) - 0x3F3504F3) // 2**23
-    m = np.ldexp(x, -power)
-    t = (m - F(1)) / (m + F(1))
-    series = np.full_like(x, 2 / 11)
-    for n in range(9, 0, -2):
-        series = fma(series, t * t, F(2 / n))
-    rest = fma(power, F(-2.12194440054690583e-4), t * series)
-    return fma(power, F(0.693359375), rest)
-
-
-def loss_and_gradient(
-    loss: str, logits: Array, labels: Array, group: Group, batch: int, sample_weight: Array | None
-) -> tuple[Array, Array]:
-    """Logits (K, 16) -> the losses (16), and the gradient of the logits."""
-    targets = (np.arange(len(logits))[:, None] == labels).astype(F)
-    total, errors = np.zeros(LANES, F), logits - targets
-    if loss == "cross-entropy":
-        shifted = logits - logits.max(axis=0)
-        powers = exp(shifted)
-        for power in powers:
-            total = total + power
-        gradient, total = powers / total - targets, log(total) - shifted[labels, np.arange(LANES)]
-    else:
-        for error in errors:
-            total = total + (np.abs(error) if loss == "absolute" else error * error)
-        gradient = np.sign(errors) if loss == "absolute" else F(2) * errors
-    if sample_weight is not None:
-        total, gradient = total * sample_weight, gradient * sample_weight
-    return total, np.where(group.mask, gradient / F(batch), F(0))
 
 
 def forward(
@@ -366,7 +345,8 @@ def backward(
         upstream = without_padding(upstream, after)
         layer, layer_arrays, gradients = stage.layer, arrays_of(stage, arrays), Arrays()
         if isinstance(layer, Convolution):
-            upstream, gradients = convolution_backward(stage, x, layer_arrays, upstream)
+            after_it = stages[stage.number].layer
+            upstream, gradients = convolution_backward(stage, x, layer_arrays, upstream, after_it)
         elif isinstance(layer, Pool):
             upstream = pooling_backward(layer, x, y, upstream, lengths)
         elif isinstance(layer, Full):
@@ -378,7 +358,8 @@ def backward(
                 shard[f"{stage.name}.{name}"] = shard[f"{stage.name}.{name}"] + observed * F(
                     group.size
                 )
-            upstream, gradients = norm_backward(x, layer_arrays, upstream, cache, group)
+            cells = norm_order(stages, stage.number, x)
+            upstream, gradients = norm_backward(cells, layer_arrays, upstream, cache, group)
         elif isinstance(layer, Embed):
             embed_backward(x, upstream, group, shard[f"{stage.name}.weight"])
         elif isinstance(layer, Dropout):

@@ -372,9 +372,11 @@ def test_thousands_of_random_networks_match_reference(seed: int) -> None:
     assert_agrees(case(seed))
 
 
-def test_batch_norm_large_mean_corrects_rounding() -> None:
+@pytest.mark.parametrize("first_row", [1000, 990, -3000])
+def test_batch_norm_large_mean_corrects_rounding(first_row: float) -> None:
     made = numbers_for(Architecture("norm, full", (5, 3, 4), 3), "far", 40)
     x = (1000 + 0.1 * made.x).astype(np.float32)  # a rounding of 1000 shows beside 0.1
+    x[:, :, 0] += first_row - 1000
     made, order = made._replace(x=x.astype(np.float64)), np.arange(40)
     this = Case(made, x, order, 0, "cross-entropy", 1, 2, fused_forms()[0], apart=False)
     wanted, found = (
@@ -384,3 +386,13 @@ def test_batch_norm_large_mean_corrects_rounding() -> None:
     for name, array in wanted.arrays.items():
         off = np.linalg.norm(found.gradients[name] - array)
         assert off < TOLERANCE * largest(wanted), name  # and not that of a reference in float32
+
+
+def test_batch_norm_many_rows_with_another_first_row_keeps_variance() -> None:
+    made = numbers_for(Architecture("norm, full", (4, 20_000, 1), 3), "tall", 16)
+    values = np.linspace(1, 2, 20)[1:5].astype(np.float32)
+    x = np.ones_like(made.x, np.float32) * values[:, None, None]
+    x[:, :, 0] = 0
+    this = Case(made, x, np.arange(16), 0, "cross-entropy", 1, 1, fused_forms()[0], apart=False)
+    found = learned(this, training=True).observed["norm1.variance"]
+    np.testing.assert_allclose(found, x.astype(np.float64).var(axis=(0, 2, 3)), rtol=0.01)

@@ -22,8 +22,8 @@ EVERYTHING = (
 )
 TINY = "conv 2 2, norm, relu, pool 2, dropout 0.3, full"
 WEIGHTS = {
-    EVERYTHING: "b2d0725b889f4b45c4f3cade6f979302eb72e43703c3378b8c17898c304e5837",
-    TINY: "590648725230a46b7031086dc330332d3b0411227b2483564e09015442c97bae",
+    EVERYTHING: "98be835a9374987bbea410ef66bfb29c546790aaa984f1ab9b0edc438d77ab8a",
+    TINY: "d6cacaf6cac554d1ca67387f3e87ba193cc9086e6be8d311ae9105ea0c8f4256",
 }
 """What three epochs make of them. It changes if, and only if, the order of a sum does."""
 

@@ -19,7 +19,8 @@ from piecewise.spec.layers import Norm
 
 from .long import now_and_long
 from .networks import Sample, numbers_for
-from .oracle import Arrays, Group, Shard, backward, forward, in_lanes, loss_and_gradient
+from .oracle import Arrays, Group, Shard, backward, forward, in_lanes
+from .oracle_losses import loss_and_gradient
 from .rounding import F, fma
 from .test_engine import LEVELS, flat, form, write_key
 
@@ -48,6 +49,11 @@ NETS = {
     "norm": Net(
         "conv 3 2x3 bias=no, norm, relu, pool 3x2 stride=2 kind=average, full",
         (2, 5, 6),
+        "squared",
+    ),
+    "norm and pool": Net(
+        "conv 5 2x3, norm, relu, pool 2, norm, pool 2x3 edge=drop, relu, full",
+        (2, 8, 13),
         "squared",
     ),
     "pools": Net(

@@ -15,25 +15,25 @@ from .pinned_data import MADE, RECIPES, net_of_data, net_of_recipe
 from .real_data import real
 
 RECIPE_HASHES = {
-    "sgd": "e51056ff67380e4fa0dfeed4b75ac2dd0b5c251511b0aa5282b0c5bb33376a4d",
-    "nesterov": "c933151460334c5aabbfb5f7e9f1da81726dcdad47198ee51d7921948a05c91f",
-    "adamw": "84b76a0e8cd8f4eb4f6b3df0ad1d005d3099a42302cc1a4b18dd5437fa43bd55",
-    "squared": "c2189ac1e9696e12f5561e974ce466abab977cfebb174b9b22c594e50f7d9bfc",
-    "absolute": "3ec9a36d72eac0d03c5ee13dc73f929e11a8d65163f5492fce84ad4de486048f",
-    "augmented": "b379f09bec24d20968c645c913f61a10a0f09d7f238631e32d48f72cdef58516",
+    "sgd": "0dc92c206378bb61df168f68dafe703ae3c26f742c2318ca8379dc844cb002c2",
+    "nesterov": "c2f1dc8f3590d8dfd8fcbb8e6c8c6859a47cc93ed16299d52894d1b3d09249db",
+    "adamw": "37b09f24d180f6083e5ffbd78a7a86941814a51cd0f510659668202c9062856b",
+    "squared": "2b5d7e514e32c01bb84b2905d984f28b521d6cbb3e53fb55baac2fe2ff58ae5b",
+    "absolute": "c203f90db8e621aaead52c2c2c090515e177996e68b6af9f4996c5c73ac160b7",
+    "augmented": "b7fa3c14682da249d0e17fe107e39f4e9a16c4884da64de0202817602fb62abd",
 }
 KIND_HASHES = {
     "nudging": "fe07aa4eb5ec157ddfcc55a116b4598a2556f5f64af4980d2903193b211f6954",
-    "drawings": "f237efcd69b17296b8a72296f6ba5f7e7d2567734c30e9a3096b5b658e6f1301",
-    "photos": "cf6fddcf590c55a246d7e51c18bc086252323ecfca588a2f2fc0be39ac4bbb70",
-    "sounds": "cbbbc9e64751063de90a717f41777e3eec8426f2ee96fd3c78cda670670ef842",
+    "drawings": "437b3096e95596365c1272d983afaf870cd28c2cb3c6e3c4a0ba837475867969",
+    "photos": "6309c2df03ea12e2e5613653e7dce680650118fdc836e081e80c72022657b314",
+    "sounds": "fab76fe06fc1464da0c592ea42ec1943be92140c27dc6bc480a651a0bbd78b0b",
     "texts": "96f9338ecc4bd630bcf1c7be013a91d2d981564a38a6d5c3d5de2ce8894b2285",
-    "classifier": "c8d2a74e49df8719b754be4f9786602401dac0122b77a456b4a1e861b4ab873c",
+    "classifier": "2b8686219cb3c26b476b8f8d240005dbe206f51877a5b03e772eaa602cba8683",
 }
 REAL_HASHES = {
-    "xo-unipen.npz": "06355b79c1e10b2fe8b30f190a8d9441924cd5de30c5e06d8ba88499f72c1236",
-    "hand-signs.zip": "e706d8729574e0562bf8e39a95d6342a6e5f6bfc760ee1327a930c4820345535",
-    "spoken-digits.zip": "55beb8f3b694e309fdb767300e1d9899f79febf1ee17d5b3243d555ba0eeb3f2",
+    "xo-unipen.npz": "9327315b02eeb9850483345a033149afc8941d0dae781c1e1d85e9b8400bbc1a",
+    "hand-signs.zip": "11e5bbfe9e5b6eedefa297e59836b3de26caa31f3ae20c23a154e2b077b9b347",
+    "spoken-digits.zip": "3357e799e757809d9397b02bd3dbd76568793b707765ee79ebce4784ad0ae453",
     "sms-spam.csv": "b0856a7f65b76b2199b738575b028ebaa2d933a5b857553d08d1cebdf2f1eabb",
 }
 

@@ -21,12 +21,15 @@ or the width of the vectors. A trained network therefore has the same bits on ev
   The sixteen examples of a group are then added as a tree (i + 8, i + 4, i + 2, i + 1), and the
   result is added to the group's shard. Batch norm statistics and bias gradients are summed in the
   same way.
-- Batch norm corrects the rounding of a group's mean: the correction is the mean of (x - mean), and
-  a normalized value is (x - mean) / deviation - correction / deviation, fused. Running averages
-  have no correction.
-- The backward pass of batch norm subtracts from a gradient first its channel's shift, then the
-  normalized value times its channel's scale, fused, and multiplies the rest by
-  weight / deviation, which is computed once per channel.
+- Batch norm adds up the differences of a group's values from a shift, and their squares. The shift
+  is the mean of the channel's first rows, one for each 32 rows, rounded up. A normalized value is
+  (x - shift) / deviation - (mean - shift) / deviation, fused; with running averages, the shift is
+  the mean.
+- The backward pass of batch norm subtracts from a gradient first its channel's mean gradient, then
+  the normalized value times its channel's projection, fused, and multiplies the rest by
+  weight / deviation, which is computed once per channel. If a max pooling without overlap follows,
+  the gradients of weight and bias are summed over its windows. The bias of a convolution right
+  before batch norm has no effect, so its gradient is zero.
 - A fully connected layer's weight gradient is one chain over the examples of a shard.
 - A sample weight is multiplied into the example's finished loss, and into the gradient of each of
   its logits before that is divided by the batch size.

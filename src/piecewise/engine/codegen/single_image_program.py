@@ -184,8 +184,9 @@ def _write_pool(d: SingleImageWriter, layer_pass: Pass, source: str, planar: boo
     _clear_output(d, layer_pass)
 
 
-def _write_norm(d: SingleImageWriter, layer_pass: Pass, source: str, planar: bool) -> None:
-    maps, relu = blocked_maps(layer_pass.stage.input), layer_pass.relu
+def _write_norm(d: SingleImageWriter, layer_pass: NormPass, source: str, planar: bool) -> None:
+    maps, pool, target = blocked_maps(layer_pass.stage.input), layer_pass.pool, layer_pass.target
+    relu = layer_pass.relu and not pool
     kernel = d.kernel(
         "normalize",
         (maps, relu),
@@ -194,7 +195,10 @@ def _write_norm(d: SingleImageWriter, layer_pass: Pass, source: str, planar: boo
     )
     numbers = d.f.at("%packed", d.take_packed(4 * BLOCK * maps.channels))
     pointer = input_pointer(d, layer_pass, source, planar=planar)
-    d.call(kernel, pointer, numbers, d.buffer(layer_pass.target, maps.size))
+    output = d.buffer(f"{layer_pass.name}.rows" if pool else target, maps.size)
+    d.call(kernel, pointer, numbers, output)
+    if pool:
+        PoolingLayer(pool, output, target, layer_pass.relu, layer_pass.lengths).write(d)
     _clear_output(d, layer_pass)
 
 

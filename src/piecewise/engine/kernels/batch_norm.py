@@ -1,143 +1,99 @@
-"""Batch normalization: statistics of each channel over a group's examples and cells.
+"""Batch normalization of feature maps, and its gradients.
 
-Each lane adds up a channel's cells for its example. Lanes without an example are set to zero, the
-lanes are summed as a tree, and the sum is divided by the number of values. The computed mean has a
-rounding error, which matters if the standard deviation is small. The mean of x - mean estimates
-that error, and it is subtracted from each value too.
+A max pooling that follows can be fused: its kernels normalize the cells that they load, and they
+compute the gradient of the cells from that of the windows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from ..ir.feature_maps import FeatureMapLayout
-from ..ir.llvm_text import GROUP_BYTES, Function, Loop, float_constant
+from ..ir.llvm_text import GROUP_BYTES, Function, Loop, Pointers
 from ..ir.loop_notes import relu_mask_text
-from ..ir.window_terms import run_lengths, split_evenly
-from .reductions import cell_sums
-from .text_lengths import column_of, is_left, load_lengths, value_count
-
-SAVED_BYTES = 16
-"""Bytes that the backward pass needs per channel: mean, 1 / standard deviation, variance, and in
-training the negative rounding error of the mean in standard deviations."""
-
-
-_NORMALIZED = "normalized = (x - mean - offset) / std"
-"""A line of the loop listing while training; at inference it has no multiply-add."""
-
-
-def _channels(
-    f: Function, layout: FeatureMapLayout, sizes: Mapping[str, tuple[str, int]]
-) -> Iterator[tuple[Loop, int]]:
-    """Open loops over channels, a tile of channels at a time. Yields the loop and the channels of
-    its tile. ``sizes`` gives each pointer's start and its bytes per channel."""
-    first = 0
-    for tile, repeat in run_lengths(split_evenly(layout.channels, 4)):
-        strided = {
-            key: (f.at(start, first * size), size * tile) for key, (start, size) in sizes.items()
-        }
-        with f.loop("channels", repeat, strided, remark=f"{tile} at once") as c:
-            yield c, tile
-        first += tile * repeat
+from .batch_statistics import (
+    MEAN_GRADIENT,
+    OFFSET,
+    PROJECTION,
+    SAVED_BYTES,
+    SCALE,
+    SHIFT,
+    channel_tiles,
+    present_values,
+)
 
 
-def _mean(f: Function, total: str, mask: str, count: str) -> str:
-    """The mean of a channel from its sums per example."""
-    present = f.select(mask, total, "zeroinitializer")
-    return f.op("fdiv", f.sum_lanes(present), count, "float")
+def normalized_text(*, training: bool) -> str:
+    """The normalized value, as the loop listing shows it."""
+    return "(x - shift) / std + offset" if training else "(x - mean) / std"
 
 
-def _present(f: Function, layout: FeatureMapLayout, *, padded: bool) -> tuple[str, str]:
-    """The mask of lanes with an example, and the number of values per channel."""
-    mask = f.first_lanes("%examples")
-    if padded:
-        return mask, value_count(f, layout, mask)
-    values = f.op("mul", "%examples", str(layout.cells), "i64")
-    return mask, f.cast("sitofp", values, "i64", "float")
+CENTERED_TEXT = (
+    f"normalized = {normalized_text(training=True)}, "
+    "centered = gradient - mean_gradient - normalized * projection"
+)
+"""The multiply-adds of `ChannelGradient.of_cell`, as the loop listing shows them."""
 
 
-def batch_statistics(
-    f: Function, layout: FeatureMapLayout, epsilon: float, *, padded: bool
-) -> None:
-    """Write the kernel (source, saved, examples): the group's statistics of each channel. If it is
-    ``padded``, ``lengths`` of the texts follows; the source is zero after their ends."""
-    f.note("batch statistics of each channel; offset: the rounding error of the mean")
-    mask, count = _present(f, layout, padded=padded)
-    lengths = load_lengths(f) if padded else ""
-    size = layout.channel_bytes
-    sizes = {"source": ("%source", size), "saved": ("%saved", SAVED_BYTES)}
-    for c, tile in _channels(f, layout, sizes):
-        totals = cell_sums(f, layout, c["source"], tile)
-        means = [_mean(f, total, mask, count) for total in totals]
-        wide = [f.broadcast(mean) for mean in means]
-        zero = [(f.vector, "zeroinitializer")] * (2 * tile)
-        with f.loop("cells", layout.cells, {"x": (c["source"], GROUP_BYTES)}, zero) as cell:
-            sums = list(cell.carried)
-            filled = is_left(f, lengths, column_of(f, layout, cell.index)) if padded else ""
-            with f.note_products("sum += (x - mean) * (x - mean), offset += x - mean"):
-                for o in range(tile):
-                    difference = f.op("fsub", f.load(cell["x"], o * size), wide[o])
-                    if padded:
-                        difference = f.select(filled, difference, "zeroinitializer")
-                    sums[2 * o] = f.fma(difference, difference, sums[2 * o])
-                    sums[2 * o + 1] = f.op("fadd", sums[2 * o + 1], difference)
-            cell.carried = sums
-        f.note(f"store {tile} means, variances, standard deviations and offsets")
-        for o, mean in enumerate(means):
-            totals = cell.carried[2 * o : 2 * o + 2]
-            variance, offset = (_mean(f, total, mask, count) for total in totals)
-            scale = _store_statistics(f, c["saved"], SAVED_BYTES * o, (mean, variance), epsilon)
-            negative = f.value(f"fneg float {f.op('fmul', offset, scale, 'float')}")
-            f.store(negative, c["saved"], SAVED_BYTES * o + 12, "float")
+class Channel(NamedTuple):
+    """A channel's numbers, each in all lanes."""
+
+    shift: str
+    """The mean, or in training a number near it."""
+    scale: str
+    """1 / standard deviation."""
+    offset: str = ""
+    """In training, shift - mean in standard deviations."""
+    weight: str = ""
+    bias: str = ""
+
+    @classmethod
+    def load(cls, f: Function, saved: str, *, training: bool) -> Channel:
+        """The statistics of a channel."""
+        offsets = (SHIFT, SCALE, OFFSET) if training else (SHIFT, SCALE)
+        return cls(*(f.load_splat(saved, offset) for offset in offsets))
+
+    @classmethod
+    def load_scaled(cls, f: Function, pointers: Pointers, *, training: bool) -> Channel:
+        """The statistics of a channel, with its weight and bias."""
+        weight, bias = (f.load_splat(pointers[key]) for key in ("weight", "bias"))
+        channel = cls.load(f, pointers["saved"], training=training)
+        return channel._replace(weight=weight, bias=bias)
+
+    def normal(self, f: Function, x: str) -> str:
+        """The normalized value."""
+        difference = f.op("fsub", x, self.shift)
+        if self.offset:
+            return f.fma(difference, self.scale, self.offset)
+        return f.op("fmul", difference, self.scale)
+
+    def scaled(self, f: Function, normal: str) -> str:
+        """The normalized value times the weight plus the bias."""
+        return f.fma(normal, self.weight, self.bias)
 
 
-def load_running_stats(f: Function, channels: int, epsilon: float) -> None:
-    """Write the kernel (mean, variance, saved): the running statistics in the form of
-    `batch_statistics`, without a rounding error."""
-    strided = {"mean": ("%mean", 4), "variance": ("%variance", 4), "saved": ("%saved", SAVED_BYTES)}
-    f.note("mean and standard deviation of each channel from the running statistics")
-    with f.loop("channels", channels, strided) as c:
-        f.note("store mean and standard deviation")
-        variance, mean = (f.load(c[key], 0, "float") for key in ("variance", "mean"))
-        _store_statistics(f, c["saved"], 0, (mean, variance), epsilon)
-
-
-def _store_statistics(
-    f: Function, saved: str, offset: int, statistics: tuple[str, str], epsilon: float
-) -> str:
-    """Store a channel's mean, variance and 1 / standard deviation; returns the last one."""
-    mean, variance = statistics
-    f.store(mean, saved, offset, "float")
-    stabilized = f.op("fadd", variance, float_constant(epsilon), "float")
-    deviation = f.value(f"call float @llvm.sqrt.f32(float {stabilized})")
-    scale = f.op("fdiv", float_constant(1), deviation, "float")
-    f.store(scale, saved, offset + 4, "float")
-    f.store(variance, saved, offset + 8, "float")
-    return scale
+CHANNEL_POINTERS = {
+    "saved": ("%saved", SAVED_BYTES),
+    "weight": ("%weight", 4),
+    "bias": ("%bias", 4),
+}
+"""The pointers that `Channel.load_scaled` reads, with their bytes per channel."""
 
 
 def normalize(f: Function, layout: FeatureMapLayout, *, training: bool, relu: bool) -> None:
     """Write the kernel (source, saved, weight, bias, output)."""
     size = layout.channel_bytes
-    strided = {
-        "x": ("%source", size),
-        "y": ("%output", size),
-        "saved": ("%saved", SAVED_BYTES),
-        "weight": ("%weight", 4),
-        "bias": ("%bias", 4),
-    }
+    strided = CHANNEL_POINTERS | {"x": ("%source", size), "y": ("%output", size)}
     f.note("normalize each channel, then scale and shift it")
     with f.loop("channels", layout.channels, strided) as c:
-        channel = _channel(f, c["saved"], training=training)
-        weight, bias = f.load_splat(c["weight"]), f.load_splat(c["bias"])
+        channel = Channel.load_scaled(f, c, training=training)
         cells = {key: (c[key], GROUP_BYTES) for key in ("x", "y")}
         with f.loop("cells", layout.cells, cells) as cell:
-            with f.note_products(_NORMALIZED):
+            with f.note_products(f"normalized = {normalized_text(training=training)}"):
                 normal = channel.normal(f, f.load(cell["x"]))
-            with f.note_products(f"y = {_normal_form(training=training)} * weight + bias"):
-                y = f.fma(normal, weight, bias)
+            with f.note_products("y = normalized * weight + bias"):
+                y = channel.scaled(f, normal)
             f.note(f"store {'relu(y)' if relu else 'y'}")
             f.store(f.relu(y) if relu else y, cell["y"])
 
@@ -153,51 +109,51 @@ class NormBackward:
     padded: bool = False
     """Whether the source is padded after the end of each text; the upstream gradient is zero
     there."""
+    pooled: FeatureMapLayout | None = None
+    """The layout after a fused pooling. The source then has the normalized values of the largest
+    cells, upstream their gradients, and `pooling_backward` computes the input gradient."""
 
 
-class _Channel(NamedTuple):
-    """A channel's numbers, each in all lanes."""
+class ChannelGradient(NamedTuple):
+    """What the input gradient of a channel needs, in all lanes."""
 
-    mean: str
-    scale: str
-    """1 / standard deviation."""
-    offset: str = ""
-    """In training, the negative rounding error of the mean in standard deviations."""
-    factor: str = ""
+    channel: Channel
+    factor: str
     """Weight / standard deviation."""
+    mask: str
+    """The lanes with an example; the others have no gradient."""
     mean_gradient: str = ""
     """In training, the mean gradient of the channel, which is subtracted."""
     projection: str = ""
     """In training, the negative mean of gradient * normalized value."""
 
-    def normal(self, f: Function, x: str) -> str:
-        """The normalized value."""
-        difference = f.op("fsub", x, self.mean)
-        return (
-            f.fma(difference, self.scale, self.offset)
-            if self.offset
-            else f.op("fmul", difference, self.scale)
-        )
+    @classmethod
+    def load(cls, f: Function, pointers: Pointers, mask: str, *, training: bool) -> ChannelGradient:
+        """The numbers of a channel, which `normalize_backward` has saved."""
+        saved = pointers["saved"]
+        channel = Channel.load(f, saved, training=training)
+        factor = f.op("fmul", f.load_splat(pointers["weight"]), channel.scale)
+        means = (MEAN_GRADIENT, PROJECTION) if training else ()
+        return cls(channel, factor, mask, *(f.load_splat(saved, offset) for offset in means))
 
-
-def _channel(f: Function, saved: str, offset: int = 0, *, training: bool) -> _Channel:
-    """The numbers that `batch_statistics` or `load_running_stats` stored for a channel."""
-    offsets = (0, 4, 12) if training else (0, 4)
-    return _Channel(*(f.load_splat(saved, offset + more) for more in offsets))
-
-
-def _normal_form(*, training: bool) -> str:
-    """The normalized value, as the loop listing shows it."""
-    return "normalized" if training else "(x - mean) / std"
+    def of_cell(self, f: Function, x: str, upstream: str) -> str:
+        """The input gradient of a cell from its input and the gradient of its output."""
+        if not self.mean_gradient:
+            return f.op("fmul", upstream, self.factor)
+        normal = self.channel.normal(f, x)
+        # before any other rounding: most of the value may cancel here
+        upstream = f.fma(normal, self.projection, f.op("fsub", upstream, self.mean_gradient))
+        return f.select(self.mask, f.op("fmul", upstream, self.factor), "zeroinitializer")
 
 
 def normalize_backward(f: Function, spec: NormBackward) -> None:
     """Write the kernel (source, saved, weight, upstream, weight_gradient, bias_gradient, output,
     examples). The source is also the ReLU mask. If it is padded, ``lengths`` follows."""
-    inputs = " and input" if spec.needs_input_gradient else ""
-    f.note(f"gradients of weight, bias{inputs}")
-    mask, count = _present(f, spec.layout, padded=spec.padded)
-    size = spec.layout.channel_bytes
+    here = spec.needs_input_gradient and not spec.pooled
+    f.note(f"gradients of weight, bias{' and input' if here else ''}")
+    mask, count = present_values(f, spec.layout, padded=spec.padded)
+    layout = spec.pooled or spec.layout
+    size = layout.channel_bytes
     sizes = {
         "x": ("%source", size),
         "upstream": ("%upstream", size),
@@ -207,46 +163,38 @@ def normalize_backward(f: Function, spec: NormBackward) -> None:
         "dweight": ("%weight_gradient", 4),
         "dbias": ("%bias_gradient", 4),
     }
-    for c, tile in _channels(f, spec.layout, sizes):
-        offsets = (SAVED_BYTES * o for o in range(tile))
-        channels = [_channel(f, c["saved"], offset, training=spec.training) for offset in offsets]
-        totals = _parameter_sums(f, spec, c, channels)
-        for o, channel in enumerate(channels):
-            weight_gradient, bias_gradient = (
-                f.sum_lanes(total) for total in totals[2 * o : 2 * o + 2]
-            )
-            for key, more in (("dweight", weight_gradient), ("dbias", bias_gradient)):
-                old = f.load(c[key], 4 * o, "float")
-                f.store(f.op("fadd", old, more, "float"), c[key], 4 * o, "float")
-            if spec.needs_input_gradient:
-                pointers = {key: f.at(c[key], o * size) for key in ("x", "upstream", "out")}
-                factor = f.op("fmul", f.load_splat(c["weight"], 4 * o), channel.scale)
-                mean_gradient, projected = (
-                    f.op("fdiv", s, count, "float") for s in (bias_gradient, weight_gradient)
-                )
-                negative = f.broadcast(f.value(f"fneg float {projected}"))
-                numbers = channel._replace(
-                    factor=factor, mean_gradient=f.broadcast(mean_gradient), projection=negative
-                )
-                _source_gradient(f, spec, pointers, numbers, mask)
+    for c, tile in channel_tiles(f, layout, sizes):
+        channels = [{key: f.at(c[key], o * sizes[key][1]) for key in sizes} for o in range(tile)]
+        totals = _parameter_sums(f, spec, layout, c, channels)
+        for o, pointers in enumerate(channels):
+            _store_sums(f, spec, pointers, totals[2 * o : 2 * o + 2], count)
+            if here:
+                _input_gradient(f, spec, pointers, mask)
 
 
 def _parameter_sums(
-    f: Function, spec: NormBackward, c: Loop, channels: list[_Channel]
+    f: Function,
+    spec: NormBackward,
+    layout: FeatureMapLayout,
+    c: Loop,
+    channels: list[dict[str, str]],
 ) -> list[str]:
     """For each channel the sums per example of gradient * normalized value and of the gradient."""
-    size = spec.layout.channel_bytes
+    size, text = layout.channel_bytes, normalized_text(training=spec.training)
+    numbers = (
+        []
+        if spec.pooled
+        else [Channel.load(f, pointers["saved"], training=spec.training) for pointers in channels]
+    )
     cells = {key: (c[key], GROUP_BYTES) for key in ("x", "upstream")}
     zero = [(f.vector, "zeroinitializer")] * (2 * len(channels))
-    description = _normal_form(training=spec.training)
-    with f.loop("cells", spec.layout.cells, cells, zero) as cell:
+    with f.loop("cells", layout.cells, cells, zero) as cell:
         sums = list(cell.carried)
-        with f.note_products(_NORMALIZED):
-            values = (f.load(cell["x"], o * size) for o in range(len(channels)))
-            normals = [one.normal(f, x) for one, x in zip(channels, values, strict=True)]
-        with f.note_products(
-            f"weight_gradient += gradient * {description}, bias_gradient += gradient"
-        ):
+        normals = [f.load(cell["x"], o * size) for o in range(len(channels))]
+        if not spec.pooled:
+            with f.note_products(f"normalized = {text}"):
+                normals = [one.normal(f, x) for one, x in zip(numbers, normals, strict=True)]
+        with f.note_products("weight_gradient += gradient * normalized, bias_gradient += gradient"):
             for o, normal in enumerate(normals):
                 upstream = f.load(cell["upstream"], o * size)
                 sums[2 * o] = f.fma(upstream, normal, sums[2 * o])
@@ -255,37 +203,34 @@ def _parameter_sums(
     return cell.carried
 
 
-def _source_gradient(
-    f: Function, spec: NormBackward, pointers: dict[str, str], c: _Channel, mask: str
+def _store_sums(
+    f: Function, spec: NormBackward, pointers: dict[str, str], totals: list[str], count: str
 ) -> None:
+    """Add the gradients of weight and bias to the shard's. Save their means, which the input
+    gradient needs in training."""
+    weight_gradient, bias_gradient = (f.sum_lanes(total) for total in totals)
+    for key, more in (("dweight", weight_gradient), ("dbias", bias_gradient)):
+        old = f.load(pointers[key], 0, "float")
+        f.store(f.op("fadd", old, more, "float"), pointers[key], 0, "float")
+    if spec.needs_input_gradient and spec.training:
+        mean_gradient, projected = (
+            f.op("fdiv", total, count, "float") for total in (bias_gradient, weight_gradient)
+        )
+        f.store(mean_gradient, pointers["saved"], MEAN_GRADIENT, "float")
+        f.store(f.value(f"fneg float {projected}"), pointers["saved"], PROJECTION, "float")
+
+
+def _input_gradient(f: Function, spec: NormBackward, pointers: dict[str, str], mask: str) -> None:
     """The input gradient of one channel."""
-    cells = {key: (start, GROUP_BYTES) for key, start in pointers.items()}
+    channel = ChannelGradient.load(f, pointers, mask, training=spec.training)
+    cells = {key: (pointers[key], GROUP_BYTES) for key in ("x", "upstream", "out")}
     means = "; mean_gradient, projection: over all its cells" if spec.training else ""
     with f.loop("cells", spec.layout.cells, cells, remark=f"of one channel{means}") as cell:
-        x, rest = f.load(cell["x"]), f.load(cell["upstream"])
-        if spec.training:  # before any other rounding: most of the value may cancel here
-            with f.note_products(_NORMALIZED):
-                normal = c.normal(f, x)
-            with f.note_products("centered = gradient - mean_gradient - normalized * projection"):
-                rest = f.fma(normal, c.projection, f.op("fsub", rest, c.mean_gradient))
+        x = f.load(cell["x"])
+        with f.note_products(CENTERED_TEXT):
+            gradient = channel.of_cell(f, x, f.load(cell["upstream"]))
         value = "centered" if spec.training else "gradient"
         f.note(f"store {value} * weight / std{relu_mask_text(spec.masked)}")
-        gradient = f.op("fmul", rest, c.factor)
-        if spec.training:  # a lane without an example has no gradient
-            gradient = f.select(mask, gradient, "zeroinitializer")
         if spec.masked:
             gradient = f.where_positive(x, gradient)
         f.store(gradient, cell["out"])
-
-
-def add_statistics(f: Function, channels: int) -> None:
-    """Write the kernel (saved, mean, variance, examples): add the group's statistics, weighted by
-    its number of examples, to the shard's."""
-    count = f.cast("sitofp", "%examples", "i64", "float")
-    strided = {"saved": ("%saved", SAVED_BYTES), "mean": ("%mean", 4), "variance": ("%variance", 4)}
-    f.note("add the group's statistics to the shard's")
-    with f.loop("channels", channels, strided) as c:
-        f.note("shard's mean and variance += number of examples * mean and variance")
-        for key, offset in (("mean", 0), ("variance", 8)):
-            seen = f.op("fmul", f.load(c["saved"], offset, "float"), count, "float")
-            f.store(f.op("fadd", f.load(c[key], 0, "float"), seen, "float"), c[key], 0, "float")

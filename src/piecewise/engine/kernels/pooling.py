@@ -1,4 +1,7 @@
-"""Max and average pooling, one row of windows at a time."""
+"""Max and average pooling, one row of windows at a time.
+
+Batch normalization before a max pooling can be fused: then each loaded cell is normalized first.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from typing import NamedTuple
 from ..ir.feature_maps import FeatureMapLayout
 from ..ir.llvm_text import Function, Module, Pointers, splat, vector_of
 from ..ir.window_terms import Terms, TileRun, range_text, term_table, tile_runs
+from .batch_norm import CHANNEL_POINTERS, Channel, normalized_text
 from .text_lengths import broadcast_index, cells_left, divisor_of, is_left, load_lengths
 
 MOST_WRITTEN = 36
@@ -44,6 +48,16 @@ def argmax_format(window: tuple[int, int]) -> ArgmaxFormat:
 
 
 @dataclass(frozen=True)
+class FusedNorm:
+    """A batch normalization before a max pooling of few cells, fused into it. ``training``: by the
+    statistics of the group."""
+
+    training: bool
+    stores_normals: bool
+    """Whether the normalized value of the largest cell is stored for the backward pass."""
+
+
+@dataclass(frozen=True)
 class PoolingRow:
     """A row of windows over ``rows`` source rows, for all channels."""
 
@@ -59,15 +73,24 @@ class PoolingRow:
     argmax: ArgmaxFormat
     padded: bool = False
     """Whether the source is padded after the end of each text, where no cell counts."""
+    norm: FusedNorm | None = None
 
 
-_State = tuple[str, str]
-"""The running maximum or sum of a window, and the argmax."""
+class _State(NamedTuple):
+    """What is known of a window after some of its cells."""
+
+    value: str = ""
+    """The largest cell, or the sum of the cells."""
+    argmax: str = ""
+    normal: str = ""
+    """The normalized value of the largest cell, if it is stored."""
 
 
 def pool_row(f: Function, module: Module, spec: PoolingRow) -> None:
     """Write the kernel (source, output, index), with pointers to the first row of each; ``index``
-    is the argmax. If the source is padded, ``lengths`` of the texts follows."""
+    is the argmax. If the source is padded, ``lengths`` of the texts follows. If it is normalized,
+    ``saved``, ``weight`` and ``bias`` of batch norm follow, and ``normals``, stored like the
+    output."""
     column_runs = tile_runs(spec.columns, [1] * len(spec.columns))
     bodies = spec.rows * sum(len(run.pattern[0]) for run in column_runs)
     strided = {
@@ -75,12 +98,19 @@ def pool_row(f: Function, module: Module, spec: PoolingRow) -> None:
         "out": ("%output", spec.output.channel_bytes),
         "index": ("%index", spec.output.cells * spec.argmax.size),
     }
+    if spec.norm:
+        assert bodies <= MOST_WRITTEN
+        assert not spec.padded
+        strided |= CHANNEL_POINTERS | {"normals": ("%normals", spec.output.channel_bytes)}
     f.note(f"{spec.kind} of each window in one row of windows{_up_to_the_end(spec)}")
     lengths = load_lengths(f) if spec.padded else ""
     with f.loop("channels", spec.output.channels, strided) as channel:
         if bodies <= MOST_WRITTEN:
+            norm = None
+            if spec.norm:
+                norm = Channel.load_scaled(f, channel, training=spec.norm.training)
             for run in column_runs:
-                _run(f, spec, channel, run, lengths)
+                _run(f, spec, channel, run, lengths, norm)
         else:
             _by_table(f, module, spec, channel, lengths)
 
@@ -89,7 +119,14 @@ def _up_to_the_end(spec: PoolingRow) -> str:
     return ", up to the end of each text" if spec.padded else ""
 
 
-def _run(f: Function, spec: PoolingRow, channel: Pointers, run: TileRun, lengths: str) -> None:
+def _run(
+    f: Function,
+    spec: PoolingRow,
+    channel: Pointers,
+    run: TileRun,
+    lengths: str,
+    norm: Channel | None,
+) -> None:
     """Consecutive windows with the same cells, unrolled."""
     size, best_cell = spec.source.cell_bytes, spec.argmax.size
     strided = {
@@ -97,6 +134,8 @@ def _run(f: Function, spec: PoolingRow, channel: Pointers, run: TileRun, lengths
         "out": (f.at(channel["out"], run.start * size), size),
         "index": (f.at(channel["index"], run.start * best_cell), best_cell),
     }
+    if norm:
+        strided["normals"] = (f.at(channel["normals"], run.start * size), size)
     with f.loop("windows", run.repeat, strided) as x:
         cells = [
             (row * spec.window_columns + k, row * spec.source.row_bytes + column * size, column)
@@ -105,15 +144,26 @@ def _run(f: Function, spec: PoolingRow, channel: Pointers, run: TileRun, lengths
         ]
         left = _left_in_run(f, lengths, run, x.index) if spec.padded else ""
         f.note(f"{'max' if spec.kind == 'max' else 'sum'} over {len(cells)} cells, unrolled")
-        state = ("", "")
-        for cell, offset, column in cells:
-            filled = is_left(f, left, column) if spec.padded and spec.kind == "max" else ""
-            state = _update(f, spec, state, cell, f.load(x["source"], offset), filled)
+        state = _State()
+        with f.note_products(_cell_text(spec)):
+            for cell, offset, column in cells:
+                filled = is_left(f, left, column) if spec.padded and spec.kind == "max" else ""
+                value, normal = f.load(x["source"], offset), ""
+                if norm:
+                    normal = norm.normal(f, value)
+                    value = norm.scaled(f, normal)
+                state = _update(f, spec, state, cell, value, filled, normal)
         divisor = f.constant(len(cells))
         if spec.padded and spec.kind == "average":
             columns, rows = (splat(16, n, "i32") for n in (len(run.pattern[0]), spec.rows))
             divisor = divisor_of(f, left, columns, rows)
         _store(f, spec, x, state, divisor)
+
+
+def _cell_text(spec: PoolingRow) -> str:
+    """How a cell is normalized, as the loop listing shows it."""
+    text = normalized_text(training=bool(spec.norm and spec.norm.training))
+    return f"normalized = {text}, cell = normalized * weight + bias"
 
 
 def _left_in_run(f: Function, lengths: str, run: TileRun, index: str) -> str:
@@ -153,11 +203,12 @@ def _by_table(
                 value, best_cell = kx.carried
                 filled = is_left(f, left, kx.index) if spec.padded and spec.kind == "max" else ""
                 more = f.load(kx["source"])
-                kx.carried = list(_update(f, spec, (value, best_cell), cell, more, filled))
+                so_far = _State(value, best_cell)
+                kx.carried = list(_update(f, spec, so_far, cell, more, filled)[:2])
             ky.carried = kx.carried
         value, best_cell = ky.carried
         divisor = _divisor_by_table(f, spec, count, left) if spec.kind == "average" else ""
-        _store(f, spec, x, (value, best_cell), divisor)
+        _store(f, spec, x, _State(value, best_cell), divisor)
 
 
 def _divisor_by_table(f: Function, spec: PoolingRow, count: str, left: str) -> str:
@@ -169,15 +220,21 @@ def _divisor_by_table(f: Function, spec: PoolingRow, count: str, left: str) -> s
 
 
 def _update(
-    f: Function, spec: PoolingRow, state: _State, cell: int | str, value: str, filled: str
+    f: Function,
+    spec: PoolingRow,
+    state: _State,
+    cell: int | str,
+    value: str,
+    filled: str,
+    normal: str = "",
 ) -> _State:
     """The state after one more cell, number ``cell``, in the lanes ``filled``, or in all if that is
     empty. NaN counts as the largest value."""
-    best, best_cell = state
+    best, best_cell, best_normal = state
     if spec.kind == "average":
-        return (f.op("fadd", best, value) if best else value), best_cell
+        return _State(f.op("fadd", best, value) if best else value, best_cell)
     if not best:
-        return value, "zeroinitializer"
+        return _State(value, "zeroinitializer", normal)
     more = f.op("fcmp ogt", value, best)
     none = f.op("fcmp uno", value, "zeroinitializer")
     better = f.op("or", more, none, "<16 x i1>")
@@ -186,15 +243,19 @@ def _update(
         element = spec.argmax.element
         short = cell if isinstance(cell, int) else f.cast("trunc", cell, "i64", element)
         best_cell = f.select(better, spec.argmax.of_cell(f, short), best_cell, spec.argmax.vector)
-    return f.select(better, value, best), best_cell
+    if spec.norm and spec.norm.stores_normals:
+        best_normal = f.select(better, normal, best_normal)
+    return _State(f.select(better, value, best), best_cell, best_normal)
 
 
 def _store(f: Function, spec: PoolingRow, pointers: Pointers, state: _State, cells: str) -> None:
     """Store a window's result. ``cells`` is its number of cells in all lanes, for an average."""
-    value, best_cell = state
+    value, best_cell, normal = state
+    stores_normals = bool(spec.norm and spec.norm.stores_normals)
     f.note(
         f"store {'sum / number of cells' if spec.kind == 'average' else 'max'}"
         + (", after relu" if spec.relu else "")
+        + (", its normalized value" if stores_normals else "")
         + (", and the argmax" if spec.stores_argmax else "")
     )
     if spec.kind == "average":
@@ -202,3 +263,5 @@ def _store(f: Function, spec: PoolingRow, pointers: Pointers, state: _State, cel
     f.store(f.relu(value) if spec.relu else value, pointers["out"])
     if spec.stores_argmax:
         f.store(best_cell, pointers["index"], 0, spec.argmax.vector, align=16)
+    if stores_normals:
+        f.store(normal, pointers["normals"])

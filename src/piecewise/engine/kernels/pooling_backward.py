@@ -1,4 +1,4 @@
-"""The backward pass of pooling, cell by cell."""
+"""The backward pass of pooling, cell by cell, with that of a fused batch normalization."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from ..ir.window_terms import (
     term_table,
     tile_runs,
 )
+from .batch_norm import CENTERED_TEXT, ChannelGradient
+from .batch_statistics import SAVED_BYTES
 from .pooling import MOST_WRITTEN, ArgmaxFormat
 from .text_lengths import broadcast_index, cells_left, divisor_of, load_lengths
 
@@ -35,6 +37,11 @@ class PoolingBackward:
     """"max" or "average"."""
     masked: bool
     argmax: ArgmaxFormat
+    normalized: bool = False
+    """Whether a batch normalization is fused into the pooling. Then the gradient is that of its
+    input."""
+    training: bool = False
+    """Whether the batch normalization uses the statistics of the group."""
 
 
 class _Offset(NamedTuple):
@@ -46,7 +53,8 @@ class _Offset(NamedTuple):
 
 def pooling_backward(f: Function, module: Module, spec: PoolingBackward) -> None:
     """Write the kernel (upstream, index, output, mask): each cell adds the gradients of the windows
-    whose argmax it is, or, for an average, of all its windows."""
+    whose argmax it is, or, for an average, of all its windows. If the source is normalized,
+    ``saved``, ``weight`` and the number of ``examples`` follow, and the mask is its input."""
     down, across = (
         tile_runs(terms, split_evenly(len(terms), stride, stride))
         for terms, stride in zip((spec.rows, spec.columns), spec.strides, strict=True)
@@ -64,13 +72,21 @@ def pooling_backward(f: Function, module: Module, spec: PoolingBackward) -> None
         "out": ("%output", spec.output.channel_bytes),
         "mask": ("%mask", spec.output.channel_bytes),
     }
+    present = ""
+    if spec.normalized:
+        assert unrolled_terms <= 4 * MOST_WRITTEN
+        strided |= {"saved": ("%saved", SAVED_BYTES), "weight": ("%weight", 4)}
+        present = f.first_lanes("%examples")
     f.note("gradient of each cell: a sum over the windows that contain it")
     with f.loop("channels", spec.output.channels, strided) as channel:
         if unrolled_terms > 4 * MOST_WRITTEN:
             _by_table(f, module, spec, channel)
             return
+        norm = None
+        if spec.normalized:
+            norm = ChannelGradient.load(f, channel, present, training=spec.training)
         for rows in down:
-            _rows(f, spec, channel, rows, across)
+            _rows(f, spec, channel, rows, across, norm)
 
 
 def _advance(
@@ -93,7 +109,12 @@ def _advance(
 
 
 def _rows(
-    f: Function, spec: PoolingBackward, channel: Pointers, down: TileRun, across: list[TileRun]
+    f: Function,
+    spec: PoolingBackward,
+    channel: Pointers,
+    down: TileRun,
+    across: list[TileRun],
+    norm: ChannelGradient | None,
 ) -> None:
     """Tiles of cells with the same windows, unrolled."""
     wide, narrow = spec.output.shape.width, spec.upstream.shape.width
@@ -105,25 +126,31 @@ def _rows(
             start, step = _Offset(run.source, run.start), _Offset(run.step, run.span)
             remark, strided = f"{run.span} columns at once", _advance(f, spec, y, start, step)
             with f.loop("columns", run.repeat, strided, remark=remark) as x:
-                _tile(f, spec, x, down.pattern, run.pattern)
+                _tile(f, spec, x, down.pattern, run.pattern, norm)
 
 
 def _tile(
-    f: Function, spec: PoolingBackward, pointers: Pointers, down: Terms, across: Terms
+    f: Function,
+    spec: PoolingBackward,
+    pointers: Pointers,
+    down: Terms,
+    across: Terms,
+    norm: ChannelGradient | None,
 ) -> None:
     """The cells of a tile, row by row."""
     wide, narrow = spec.output.shape.width, spec.upstream.shape.width
     terms = sum(len(row) * len(column) for row in down for column in across)
     f.note(f"{terms} times cell += {_TERM[spec.kind]}, unrolled")
+    with f.note_products(CENTERED_TEXT):
+        for row, row_terms in enumerate(down):
+            for column, column_terms in enumerate(across):
+                value = ""
+                for ky, oy in row_terms:
+                    for kx, ox in column_terms:
+                        window, cell = oy * narrow + ox, ky * spec.window_columns + kx
+                        value = _window_gradient(f, spec, pointers, value, window, cell)
+                _store(f, spec, pointers, value or "zeroinitializer", row * wide + column, norm)
     _note_stored(f, spec, len(down) * len(across))
-    for row, row_terms in enumerate(down):
-        for column, column_terms in enumerate(across):
-            value = ""
-            for ky, oy in row_terms:
-                for kx, ox in column_terms:
-                    window, cell = oy * narrow + ox, ky * spec.window_columns + kx
-                    value = _window_gradient(f, spec, pointers, value, window, cell)
-            _store(f, spec, pointers, value or "zeroinitializer", row * wide + column)
 
 
 def _window_gradient(
@@ -152,17 +179,29 @@ _TERM = {
 
 
 def _note_stored(f: Function, spec: PoolingBackward, cells: int) -> None:
-    f.note(f"store {cells} {'gradients' if cells > 1 else 'gradient'}{relu_mask_text(spec.masked)}")
+    scaled = f", each {'centered ' * spec.training}times weight / std" * spec.normalized
+    stored = f"{cells} {'gradients' if cells > 1 else 'gradient'}"
+    f.note(f"store {stored}{scaled}{relu_mask_text(spec.masked)}")
 
 
 def _times(f: Function, count: int | str, size: int) -> int | str:
     return count * size if isinstance(count, int) else f.op("mul", count, str(size), "i64")
 
 
-def _store(f: Function, spec: PoolingBackward, pointers: Pointers, value: str, cell: int) -> None:
+def _store(
+    f: Function,
+    spec: PoolingBackward,
+    pointers: Pointers,
+    value: str,
+    cell: int,
+    norm: ChannelGradient | None = None,
+) -> None:
     """Store a cell's gradient, masked by ReLU if its input went through one."""
+    source = f.load(pointers["mask"], cell * GROUP_BYTES) if norm or spec.masked else ""
+    if norm:
+        value = norm.of_cell(f, source, value)
     if spec.masked:
-        value = f.where_positive(f.load(pointers["mask"], cell * GROUP_BYTES), value)
+        value = f.where_positive(source, value)
     f.store(value, pointers["out"], cell * GROUP_BYTES)
 
 

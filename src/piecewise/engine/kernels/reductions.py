@@ -64,11 +64,13 @@ def sum_cells(f: Function, upstream: FeatureMapLayout) -> None:
         channel += count * repeat
 
 
-def cell_sums(f: Function, layout: FeatureMapLayout, start: str, channels: int) -> list[str]:
-    """The sums of the cells of some channels, one vector per channel; the first starts at
-    ``start``."""
+def cell_sums(
+    f: Function, layout: FeatureMapLayout, start: str, channels: int, cells: int | None = None
+) -> list[str]:
+    """The sums of the cells of some channels, or of their first ``cells``, one vector per channel;
+    the first starts at ``start``."""
     zero = [(f.vector, "zeroinitializer")] * channels
-    with f.loop("cells", layout.cells, {"x": (start, layout.cell_bytes)}, zero) as cell:
+    with f.loop("cells", cells or layout.cells, {"x": (start, layout.cell_bytes)}, zero) as cell:
         f.note(f"{channels} times sum += cell")
         cell.carried = [
             f.op("fadd", total, f.load(cell["x"], o * layout.channel_bytes))

@@ -30,6 +30,9 @@ class Pass:
     """Whether ReLU is applied to its output."""
     masked: bool = False
     """Whether its input is the output of a ReLU."""
+    mean_cancels: bool = False
+    """Whether a number added to a channel of its output has no effect, because batch norm follows
+    and subtracts the mean."""
     needs_input_gradient: bool = False
     """Whether an earlier pass has parameters to train, so that the input gradient is needed."""
     frozen: bool = False
@@ -118,6 +121,10 @@ class Pass:
         """Let the pass before, ``last``, compute this stage too, if it can. Returns whether it
         does."""
         return False
+
+    def follow(self, last: Pass | None) -> None:
+        """Note what the pass before, if any, means for this one, and this one for it."""
+        self.masked = bool(last and last.relu)
 
     def fuse_pool(self, stage: Stage) -> bool:
         """Compute the pooling that follows too, if possible. Returns whether it does."""

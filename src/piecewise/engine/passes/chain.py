@@ -65,7 +65,7 @@ def passes_of(
         new_pass.cell_bytes, new_pass.lengths = cell_bytes, lengths
         new_pass.direct = keep_activations or cell_bytes != GROUP_BYTES
         new_pass.needs_input_gradient = any(p.trained for p in passes)
-        new_pass.masked = bool(last and last.relu)
+        new_pass.follow(last)
         source = new_pass.target
         passes.append(new_pass)
     return passes or [_identity_pass(architecture.stages[-1], cell_bytes)]

@@ -211,7 +211,7 @@ class ConvolutionPass(Pass):
             )
             writer.call(kernel, upstream)
         self._weight_gradient(writer, upstream)
-        if self.layer.bias:
+        if self.layer.bias and not self.mean_cancels:  # else it stays zero
             self._bias_gradient(writer, upstream)
         if self.needs_input_gradient:
             self._input_gradient(writer, upstream)

@@ -10,7 +10,7 @@ from ..ir.feature_maps import FeatureMapLayout
 from ..ir.llvm_text import GROUP_BYTES, Loop
 from ..ir.memory_plan import NetworkWriter
 from ..ir.window_terms import backward_terms, forward_terms
-from ..kernels.pooling import PoolingRow, argmax_format, pool_row
+from ..kernels.pooling import FusedNorm, PoolingRow, argmax_format, pool_row
 from ..kernels.pooling_backward import PoolingBackward, divide_by_window_size, pooling_backward
 from .base import Pass
 
@@ -20,20 +20,26 @@ _HIGHEST_BAND = 4
 
 class PoolWindows:
     """The windows of a pooling stage, computed one row of windows at a time. ``padded``: its input
-    is padded after the end of texts, whose lengths are the last argument of the kernels."""
+    is padded after the end of texts, whose lengths are the last argument of the kernels. ``norm``:
+    the batch normalization that is fused into it."""
 
     def __init__(
-        self, stage: Stage, cell_bytes: int = GROUP_BYTES, *, padded: bool = False
+        self,
+        stage: Stage,
+        cell_bytes: int = GROUP_BYTES,
+        *,
+        padded: bool = False,
+        norm: FusedNorm | None = None,
     ) -> None:
         assert isinstance(stage.layer, Pool)
         self.layer, self.output = stage.layer, FeatureMapLayout(stage.output, cell_bytes)
-        self.padded = padded
+        self.padded, self.norm = padded, norm
         self.rows, self.columns = stage.layer.windows(stage.input)
         self.argmax = argmax_format((self.rows.window, self.columns.window))
 
     @property
     def fits_in_bands(self) -> bool:
-        """Whether it can be fused into a convolution, band by band."""
+        """Whether it can be fused into a convolution or batch normalization, band by band."""
         return self.layer.kind == "max" and all(
             windows.stride == windows.window <= _HIGHEST_BAND
             for windows in (self.rows, self.columns)
@@ -69,10 +75,12 @@ class PoolWindows:
         *,
         relu: bool,
         rows: range | None = None,
+        normals: str = "",
     ) -> Iterator[tuple[Loop, int, str]]:
         """Open loops over all rows of windows, or over ``rows``. Yields the loop with the pointers
         "source", "out" and "argmax", the number of source rows, and the kernel to call. "source"
-        advances ``step`` bytes per row of windows."""
+        advances ``step`` bytes per row of windows. ``normals`` is a pointer that advances like
+        "out", if given."""
         source_start, output, argmax = buffers
         for first, repeat, count in self._equal_rows(rows or range(self.rows.count)):
             strided = {
@@ -83,6 +91,9 @@ class PoolWindows:
                     self.argmax_row_bytes,
                 ),
             }
+            if normals:
+                start = writer.f.at(normals, first * self.output.row_bytes)
+                strided["normals"] = (start, self.output.row_bytes)
             kernel = self._kernel(writer, source, count, relu=relu, stores_argmax=argmax != output)
             remark = f"one row of windows over {count} {'rows' if count > 1 else 'row'}"
             with writer.f.loop("bands", repeat, strided, remark=remark) as row:
@@ -109,8 +120,10 @@ class PoolWindows:
             stores_argmax and self.layer.kind == "max",
             self.argmax,
             self.padded,
+            self.norm,
         )
         arguments = "source output index" + " lengths" * self.padded
+        arguments += " saved weight bias normals" if self.norm else ""
         return writer.kernel(
             "pool_row", spec, arguments, lambda f: pool_row(f, writer.module, spec)
         )
@@ -123,8 +136,10 @@ class PoolWindows:
         *,
         masked: bool,
         lengths: str = "",
+        norm: tuple[str, ...] = (),
     ) -> None:
-        """Compute the gradient of ``source`` from (upstream, argmax, output, mask)."""
+        """Compute the gradient of ``source`` from (upstream, argmax, output, mask). ``norm``: the
+        last arguments for a fused batch normalization."""
         upstream, argmax, out, mask = buffers
         if self.layer.kind == "average":
             self._divide_by_window_size(writer, upstream, lengths)
@@ -138,14 +153,18 @@ class PoolWindows:
             self.layer.kind,
             masked,
             self.argmax,
+            self.norm is not None,
+            self.norm is not None and self.norm.training,
         )
+        arguments = "upstream index output mask"
+        arguments += " saved weight count:examples" if self.norm else ""
         kernel = writer.kernel(
             "pooling_backward",
             spec,
-            "upstream index output mask",
+            arguments,
             lambda f: pooling_backward(f, writer.module, spec),
         )
-        writer.call(kernel, upstream, argmax, out, mask)
+        writer.call(kernel, upstream, argmax, out, mask, *norm)
 
     def _divide_by_window_size(self, writer: NetworkWriter, upstream: str, lengths: str) -> None:
         """Divide the upstream gradient by the cells of each window."""
