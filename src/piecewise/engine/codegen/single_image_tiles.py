@@ -134,13 +134,16 @@ class _PieceWriter:
         totals = d.buffer(f"{name}.totals", sums.size)
         first = spec.before[1]
         columns = min(TILE * width + 2 - first, source.shape.width)
-        place = [f"i64 {row - spec.before[0]}", f"i64 {first}", f"i64 {columns}"]
-        kernel = source_kernel(d, sources)
-        d.call_per_vector(kernel, [pointers.source, stored], [lines, *place])
+        cell_bytes = 4 * d.machine.lanes
+        numbers = sources.arguments(f"{row - spec.before[0]}", first, columns, cell_bytes)
+        d.call_per_vector(source_kernel(d), [pointers.source, stored], [lines, *numbers])
         kernel = product_kernel(d, products)
-        d.call_per_vector(kernel, [pointers.weight, totals], [stored])
-        vectors = [totals, pointers.bias, pointers.output, pointers.output]
-        d.call_per_vector(output_kernel(d, outputs), vectors, [])
+        others = [stored, *products.arguments]
+        d.call_per_vector(kernel, [pointers.weight, totals], others)
+        for part, start, offset, numbers in outputs.parts():
+            output_at = d.f.at(pointers.output, offset)
+            vectors = [d.f.at(totals, start), pointers.bias, output_at, output_at]
+            d.call_per_vector(output_kernel(d, part), vectors, numbers)
 
 
 def _register_tile(machine: Target, blocks: int, tiles: int) -> tuple[int, int]:

@@ -6,12 +6,13 @@ are transformed to output cells. `winograd_transforms` describes the method.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from math import inf
 from typing import NamedTuple
 
 from ..ir.feature_maps import FeatureMapLayout
-from ..ir.llvm_text import Function
+from ..ir.llvm_text import GROUP_BYTES, Function, float64_constant
 from ..ir.loop_notes import relu_mask_text
 from ..ir.window_terms import run_lengths, split_evenly
 from .winograd_transforms import POSITIONS, TILE, WINDOW, transformed_source, transformed_sums
@@ -74,75 +75,88 @@ class SourceTiles:
         """Bytes of the lines that the kernel works on, and of a cell that is zero."""
         return WINDOW * self.line_bytes(cell_bytes) + cell_bytes
 
+    def arguments(self, row: str, first: int, columns: int, cell_bytes: int) -> list[str]:
+        """The integers that the kernel takes, in the order of `SOURCE_ARGUMENTS`."""
+        maps, values, line = self.source, self.values, self.line_bytes(cell_bytes)
+        sizes = (maps.channels, maps.channel_bytes, maps.shape.height, maps.row_bytes)
+        counts = (self.tile_rows, self.tiles, line, line * WINDOW // cell_bytes + 1)
+        steps = (values.position, values.channel, values.tile, self.tiles * values.tile)
+        numbers = (row, first, columns, *sizes, *counts, *steps)
+        return [f"i64 {number}" for number in numbers]
 
-def transform_source(f: Function, spec: SourceTiles) -> None:
-    """Write the kernel (source, values, lines, row, first, columns). ``row`` is the first source
-    row of the tiles; rows outside the map are zero. ``first`` is the first column in the map,
-    ``columns`` counts those in the map, and ``source`` points to the first of them in row 0."""
-    cell, line = f.lanes * f.bytes, spec.line_bytes(f.lanes * f.bytes)
-    maps = spec.source
-    f.note(f"6x6 source cells of each tile, transformed for {maps.channels} channels")
-    cells = spec.lines_bytes(cell) // cell
-    with f.loop("cells", cells, {"line": ("%lines", cell)}, remark="set to zero") as each:
+
+SOURCE_ARGUMENTS = (
+    "source values lines count:row count:first count:columns "
+    "count:channels count:channel_bytes count:height count:row_bytes "
+    "count:tile_rows count:tiles count:line count:cells "
+    "count:position count:value_channel count:value_tile count:value_row"
+)
+
+
+def transform_source(f: Function) -> None:
+    """Write the kernel that transforms the source. All sizes are arguments, so layers share it.
+
+    ``row`` is the first source row of the tiles; rows outside the map are zero. ``first`` is the
+    first column in the map, ``columns`` counts those in the map, and ``source`` points to the
+    first of them in row 0.
+    """
+    cell = f.lanes * f.bytes
+    f.note("6x6 source cells of each tile, transformed for %channels channels")
+    with f.loop("cells", "%cells", {"line": ("%lines", cell)}, remark="set to zero") as each:
         f.store("zeroinitializer", each["line"])
     inside = f.at("%lines", f.op("mul", "%first", str(cell), "i64"))
-    steps = {"values": ("%values", spec.tiles * spec.values.tile)}
-    with f.loop("rows", spec.tile_rows, steps, remark="a row of tiles") as tile_row:
+    lines = [f.op("mul", "%line", str(number), "i64") for number in range(WINDOW + 1)]
+    steps = {"values": ("%values", "%value_row")}
+    with f.loop("rows", "%tile_rows", steps, remark="a row of tiles") as tile_row:
         offset = f.op("mul", tile_row.index, str(TILE), "i64")
         row = f.op("add", "%row", offset, "i64")
-        rows = [_source_row(f, spec, row, number) for number in range(WINDOW)]
-        by_channel: dict[str, tuple[str, int | str]] = {
-            f"{n}": (start, step) for n, (start, step, _) in enumerate(rows)
-        }
-        by_channel["values"] = (tile_row["values"], spec.values.channel)
-        with f.loop("channels", maps.channels, by_channel) as c:
+        rows = [_source_row(f, row, number, lines[-1]) for number in range(WINDOW)]
+        by_channel = {f"{n}": (start, step) for n, (start, step, _) in enumerate(rows)}
+        by_channel["values"] = (tile_row["values"], "%value_channel")
+        with f.loop("channels", "%channels", by_channel, at_least_once=True) as c:
             by_cell: dict[str, tuple[str, int | str]] = {
                 f"{n}": (c[f"{n}"], step) for n, (_, _, step) in enumerate(rows)
             }
             by_cell["line"] = (inside, cell)
-            with f.loop("x", "%columns", by_cell, at_least_once=True, trip_count="%columns") as x:
+            with f.loop("x", "%columns", by_cell, at_least_once=True) as x:
                 with f.note_products("add a factor times a cell, along 6 rows"):
                     loaded = [f.load(x[f"{n}"]) for n in range(WINDOW)]
                     values = transformed_source(f, loaded)
-                for n, value in enumerate(values):
-                    f.store(value, x["line"], n * line)
-            _transform_lines(f, spec, c["values"])
+                for line, value in zip(lines, values, strict=False):
+                    f.store(value, x["line"], line)
+            _transform_lines(f, c["values"])
 
 
-def _source_row(f: Function, spec: SourceTiles, row: str, number: int) -> tuple[str, str, str]:
+def _source_row(f: Function, row: str, number: int, zero: str) -> tuple[str, str, str]:
     """The pointer to one of the six source rows, and its bytes from one channel and from one cell
     to the next. For a row outside the map, that is a cell of zeros and no step."""
-    maps = spec.source
-    zero = f.at("%lines", WINDOW * spec.line_bytes(f.lanes * f.bytes))
     index = f.op("add", row, str(number), "i64")
-    inside = f.op("icmp ult", index, str(maps.shape.height), "i64")
-    pointer = f.at("%source", f.op("mul", index, str(maps.row_bytes), "i64"))
+    inside = f.op("icmp ult", index, "%height", "i64")
+    pointer = f.at("%source", f.op("mul", index, "%row_bytes", "i64"))
     return (
-        f.value(f"select i1 {inside}, ptr {pointer}, ptr {zero}"),
-        f.value(f"select i1 {inside}, i64 {maps.channel_bytes}, i64 0"),
-        f.value(f"select i1 {inside}, i64 {maps.cell_bytes}, i64 0"),
+        f.value(f"select i1 {inside}, ptr {pointer}, ptr {f.at('%lines', zero)}"),
+        f.value(f"select i1 {inside}, i64 %channel_bytes, i64 0"),
+        f.value(f"select i1 {inside}, i64 {GROUP_BYTES}, i64 0"),
     )
 
 
-def _transform_lines(f: Function, spec: SourceTiles, values: str) -> None:
+def _transform_lines(f: Function, values: str) -> None:
     """The second half of the transform, along the six lines."""
     cell = f.lanes * f.bytes
-    by_line = {
-        "line": ("%lines", spec.line_bytes(cell)),
-        "values": (values, WINDOW * spec.values.position),
-    }
+    positions = [f.op("mul", "%position", str(number), "i64") for number in range(WINDOW + 1)]
+    by_line = {"line": ("%lines", "%line"), "values": (values, positions[-1])}
     with f.loop("lines", WINDOW, by_line) as each:
-        by_tile = {
+        by_tile: dict[str, tuple[str, int | str]] = {
             "line": (each["line"], TILE * cell),
-            "values": (each["values"], spec.values.tile),
+            "values": (each["values"], "%value_tile"),
         }
-        with f.loop("tiles", spec.tiles, by_tile) as tile:
+        with f.loop("tiles", "%tiles", by_tile, at_least_once=True) as tile:
             with f.note_products("add a factor times a cell, along 6 columns"):
                 loaded = [f.load(tile["line"], n * cell) for n in range(WINDOW)]
                 transformed = transformed_source(f, loaded)
             f.note("store 6 values of the tile")
-            for n, value in enumerate(transformed):
-                f.store(value, tile["values"], n * spec.values.position)
+            for position, value in zip(positions, transformed, strict=False):
+                f.store(value, tile["values"], position)
 
 
 @dataclass(frozen=True)
@@ -166,21 +180,46 @@ class TileProducts:
     lie one after the other. A last block of fewer outputs has them at its end."""
 
     @property
-    def blocks(self) -> list[tuple[int, int, int, int]]:
+    def shared(self) -> TileProducts:
+        """The same without the sizes that the kernel takes as arguments."""
+        weight = TileLayout(0, self.weight.channel, 0)
+        values, sums = (layout._replace(position=0) for layout in (self.values, self.sums))
+        return replace(
+            self, channels=0, weight=weight, values=values, sums=sums, block=min(1, self.block)
+        )
+
+    @property
+    def arguments(self) -> list[str]:
+        """The integers that the kernel takes, in the order of `PRODUCT_ARGUMENTS`."""
+        positions = (layout.position for layout in (self.weight, self.values, self.sums))
+        numbers = (self.channels, *positions, self.weight.tile, self.block)
+        return [f"i64 {number}" for number in numbers]
+
+    def blocks(self, f: Function) -> Iterator[tuple[int, int, int, str]]:
         """Equal blocks of outputs: (first output, outputs, repeats, offset of the weights)."""
-        if not self.block:
-            return [(0, self.outputs, 1, 0)]
         complete, rest = divmod(self.outputs, 16)
-        last = complete * self.block + self.weight.tile * (16 - rest)
-        parts = [(0, 16, complete, 0), (16 * complete, rest, 1, last)]
-        return [part for part in parts if part[1] and part[2]]
+        if not self.block:
+            yield 0, self.outputs, 1, "0"
+            return
+        if complete:
+            yield 0, 16, complete, "0"
+        if rest:
+            before = f.op("mul", "%block", str(complete), "i64")
+            unused = f.op("mul", "%weight_tile", str(16 - rest), "i64")
+            yield 16 * complete, rest, 1, f.op("add", before, unused, "i64")
+
+
+PRODUCT_ARGUMENTS = (
+    "weight sums values count:channels count:weight_position count:values_position "
+    "count:sums_position count:weight_tile count:block"
+)
 
 
 def multiply_tiles(f: Function, spec: TileProducts) -> None:
-    """Write the kernel (weight, sums, values)."""
+    """Write the kernel that adds up the products. The sizes that differ between layers are
+    arguments."""
     f.note(f"{POSITIONS} positions of {spec.tiles} tiles, each a sum of products over channels")
-    layouts = {"weight": spec.weight, "values": spec.values, "sums": spec.sums}
-    by_position = {name: (f"%{name}", layout.position) for name, layout in layouts.items()}
+    by_position = {n: (f"%{n}", f"%{n}_position") for n in ("weight", "values", "sums")}
     with f.loop("positions", POSITIONS, by_position) as position:
         for first, tiles, repeat in runs(spec.tiles, spec.most_tiles):
             by_tile = {
@@ -194,19 +233,22 @@ def multiply_tiles(f: Function, spec: TileProducts) -> None:
 def _outputs(f: Function, spec: TileProducts, pointers: tuple[str, str, str], tiles: int) -> None:
     """The sums of some tiles at one position, for all outputs."""
     weight, values, sums = pointers
-    for start, count, times, offset in spec.blocks:
-        by_block = {
-            "weight": (f.at(weight, offset), spec.block),
-            "sums": (f.at(sums, start * spec.sums.channel), count * spec.sums.channel),
+    size = spec.sums.channel
+    for start, count, times, offset in spec.blocks(f):
+        by_block: dict[str, tuple[str, int | str]] = {
+            "weight": (f.at(weight, offset), "%block"),
+            "sums": (f.at(sums, start * size), count * size),
         }
         with f.loop("blocks", times, by_block) as block:
             for first, outputs, repeat in runs(count, spec.most_outputs):
-                steps = {
-                    name: (f.at(block[name], first * size), outputs * size)
-                    for name, size in (("weight", spec.weight.tile), ("sums", spec.sums.channel))
+                at, step = (
+                    f.op("mul", "%weight_tile", str(number), "i64") for number in (first, outputs)
+                )
+                steps: dict[str, tuple[str, int | str]] = {
+                    "weight": (f.at(block["weight"], at), step),
+                    "sums": (f.at(block["sums"], first * size), outputs * size),
                 }
-                remark = f"{outputs} at once"
-                with f.loop("features", repeat, steps, remark=remark) as output:
+                with f.loop("features", repeat, steps, remark=f"{outputs} at once") as output:
                     own = (output["weight"], values, output["sums"])
                     _store_sums(f, spec, own, (outputs, tiles))
 
@@ -233,11 +275,12 @@ def _sums_over_channels(
     load_weight, load_value = (f.load, f.load_splat) if spec.vectors else (f.load_splat, f.load)
     steps = {"weight": (weight, spec.weight.channel), "values": (values, spec.values.channel)}
     zeros = [(f.vector, "zeroinitializer")] * (outputs * tiles)
+    offsets = [f.op("mul", "%weight_tile", str(o), "i64") for o in range(outputs)]
     with (
-        f.loop("c", spec.channels, steps, zeros) as c,
+        f.loop("c", "%channels", steps, zeros, at_least_once=True) as c,
         f.note_products("sum += weight[position][c][f] * value[position][c][tile]"),
     ):
-        weights = [load_weight(c["weight"], o * spec.weight.tile) for o in range(outputs)]
+        weights = [load_weight(c["weight"], offset) for offset in offsets]
         totals = list(c.carried)
         for tile in range(tiles):
             value = load_value(c["values"], tile * spec.values.tile)
@@ -263,65 +306,93 @@ class OutputTiles:
     """Whether the output is a gradient that is zero where a mask, with the output's layout, is not
     above zero."""
 
-    @property
-    def tiles(self) -> int:
-        """Tiles per row."""
-        return -(-self.columns // TILE)
+    def parts(self) -> Iterator[tuple[OutputPart, int, int, list[str]]]:
+        """The complete tiles, and the partial ones at the borders: what a kernel computes, the
+        offsets of its sums and its output, and the integers that it takes."""
+        maps, sums = self.output, self.sums
+        tiles = -(-self.columns // TILE)
+        for first_row, height, rows in _tile_runs(self.rows):
+            for first, width, columns in _tile_runs(self.columns):
+                part = OutputPart(height, width, sums.tile, self.bias, self.masked)
+                numbers = (
+                    maps.channels, maps.channel_bytes, maps.row_bytes, rows, columns,
+                    sums.position, sums.channel, tiles * sums.tile, int(self.relu),
+                )  # fmt: skip
+                offset = TILE * (first_row * maps.row_bytes + first * maps.cell_bytes)
+                start = (first_row * tiles + first) * sums.tile
+                yield part, start, offset, [f"i64 {number}" for number in numbers]
 
 
-def transform_sums(f: Function, spec: OutputTiles) -> None:
-    """Write the kernel (sums, bias, output, mask)."""
-    f.note(f"4x4 output cells of each tile, for {spec.output.channels} channels")
-    maps, sums = spec.output, spec.sums
-    by_channel = {"sums": ("%sums", sums.channel), "out": ("%output", maps.channel_bytes)}
-    if spec.masked:
-        by_channel["mask"] = ("%mask", maps.channel_bytes)
+class OutputPart(NamedTuple):
+    """Tiles of the same height and width, computed by one kernel."""
+
+    height: int
+    width: int
+    sums_tile: int
+    """Bytes from the sums of a tile to those of the next."""
+    bias: str
+    masked: bool
+
+
+OUTPUT_ARGUMENTS = (
+    "sums bias output mask count:channels count:channel_bytes count:row_bytes "
+    "count:rows count:columns count:position count:sums_channel count:sums_row count:relu"
+)
+
+
+def transform_sums(f: Function, spec: OutputPart) -> None:
+    """Write the kernel that computes output cells from the sums of tiles. ``rows`` and ``columns``
+    count tiles; ``relu`` is 1 if ReLU is applied."""
+    f.note("4x4 output cells of each tile, for %channels channels")
+    moving = {"out": "%output", "mask": "%mask"} if spec.masked else {"out": "%output"}
+    by_channel: dict[str, tuple[str, int | str]] = {
+        name: (pointer, "%channel_bytes") for name, pointer in moving.items()
+    }
+    by_channel["sums"] = ("%sums", "%sums_channel")
     if spec.bias:
-        by_channel["bias"] = ("%bias", 4 if spec.bias == "each" else 64)
-    moving = [name for name in by_channel if name != "bias"]
-    with f.loop("channels", maps.channels, by_channel) as c:
+        by_channel["bias"] = ("%bias", 4 if spec.bias == "each" else GROUP_BYTES)
+    positions = [f.op("mul", "%position", str(WINDOW * row), "i64") for row in range(WINDOW)]
+    band = f.op("mul", "%row_bytes", str(TILE), "i64")
+    relu = f.op("icmp ne", "%relu", "0", "i64")
+    infinity = float64_constant(-inf)
+    least = f.broadcast(f.value(f"select i1 {relu}, float 0.0, float {infinity}"))
+    with f.loop("channels", "%channels", by_channel, at_least_once=True) as c:
         bias = ""
         if spec.bias:
             bias = f.load_splat(c["bias"]) if spec.bias == "each" else f.load(c["bias"])
-        for first, height, repeat in _tile_runs(spec.rows):
-            sizes = dict.fromkeys(moving, TILE * maps.row_bytes)
-            sizes["sums"] = spec.tiles * sums.tile
-            starts = {n: (f.at(c[n], first * size), size) for n, size in sizes.items()}
-            with f.loop("rows", repeat, starts, remark=f"{height} at once") as row:
-                for at, width, times in _tile_runs(spec.columns):
-                    sizes = dict.fromkeys(moving, TILE * maps.cell_bytes)
-                    sizes["sums"] = sums.tile
-                    cells = {n: (f.at(row[n], at * size), size) for n, size in sizes.items()}
-                    with f.loop("x", times, cells, remark=f"{width} columns at once") as x:
-                        _store_tile(f, spec, {n: x[n] for n in moving}, bias, (height, width))
+        by_row = {name: (c[name], band) for name in moving} | {"sums": (c["sums"], "%sums_row")}
+        remark = f"{spec.height} at once"
+        with f.loop("rows", "%rows", by_row, at_least_once=True, remark=remark) as row:
+            by_tile = {name: (row[name], TILE * GROUP_BYTES) for name in moving}
+            by_tile["sums"] = (row["sums"], spec.sums_tile)
+            remark = f"{spec.width} columns at once"
+            with f.loop("x", "%columns", by_tile, at_least_once=True, remark=remark) as x:
+                pointers = {name: x[name] for name in by_tile}
+                _store_tile(f, spec, pointers, positions, bias, least)
 
 
 def _store_tile(
-    f: Function, spec: OutputTiles, pointers: dict[str, str], bias: str, shape: tuple[int, int]
-) -> None:
-    """The output cells of one tile."""
-    height, width = shape
+    f: Function, spec: OutputPart, pointers: Mapping[str, str], positions: list[str], added: str,
+    least: str,
+) -> None:  # fmt: skip
+    """The output cells of one tile, with a bias ``added`` and not below ``least``."""
+    sums, columns = pointers["sums"], []
     with f.note_products("add a factor times a sum, along the rows and columns of 36 sums"):
-        columns = [
-            transformed_sums(
-                f,
-                [
-                    f.load(pointers["sums"], (WINDOW * row + column) * spec.sums.position)
-                    for row in range(WINDOW)
-                ],
-            )
-            for column in range(WINDOW)
-        ]
-        rows = [transformed_sums(f, [c[row] for c in columns])[:width] for row in range(height)]
-    added = ", plus bias" * bool(bias)
-    relu = ", after relu" * spec.relu
-    f.note(f"store the {height * width} cells{added}{relu}{relu_mask_text(spec.masked)}")
+        for column in range(WINDOW):
+            if column:
+                sums = f.at(sums, "%position")
+            columns.append(transformed_sums(f, [f.load(sums, at) for at in positions]))
+        rows = [transformed_sums(f, [c[row] for c in columns]) for row in range(spec.height)]
+    count, bias = spec.height * spec.width, ", plus bias" * bool(added)
+    f.note(f"store the {count} cells{bias}{relu_mask_text(spec.masked)}")
+    offset = "0"
     for y, row in enumerate(rows):
-        for x, value in enumerate(row):
-            offset = y * spec.output.row_bytes + x * spec.output.cell_bytes
-            result = f.op("fadd", value, bias) if bias else value
-            if spec.relu:
-                result = f.relu(result)
+        if y:
+            offset = f.op("add", offset, "%row_bytes", "i64")
+        for x, value in enumerate(row[: spec.width]):
+            result = f.op("fadd", value, added) if added else value
+            result = f.select(f.op("fcmp olt", result, least), least, result)
             if spec.masked:
-                result = f.where_positive(f.load(pointers["mask"], offset), result)
-            f.store(result, pointers["out"], offset)
+                mask = f.load(f.at(pointers["mask"], offset), x * GROUP_BYTES)
+                result = f.where_positive(mask, result)
+            f.store(result, f.at(pointers["out"], offset), x * GROUP_BYTES)

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from ...core.array_types import Array, Float32
-from ..ir.llvm_text import Function, Loop
+from ..ir.llvm_text import GROUP_BYTES, Function, Loop
 
 TILE, WINDOW, POSITIONS = 4, 6, 36
 """The output cells of a tile along one axis, its source cells, and its transformed values."""
@@ -89,58 +89,104 @@ def transform_weights(weight: Array) -> Float32:
     return np.ascontiguousarray(values.reshape(POSITIONS, *weight.shape[:2]).swapaxes(1, 2))
 
 
-def transform_weights_kernel(f: Function, features: int, channels: int, *, turned: bool) -> None:
-    """Write the kernel (weight, lines, output): weights [feature][channel][3][3] -> [36][block of
-    sixteen features][channel][16]. If they are ``turned``, as the input gradient needs them, the
-    kernels are rotated by 180 degrees, and the output is [36][channel][feature]. Both counts are
-    at least 16."""
-    numbers, blocks = 9 * channels, -(-features // 16)
-    rotated = ", rotated by 180 degrees" * turned
-    f.note(f"6x6 values of each of {features} x {channels} kernels{rotated}")
-    with f.loop("blocks", blocks, remark="16 features at once") as block:
-        feature = _start(f, block, features)
-        size = f.op("mul", feature, str(4 * numbers), "i64")
-        rows = f.at("%weight", size)
-        with f.loop("weights", -(-numbers // 16), remark="16 at once") as part:
+WEIGHT_ARGUMENTS = (
+    "weight lines output count:features count:channels count:first_cell count:cell "
+    "count:feature_bytes count:block_bytes count:channel_bytes count:position"
+)
+_PARTS = 3 * WINDOW
+"""Vectors of a kernel after the first half of the transform."""
+
+
+def weight_lines_bytes(channels: int) -> int:
+    """Bytes of the lines that `transform_weights_kernel` works on."""
+    return GROUP_BYTES * (9 * channels + _PARTS)
+
+
+def weight_numbers(features: int, channels: int, *, turned: bool) -> list[str]:
+    """The integers that `transform_weights_kernel` takes for the output
+    [36][block of sixteen features][channel][16], or, with kernels that are ``turned`` by 180
+    degrees, as the input gradient needs them, [36][channel][feature]."""
+    block = GROUP_BYTES * channels
+    if turned:
+        size = 4 * features
+        numbers = (features, channels, 8 * GROUP_BYTES, -GROUP_BYTES, 4, 0, size, channels * size)
+    else:
+        blocks = -(-features // 16)
+        numbers = (features, channels, 0, GROUP_BYTES, 0, block, GROUP_BYTES, blocks * block)
+    return [f"i64 {number}" for number in numbers]
+
+
+def transform_weights_kernel(f: Function) -> None:
+    """Write the kernel that transforms weights [feature][channel][3][3]. All sizes are arguments.
+    ``first_cell`` and ``cell`` lead from one kernel cell to the next. Features and channels are at
+    least 16."""
+    numbers = f.op("mul", "%channels", "9", "i64")
+    f.note("6x6 values of each of %features x %channels kernels")
+    row_bytes = f.op("shl", numbers, "2", "i64")
+    blocks, text = _sixteens(f, "%features"), "%features / 16 rounded up,"
+    with f.loop("blocks", blocks, trip_count=text, remark="16 features at once") as block:
+        feature = _start(f, block, "%features")
+        rows = f.at("%weight", f.op("mul", feature, row_bytes, "i64"))
+        count, text = _sixteens(f, numbers), "9 x %channels / 16 rounded up,"
+        with f.loop("weights", count, trip_count=text, remark="16 at once") as part:
             offset = f.op("shl", _start(f, part, numbers), "2", "i64")
-            pointers = [f.at(f.at(rows, 4 * numbers * row), offset) for row in range(16)]
+            pointers = [f.at(rows, offset)]
+            for _ in range(15):
+                pointers.append(f.at(pointers[-1], row_bytes))
             line = f.at("%lines", f.op("shl", offset, "4", "i64"))
             for at, vector in enumerate(f.transpose([f.load(row, align=4) for row in pointers])):
-                f.store(vector, line, 64 * at)
-        steps = {"line": ("%lines", 9 * 64)}
-        position = 64 * blocks * channels
-        if turned:
-            steps["out"] = (f.at("%output", f.op("shl", feature, "2", "i64")), 4 * features)
-            position = 4 * features * channels
-        else:
-            offset = f.op("mul", block.index, str(64 * channels), "i64")
-            steps["out"] = (f.at("%output", offset), 64)
-        with f.loop("channels", channels, steps) as c:
-            cells = [f.load(c["line"], 64 * at) for at in range(9)]
-            cells = cells[::-1] if turned else cells
-            f.note("store 36 values for each of the 16 features")
-            for at, value in enumerate(_transformed_kernels(f, cells)):
-                f.store(value, c["out"], position * at, align=4 if turned else 64)
-
-
-def _start(f: Function, loop: Loop, count: int) -> str:
-    """The start of a loop's sixteen among ``count``; the last sixteen may overlap those before."""
-    start = f.op("shl", loop.index, "4", "i64")
-    complete = f.op("icmp slt", start, str(count - 16), "i64")
-    return f.value(f"select i1 {complete}, i64 {start}, i64 {count - 16}")
-
-
-def _transformed_kernels(f: Function, cells: Sequence[str]) -> list[str]:
-    """3x3 cells -> 6x6 values."""
-
-    def transformed(three: Sequence[str]) -> list[str]:
-        return transformed_kernel(
-            three,
-            lambda x, y: f.op("fmul", x, f.constant(y)),
-            lambda x, y: f.op("fadd", x, y),
-            lambda x, y: f.op("fsub", x, y),
+                f.store(vector, line, GROUP_BYTES * at)
+        by_feature = f.op("mul", feature, "%feature_bytes", "i64")
+        by_block = f.op("mul", block.index, "%block_bytes", "i64")
+        out = f.at("%output", f.op("add", by_feature, by_block, "i64"))
+        lines, parts = (
+            f.at("%lines", offset)
+            for offset in ("%first_cell", f.op("mul", numbers, str(GROUP_BYTES), "i64"))
         )
+        steps: dict[str, tuple[str, int | str]] = {
+            "line": (lines, 9 * GROUP_BYTES), "out": (out, "%channel_bytes")
+        }  # fmt: skip
+        with f.loop("channels", "%channels", steps, at_least_once=True) as c:
+            _transform_kernels(f, c["line"], parts, c["out"])
 
-    columns = [transformed(cells[x::3]) for x in range(3)]
-    rows = [[column[y] for column in columns] for y in range(WINDOW)]
-    return [value for row in rows for value in transformed(row)]
+
+def _transform_kernels(f: Function, line: str, parts: str, out: str) -> None:
+    """The values of sixteen kernels: along the rows, then along the columns."""
+    column = f.op("mul", "%cell", "3", "i64")
+    with f.loop("kx", 3, {"cell": (line, "%cell"), "part": (parts, GROUP_BYTES)}) as kx:
+        pointers = [kx["cell"]]
+        for _ in range(2):
+            pointers.append(f.at(pointers[-1], column))
+        values = _transformed_kernel(f, [f.load(pointer) for pointer in pointers])
+        for number, value in enumerate(values):
+            f.store(value, kx["part"], 3 * GROUP_BYTES * number)
+    six = f.op("mul", "%position", str(WINDOW), "i64")
+    with f.loop("rows", WINDOW, {"part": (parts, 3 * GROUP_BYTES), "out": (out, six)}) as row:
+        values = _transformed_kernel(f, [f.load(row["part"], GROUP_BYTES * x) for x in range(3)])
+        f.note("store 6 values for each of the 16 features")
+        pointer = row["out"]
+        for at, value in enumerate(values):
+            pointer = f.at(pointer, "%position") if at else pointer
+            f.store(value, pointer, align=4)
+
+
+def _transformed_kernel(f: Function, three: Sequence[str]) -> list[str]:
+    """Three kernel cells -> six values."""
+    return transformed_kernel(
+        three,
+        lambda x, y: f.op("fmul", x, f.constant(y)),
+        lambda x, y: f.op("fadd", x, y),
+        lambda x, y: f.op("fsub", x, y),
+    )
+
+
+def _sixteens(f: Function, count: str) -> str:
+    """How many times sixteen is needed for a count."""
+    return f.op("lshr", f.op("add", count, "15", "i64"), "4", "i64")
+
+
+def _start(f: Function, loop: Loop, count: str) -> str:
+    """The start of a loop's sixteen among ``count``; the last sixteen may overlap those before."""
+    start, last = f.op("shl", loop.index, "4", "i64"), f.op("sub", count, "16", "i64")
+    complete = f.op("icmp slt", start, last, "i64")
+    return f.value(f"select i1 {complete}, i64 {start}, i64 {last}")

@@ -11,8 +11,12 @@ from ...spec.layers import Convolution
 from ..ir.feature_maps import FeatureMapLayout
 from ..ir.memory_plan import NetworkWriter
 from ..ir.target import Target
-from ..ir.window_terms import split_evenly, tile_height
+from ..ir.window_terms import split_evenly
 from ..kernels.winograd import (
+    OUTPUT_ARGUMENTS,
+    PRODUCT_ARGUMENTS,
+    SOURCE_ARGUMENTS,
+    OutputPart,
     OutputTiles,
     SourceTiles,
     TileLayout,
@@ -23,7 +27,15 @@ from ..kernels.winograd import (
     transform_source,
     transform_sums,
 )
-from ..kernels.winograd_transforms import POSITIONS, TILE, WINDOW, transform_weights_kernel
+from ..kernels.winograd_transforms import (
+    POSITIONS,
+    TILE,
+    WEIGHT_ARGUMENTS,
+    WINDOW,
+    transform_weights_kernel,
+    weight_lines_bytes,
+    weight_numbers,
+)
 
 _LEAST_CHANNELS = 16
 """Channels and features from which on tiles are faster."""
@@ -171,14 +183,11 @@ def write_transform(writer: NetworkWriter, spec: TiledConvolution, weight: str) 
     features, channels = spec.output.channels, spec.source.channels
     if spec.backward:
         features, channels = channels, features
-    kernel = writer.kernel(
-        "transform_weights",
-        (features, channels, spec.backward),
-        "weight lines output",
-        lambda f: transform_weights_kernel(f, features, channels, turned=spec.backward),
-    )
-    lines = writer.buffer(f"{spec.name}.weight_lines", 64 * 9 * channels)
-    writer.call(kernel, weight, lines, transformed_weights(writer, spec))
+    kernel = writer.kernel("transform_weights", (), WEIGHT_ARGUMENTS, transform_weights_kernel)
+    lines = writer.buffer(f"{spec.name}.weight_lines", weight_lines_bytes(channels))
+    output = transformed_weights(writer, spec)
+    numbers = weight_numbers(features, channels, turned=spec.backward)
+    writer.call(kernel, weight, lines, output, *numbers)
 
 
 def convolve(writer: NetworkWriter, spec: TiledConvolution, pointers: TilePointers) -> None:
@@ -248,9 +257,10 @@ def _compute_segment(
     lines = writer.buffer(f"{spec.name}.lines", widest.lines_bytes(64))
     most = spec.tile_rows * spec.most_tiles
     values = writer.buffer(f"{spec.name}.values", tiles_of(channels, most, 64).size)
-    place = (f"i64 {row}", f"i64 {segment.first}", f"i64 {segment.columns}")
+    cell_bytes = 4 * writer.machine.lanes
+    numbers = source.arguments(row, segment.first, segment.columns, cell_bytes)
     for moved in _vectors(writer, pointers):
-        writer.call(source_kernel(writer, source), moved.source, values, lines, *place)
+        writer.call(source_kernel(writer), moved.source, values, lines, *numbers)
         _compute_outputs(writer, spec, moved, values, layout, (rows, segment.width))
 
 
@@ -282,7 +292,7 @@ def _compute_outputs(
     weight = spec.weights
     for first, outputs, repeat in runs(spec.output.channels, spec.most_outputs, 16):
         sums = tiles_of(outputs, tiles, 4 * machine.lanes)
-        register_tile = _register_tile(machine, outputs, tiles)
+        register_tile = _register_tile(machine, tiles)
         products = TileProducts(
             spec.source.channels,
             outputs,
@@ -305,47 +315,46 @@ def _compute_outputs(
             name: (writer.f.at(getattr(pointers, name), first * size), outputs * size)
             for name, size in sizes.items()
         }
-        with writer.f.loop("features", repeat, steps, remark=f"{outputs} at once") as block:
-            writer.call(product_kernel(writer, products), block["weight"], totals, values)
-            places = (block["bias"], block["output"], block["mask"])
-            writer.call(output_kernel(writer, output), totals, *places)
+        remark = f"{outputs} at once" + ", then relu" * spec.relu
+        with writer.f.loop("features", repeat, steps, remark=remark) as block:
+            kernel = product_kernel(writer, products)
+            writer.call(kernel, block["weight"], totals, values, *products.arguments)
+            for part, start, offset, numbers in output.parts():
+                places = [writer.f.at(block[name], offset) for name in ("output", "mask")]
+                kernel, at = output_kernel(writer, part), writer.f.at(totals, start)
+                writer.call(kernel, at, block["bias"], *places, *numbers)
 
 
-def source_kernel(writer: NetworkWriter, spec: SourceTiles) -> str:
+def source_kernel(writer: NetworkWriter) -> str:
     """The kernel that transforms the source."""
-    return writer.kernel(
-        "transform_source",
-        spec,
-        "source values lines count:row count:first count:columns",
-        lambda f: transform_source(f, spec),
-        writer.machine.lanes,
-    )
+    lanes = writer.machine.lanes
+    return writer.kernel("transform_source", (), SOURCE_ARGUMENTS, transform_source, lanes)
 
 
 def product_kernel(writer: NetworkWriter, spec: TileProducts) -> str:
     """The kernel that multiplies weights and transformed source."""
     return writer.kernel(
         "multiply_tiles",
-        spec,
-        "weight sums values",
-        lambda f: multiply_tiles(f, spec),
+        spec.shared,
+        PRODUCT_ARGUMENTS,
+        lambda f: multiply_tiles(f, spec.shared),
         writer.machine.lanes,
     )
 
 
-def output_kernel(writer: NetworkWriter, spec: OutputTiles) -> str:
+def output_kernel(writer: NetworkWriter, part: OutputPart) -> str:
     """The kernel that computes output cells from the sums."""
     return writer.kernel(
         "transform_sums",
-        spec,
-        "sums bias output mask",
-        lambda f: transform_sums(f, spec),
+        part,
+        OUTPUT_ARGUMENTS,
+        lambda f: transform_sums(f, part),
         writer.machine.lanes,
     )
 
 
-def _register_tile(machine: Target, outputs: int, tiles: int) -> tuple[int, int]:
-    """The outputs and tiles whose sums stay in registers."""
+def _register_tile(machine: Target, tiles: int) -> tuple[int, int]:
+    """The outputs, a part of sixteen, and the tiles whose sums stay in registers."""
     most, widest = (24, 6) if machine.registers >= 32 else (10, 5)
     width = max(split_evenly(tiles, widest))
-    return tile_height(min(16, outputs), min(8, most // width)), width
+    return next(outputs for outputs in (8, 4, 2) if outputs * width <= most), width
