@@ -108,7 +108,7 @@ def test_person_draws_letters_and_net_knows_those_of_others(
     writers = {row["writer"] for found in learned.values() for row in found}
     with program(tmp_path / "X and O") as running:
         page = AppPage(browser, running.link)
-        expect(page.page.locator(".draw .note")).to_contain_text("Draw an X, press 1")
+        expect(page.page.locator(".draw .note")).to_contain_text("Draw an O, press 1")
         expect(page.page.locator(".bench > .says")).to_contain_text("When a net is taught")
         for x, o in zip(learned["X"], learned["O"], strict=True):
             page.teach("X", x["strokes"])

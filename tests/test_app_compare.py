@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Locator, expect
 
 from .app_page import AppPage, Program, program
 from .programs import needs_chromium
-from .test_app_browser import CROSS, browser, check_axe, filled, own
+from .test_app_browser import CROSS, RING, browser, check_axe, filled, own
 
 pytestmark = needs_chromium
 __all__ = ["browser", "own"]
@@ -44,6 +44,14 @@ def test_untaught_net_shows_its_maps_and_says_nothing(new: AppPage) -> None:
     new.teach("X", CROSS)
     expect(page.locator(".state .sub")).to_have_text("Needs a second class.")
     page.wait_for_timeout(700)  # nothing is asked about the samples, which would be refused
+
+
+def test_classes_keep_their_digits_while_they_are_made(new: AppPage) -> None:
+    for strokes, digit, name, count in ((CROSS, "2", "X", 1), (RING, "1", "O", 1),
+                                        (CROSS, "2", "X", 2), (RING, "1", "O", 2)):  # fmt: skip
+        new.draw(strokes)
+        new.page.keyboard.press(digit)
+        expect(new.samples(name)).to_have_count(count)
 
 
 def test_untaught_net_shows_the_maps_of_a_text(new: AppPage) -> None:

@@ -278,6 +278,27 @@ def test_net_of_texts_answers_as_the_page(browser: Browser, tmp_path: Path) -> N
         app.close()
 
 
+def test_texts_have_room_on_a_narrow_page(browser: Browser, tmp_path: Path) -> None:
+    project = Project(tmp_path / "project")
+    for name, words in (("animals", "the cat and the dog sleep"), ("ships", "a ship sails far")):
+        texts = [f"{words} {number} times" for number in range(8)]
+        project.add_texts(project.add_class(name), "train", texts)
+    project.add_texts("ships", "train", ["the dog and the cat sleep 9 times"])
+    project.close()
+    with program(tmp_path / "project") as running:
+        app = AppPage(browser, running.link, width=390)
+        app.page.wait_for_selector('.state[data-state="score"]')
+        go(app.page, "try")
+        near = app.page.locator(".card .neighbors .text-tile")
+        expect(near.first).to_contain_text("the cat")
+        box = near.first.bounding_box()
+        assert box is not None
+        assert box["width"] > 200
+        assert box["x"] + box["width"] < 390
+        assert app.complaints == []
+        app.close()
+
+
 @pytest.mark.long
 def test_labels_and_causes_are_found(browser: Browser, tmp_path: Path) -> None:
     folder = tmp_path / "project"

@@ -11,9 +11,12 @@ import { element } from "piecewise/text.js";
 
 const SHOWN = 16;
 /** The classes that an empty project offers. */
-const OFFERED = ["X", "O"];
+const OFFERED = ["O", "X"];
 
-/** The classes, and those that are offered as long as there are fewer than two. */
+/**
+ * The classes, and those that are offered as long as there are fewer than two: in the order that
+ * they have once all are there, so that each keeps its digit.
+ */
 export function shownClasses() {
   const classes = state.project?.classes ?? [];
   const names = classes.map(({ name }) => name);
@@ -21,10 +24,11 @@ export function shownClasses() {
     0,
     Math.max(0, 2 - names.length),
   );
-  return [
+  const all = [
     ...classes,
     ...offered.map((name) => ({ folder: "", name, train: 0, test: 0, revision: 0 })),
   ];
+  return offered.length ? all.sort((one, two) => (one.name < two.name ? -1 : 1)) : all;
 }
 
 /**

@@ -58,7 +58,7 @@ export const words = {
   samplesOf: (name) => `Samples of ${name}`,
   /** @param {string} name */
   lookAt: (name) => `Look at ${name}`,
-  first: "Draw an X, press 1. Draw an O, press 2.",
+  first: "Draw an O, press 1. Draw an X, press 2.",
   nothingToSave: "There is nothing on the pad yet.",
 
   // The strip.
