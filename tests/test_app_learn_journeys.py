@@ -80,6 +80,7 @@ def walk_all_pages(page: Page, folder: Path) -> None:
         commit(page)
         expect(page.locator(".lesson .result")).to_be_visible()
         for number, row in enumerate(answer_key([lesson(name)], "seat", own, SEED)):
+            assert row.drawings == "own"
             check = page.locator(".lesson .check").nth(number)
             expect(check).to_contain_text(row.question)
             answer(page, number, row.answer)
@@ -90,6 +91,7 @@ def walk_all_pages(page: Page, folder: Path) -> None:
 def test_pages_of_spoken_digits(browser: Browser, tmp_path: Path) -> None:
     with opened(browser, spoken(tmp_path / "spoken")) as page:
         walk_all_pages(page, tmp_path / "spoken")
+        go(page, "beyond")
         part = page.locator(".lesson .part")
         part.get_by_role("button", name="Shuffle a sound").press("Enter")
         expect(part.locator(".sub").first).to_have_text("A sample of yours: one.")
@@ -101,6 +103,7 @@ def test_pages_of_spoken_digits(browser: Browser, tmp_path: Path) -> None:
 def test_pages_of_typed_sentences(browser: Browser, tmp_path: Path) -> None:
     with opened(browser, typed(tmp_path / "typed")) as page:
         walk_all_pages(page, tmp_path / "typed")
+        go(page, "beyond")
         part = page.locator(".lesson .part")
         part.get_by_role("button", name="Shuffle a text").press("Enter")
         expect(part.locator(".sub").first).to_contain_text("A sample of yours: ")

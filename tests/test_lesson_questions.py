@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -62,3 +63,11 @@ def test_the_checker_reports_two_computations_that_differ(
     assert "two computations differ: 1 and 2" in found
     assert "no question can be asked" in found
     assert "there is one question for all seeds" in found
+
+
+def test_drawings_whose_features_tie_are_asked_about_patches(learner: Learner) -> None:
+    mirrored = learner.data.inputs | learner.data.inputs[..., ::-1]  # both diagonals match alike
+    tied = replace(learner, data=replace(learner.data, inputs=mirrored))
+    pool = list(POOLS["best_feature"](tied))
+    assert all(one.agrees and "How many of its 9 pixels agree?" in one.text for one in pool)
+    assert len({one.answer for one in pool if one.can_be_asked}) > 3

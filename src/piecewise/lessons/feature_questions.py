@@ -14,6 +14,9 @@ from .learner import Learner
 from .question_parts import DRAWINGS_ASKED, EXACT, HALF_DIGIT, Pool, class_of, shown_value, some
 from .questions import CheckQuestion
 
+_LEAST_ASKED = 2
+"""Drawings without ties, so that different seeds can ask about different ones."""
+
 
 def agreeing_pixels(_: Learner) -> Pool:
     """The match of a black-and-white patch."""
@@ -32,7 +35,38 @@ def agreeing_pixels(_: Learner) -> Pool:
 
 
 def best_feature(learner: Learner) -> Pool:
-    """The feature that matches a drawing best; drawings with ties are not asked about."""
+    """The feature that matches a drawing best. Drawings with ties are not asked about; if nearly
+    all have ties, the questions are about single patches."""
+    asked = list(_best_features(learner))
+    yield from asked if len(asked) >= _LEAST_ASKED else _patch_agreement(learner)
+
+
+def _patch_agreement(learner: Learner) -> Pool:
+    """The pixels of a patch that agree with a feature."""
+    for index, drawing in enumerate(learner.drawings[:DRAWINGS_ASKED]):
+        ink = nets.ink_pixels(drawing)
+        for name, row, column in product(FEATURES, range(0, 7, 3), range(0, 7, 3)):
+            feature = FEATURES[name]
+            last_row, last_column = row + feature.shape[0], column + feature.shape[1]
+            patch = np.where(ink[row:last_row, column:last_column], 1, -1)
+            agreeing = int(features.agreeing_pixels(drawing, name)[row, column])
+            both = int(((patch > 0) & (feature > 0)).sum())
+            yield CheckQuestion(
+                f"The feature {name} lies on rows {row + 1} to {last_row}, columns "
+                f"{column + 1} to {last_column} of this {class_of(learner, drawing)}, drawing "
+                f"{index + 1}. How many of its {feature.size} pixels agree?",
+                agreeing,
+                (int((patch * feature).sum()) + feature.size) // 2,
+                {feature.size - agreeing: "these pixels disagree",
+                 both: "background that agrees counts, too"},
+                EXACT,
+                f"{both} pixels are ink in both, {agreeing - both} are background in both: "
+                f"{agreeing}.",
+                index,
+            )  # fmt: skip
+
+
+def _best_features(learner: Learner) -> Pool:
     numbers = {name: number for number, name in enumerate(FEATURES, 1)}
     listed = ", ".join(f"{name} ({number})" for name, number in numbers.items())
     for index, drawing in enumerate(learner.drawings):
