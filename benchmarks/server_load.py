@@ -77,6 +77,8 @@ class Client(asyncio.Protocol):
             self.length = int(head[start:].split(b"\r\n")[0])
         if len(body) >= self.length:
             wait = self.load.answered(self.number, head, body, time.perf_counter() - self.began)
+            if b"\r\nconnection: close" in head:
+                self.transport.close()
             self.received, self.length = b"", -1
             self.answers += 1
             if wait:
@@ -214,13 +216,13 @@ def phases(options: argparse.Namespace, pid: int) -> None:
         counts = options.rounds * [options.connections, options.overload * options.connections]
     found = [phase(options, net, pid, count) for count in counts]
     for number, (normal, overload) in enumerate(zip(found[::2], found[1::2], strict=False)):
-        extra = 1e-6 * normal.each * overload.answered
-        each = 1e6 * (overload.processor - extra) / max(1, overload.refused)
+        refusals = 1e6 * overload.processor - normal.each * overload.answered
+        each = f"{refusals / overload.refused:.0f} us" if overload.refused else "unknown"
         print(
             f"round {number + 1}, {options.overload} times as many connections: "
             f"{100 * overload.predictions / normal.predictions:.0f} % of the predictions a second; "
             f"{100 * normal.each / overload.each:.0f} % of the predictions for the same processor "
-            f"time; a refusal takes {each:.0f} us, an answer {normal.each:.0f} us"
+            f"time; an answer takes {normal.each:.0f} us, a refusal {each}"
         )
 
 

@@ -127,10 +127,17 @@ class Admission:
         self._allowance -= 1
 
 
-def busy(seconds: int, message: str = "the server is busy", status: int = 503) -> RefusedError:
-    """The refusal of a request that may come again after some seconds."""
+def busy(
+    seconds: int,
+    message: str = "the server is busy",
+    status: int = 503,
+    *,
+    stays_open: bool = False,
+) -> RefusedError:
+    """The refusal of a request that may come again after some seconds. Unless its connection stays
+    open so long, the answer says that it is closed."""
     headers = {"retry-after": str(seconds)}
-    if seconds >= PATIENCE:  # its connection would be closed meanwhile
+    if seconds >= PATIENCE and not stays_open:
         headers["connection"] = "close"
     when = "a second" if seconds == 1 else f"{seconds} seconds"
     return RefusedError(status, f"{message}; try again in {when}", headers=headers)

@@ -10,7 +10,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from . import timeouts
 from .admission import Admission
 from .responses import busy_answer
-from .timeouts import PATIENCE, ConnectionTimeouts
+from .timeouts import ConnectionTimeouts
 
 MAX_HEAD = 256 << 10
 """Bytes of the head of a request that has not come whole."""
@@ -19,10 +19,14 @@ LEAST_RATE = 500
 
 
 class _RefusedRequest:
-    """Stands in the place of a request that was refused when its head had come."""
+    """Stands in the place of a request that was refused when its head had come, until the client
+    may come again."""
 
     response_complete, more_body = True, False
     message_event = asyncio.Event()
+
+    def __init__(self, until: float) -> None:
+        self.until = until
 
 
 class TimeoutHttpToolsProtocol(ConnectionTimeouts, HttpToolsProtocol):
@@ -60,9 +64,9 @@ class TimeoutHttpToolsProtocol(ConnectionTimeouts, HttpToolsProtocol):
         if seconds is None:
             super().on_headers_complete()
             return
-        self.cycle = _RefusedRequest()
+        self.cycle = _RefusedRequest(self.loop.time() + seconds)
         self.transport.write(busy_answer(seconds))
-        if seconds >= PATIENCE or not self.parser.should_keep_alive():
+        if not self.parser.should_keep_alive():
             self.transport.close()
 
     def _seconds_of_refusal(self) -> int | None:
@@ -82,6 +86,8 @@ class TimeoutHttpToolsProtocol(ConnectionTimeouts, HttpToolsProtocol):
         return self._received if is_body_read else cycle
 
     def _has_gone_on(self, state: object) -> bool:
+        if isinstance(state, _RefusedRequest) and self.loop.time() < state.until:
+            return True
         now = self._state()
         if isinstance(now, int) and isinstance(state, int):
             return now - state >= LEAST_RATE * timeouts.PATIENCE

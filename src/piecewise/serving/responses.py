@@ -53,8 +53,8 @@ def refused(error: RefusedError) -> Response:
 
 @lru_cache(LONGEST)
 def busy_answer(seconds: int) -> bytes:
-    """The head and the body of the answer to a request that comes while the server is busy."""
-    response = refused(busy(seconds))
+    """The head and the body of the answer to a request that is refused by its head."""
+    response = refused(busy(seconds, stays_open=True))
     status = HTTPStatus(response.status_code)
     lines = [f"HTTP/1.1 {status.value} {status.phrase}".encode()]
     lines += [b": ".join(header) for header in response.raw_headers]
