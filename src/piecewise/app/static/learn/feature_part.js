@@ -3,6 +3,7 @@
 import { ask } from "app/ask.js";
 import { moveButtons } from "app/learn/moves.js";
 import { drawingChoice } from "app/learn/net_part.js";
+import { partSection } from "app/learn/part_section.js";
 import { numberTable, pixelTable } from "app/learn/pixels.js";
 import { signed } from "app/learn/runs.js";
 import { learnWords as words } from "app/words/learn.js";
@@ -35,10 +36,8 @@ class FeaturePart {
     this.facts = element("p", { class: "facts", role: "status" });
     this.found = element("tbody");
     this.kernels = element("div", { class: "planes kernels" });
-    this.element = element(
-      "section",
-      { class: "part", "aria-label": words.placeFeature },
-      element("h2", { text: words.placeFeature }),
+    this.element = partSection(
+      words.placeFeature,
       element(
         "div",
         { class: "row" },

@@ -3,6 +3,7 @@
 import { arithmetic } from "app/arithmetic.js";
 import { listenToDrag } from "app/learn/drag.js";
 import { moveButtons } from "app/learn/moves.js";
+import { partSection } from "app/learn/part_section.js";
 import { pixelTable } from "app/learn/pixels.js";
 import { SmallWalk } from "app/learn/small_walk.js";
 import { Stack } from "app/stack.js";
@@ -45,10 +46,8 @@ class NetPart {
     this.line = element("p", { class: "sub line", text: words.pointAt });
     this.picture = element("div");
     this.maps = element("div", { class: "part-maps" });
-    this.element = element(
-      "section",
-      { class: "part", "aria-label": words.smallNet },
-      element("h2", { text: words.smallNet }),
+    this.element = partSection(
+      words.smallNet,
       this.controls(names),
       this.facts,
       this.picture,

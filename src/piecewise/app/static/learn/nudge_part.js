@@ -1,6 +1,7 @@
 /** The loss as a function of one weight: a value to choose, and steps of gradient descent. */
 
 import { ask } from "app/ask.js";
+import { partSection } from "app/learn/part_section.js";
 import { learnWords as words } from "app/words/learn.js";
 import { element, number, svgElement } from "piecewise/text.js";
 
@@ -33,14 +34,7 @@ export function nudgePart() {
   ask("POST", "/api/small-net/nudge", {})
     .then((curve) => place.replaceChildren(...chart(curve)))
     .catch(() => {}); // the strip says that the program is gone
-  return element(
-    "section",
-    { class: "part", "aria-label": words.nudge },
-    element("h2", { text: words.nudge }),
-    place,
-    element("div", { class: "row" }, ...buttons),
-    said,
-  );
+  return partSection(words.nudge, place, element("div", { class: "row" }, ...buttons), said);
 }
 
 /** The curve, and a slider along it. @param {Curve} curve */

@@ -1,6 +1,7 @@
 /** Samples with their columns in another order, and nets that are trained with both orders. */
 
 import { ask } from "app/ask.js";
+import { partSection } from "app/learn/part_section.js";
 import { pixelTable } from "app/learn/pixels.js";
 import { signed } from "app/learn/runs.js";
 import { learnWords as words } from "app/words/learn.js";
@@ -28,10 +29,8 @@ export function orderPart() {
     const found = await ask("POST", "/api/small-net/shuffle", { kind, sample }).catch(() => null);
     if (found) place.replaceChildren(...sampleElements(found));
   };
-  return element(
-    "section",
-    { class: "part", "aria-label": words.shuffleTitle },
-    element("h2", { text: words.shuffleTitle }),
+  return partSection(
+    words.shuffleTitle,
     element("div", { class: "row" }, ...buttons),
     place,
     ...trialElements(),

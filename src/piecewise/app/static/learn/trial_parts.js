@@ -1,6 +1,7 @@
 /** The part that trains small nets on the drawings with other knobs. */
 
 import { ask } from "app/ask.js";
+import { partSection } from "app/learn/part_section.js";
 import { learnWords as words } from "app/words/learn.js";
 import { element, titledTable } from "piecewise/text.js";
 
@@ -45,10 +46,8 @@ export function knobPart() {
     run();
   });
   run(); // the small net as it is
-  return element(
-    "section",
-    { class: "part", "aria-label": words.turnKnob },
-    element("h2", { text: words.turnKnob }),
+  return partSection(
+    words.turnKnob,
     form,
     said,
     titledTable({ class: "steps", "aria-label": words.trials }, words.trialHead, rows),
