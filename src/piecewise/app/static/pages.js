@@ -2,7 +2,8 @@
 
 import { signButton } from "app/sign_button.js";
 import { lookWords as words } from "app/words/look.js";
-import { element, titledTable } from "piecewise/text.js";
+import { titledTable } from "piecewise/parts.js";
+import { element } from "piecewise/text.js";
 
 /**
  * @template T

@@ -1,7 +1,8 @@
 /** The confusion matrix. A click on a cell shows its examples. */
 
 import { exampleOf } from "piecewise/examples.js";
-import { element, reportSection, scrollingTable } from "piecewise/text.js";
+import { reportSection, scrollingTable } from "piecewise/parts.js";
+import { element } from "piecewise/text.js";
 
 const MOST_CLASSES = 40;
 

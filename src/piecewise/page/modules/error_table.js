@@ -1,14 +1,7 @@
 /** The deck's error table, sortable; and the training loss by epoch. */
 
-import {
-  aligned,
-  element,
-  number,
-  reportSection,
-  scrollingTable,
-  separated,
-  svgElement,
-} from "piecewise/text.js";
+import { reportSection, scrollingTable } from "piecewise/parts.js";
+import { aligned, element, number, separated, svgElement } from "piecewise/text.js";
 
 const ROWS_SHOWN = 30;
 

@@ -2,7 +2,8 @@
 
 import { outline } from "piecewise/grid.js";
 import { logitList, mapsOf, wordList } from "piecewise/maps.js";
-import { element, reportSection, separated } from "piecewise/text.js";
+import { reportSection } from "piecewise/parts.js";
+import { element, separated } from "piecewise/text.js";
 import { termsOf } from "piecewise/views/index.js";
 
 /** @type {Record<string, string>} */

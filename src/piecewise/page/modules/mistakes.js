@@ -1,7 +1,8 @@
 /** The most confident mistakes, each with the nearest training examples. */
 
 import { exampleOf } from "piecewise/examples.js";
-import { element, number, percent, reportSection } from "piecewise/text.js";
+import { reportSection } from "piecewise/parts.js";
+import { element, number, percent } from "piecewise/text.js";
 
 /** @param {EvaluateData} data */
 export function mistakesSection(data) {

@@ -3,14 +3,8 @@
  * A slider below each curve reads it, size by size.
  */
 
-import {
-  element,
-  number,
-  percent,
-  reportSection,
-  svgElement,
-  titledTable,
-} from "piecewise/text.js";
+import { reportSection, titledTable } from "piecewise/parts.js";
+import { element, number, percent, svgElement } from "piecewise/text.js";
 
 const [WIDE, HIGH, LEFT, BOTTOM] = [320, 170, 34, 24];
 

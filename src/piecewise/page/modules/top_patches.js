@@ -1,6 +1,7 @@
 /** Top patches: the patches of the training split that match each feature best and worst. */
 
-import { element, number, reportSection } from "piecewise/text.js";
+import { reportSection } from "piecewise/parts.js";
+import { element, number } from "piecewise/text.js";
 
 /** @param {Walk} walk */
 export function topPatchesSection(walk) {

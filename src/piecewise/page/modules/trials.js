@@ -1,13 +1,7 @@
 /** The candidates that were tried before the training, and the one that was chosen. */
 
-import {
-  element,
-  percent,
-  reportSection,
-  scrollingTable,
-  separated,
-  titledTable,
-} from "piecewise/text.js";
+import { reportSection, scrollingTable, titledTable } from "piecewise/parts.js";
+import { element, percent, separated } from "piecewise/text.js";
 
 /** @param {Trial[]} trials */
 export function trialsSection(trials) {

@@ -3,7 +3,8 @@
 import { rovingTabIndex, planeButton } from "piecewise/grid.js";
 import { largestOf } from "piecewise/paint.js";
 import { mapDetails } from "piecewise/vote_map.js";
-import { aligned, element, reportSection, separated, titledTable } from "piecewise/text.js";
+import { reportSection, titledTable } from "piecewise/parts.js";
+import { aligned, element, separated } from "piecewise/text.js";
 
 const MAPS_SHOWN = 12;
 

@@ -2,7 +2,8 @@
 
 import { ask } from "app/ask.js";
 import { learnWords as words } from "app/words/learn.js";
-import { element, titledTable } from "piecewise/text.js";
+import { titledTable } from "piecewise/parts.js";
+import { element } from "piecewise/text.js";
 
 /**
  * @typedef {{ name: string, right: string, actual: string, slide: string, error: string,

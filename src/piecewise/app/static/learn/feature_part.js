@@ -7,7 +7,8 @@ import { partSection } from "app/learn/part_section.js";
 import { numberTable, pixelTable } from "app/learn/pixels.js";
 import { signed } from "app/learn/runs.js";
 import { learnWords as words } from "app/words/learn.js";
-import { element, titledTable } from "piecewise/text.js";
+import { titledTable } from "piecewise/parts.js";
+import { element } from "piecewise/text.js";
 
 /**
  * @typedef {{ pixels: Pixels, features: Record<string, Pixels>,

@@ -3,7 +3,8 @@
 import { ask } from "app/ask.js";
 import { partSection } from "app/learn/part_section.js";
 import { learnWords as words } from "app/words/learn.js";
-import { element, titledTable } from "piecewise/text.js";
+import { titledTable } from "piecewise/parts.js";
+import { element } from "piecewise/text.js";
 
 /** The values of each knob; the second one is that of the small net. @type {Record<string, number[]>} */
 const KNOBS = { kernels: [2, 3, 6, 12], size: [3, 5, 7], poolings: [2, 1, 0] };

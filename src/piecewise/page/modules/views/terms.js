@@ -1,7 +1,8 @@
 /** What the views of all layers share: terms, tables and grids. */
 
 import { cellStyle, largestOf, palette } from "piecewise/paint.js";
-import { element, exactNumber, number, shortNumber, titledTable } from "piecewise/text.js";
+import { titledTable } from "piecewise/parts.js";
+import { element, exactNumber, number, shortNumber } from "piecewise/text.js";
 
 const ROWS_SHOWN = 24;
 
