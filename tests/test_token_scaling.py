@@ -16,7 +16,7 @@ from piecewise.engine.runtime.compiled_program import program_code
 from piecewise.reference.losses import cross_entropy
 from piecewise.reference.optimizers import sgd
 from piecewise.training import token_scales as module
-from piecewise.training.token_scales import token_scales
+from piecewise.training.token_scales import token_factors, token_scales
 
 VOTES = "embed 3, pool all kind=average"
 
@@ -44,7 +44,7 @@ def test_scales_equal_worked_values() -> None:
     lengths = {2: 1 / 9 + 1 / 4 + 1 / 16, 3: 1 / 9 + 1 / 4, 4: 1 / 16}
     squares = {2: idf(4, 3) ** 2, 3: idf(4, 2) ** 2, 4: idf(4, 1) ** 2}
     mean = sum(squares[token] * lengths[token] for token in squares) / 4
-    scales = token_scales(tokens, 6)
+    scales = token_scales(tokens, np.ones(6))
     for token, square in squares.items():
         assert scales[token] == pytest.approx(square / mean)
     # The token of all texts counts as much as the others would with the idf 1.
@@ -54,7 +54,7 @@ def test_scales_equal_worked_values() -> None:
 
 def test_mean_squared_length_of_averaged_features_is_one() -> None:
     tokens, _ = some_texts(50)
-    scales = token_scales(tokens, 40)
+    scales = token_scales(tokens, np.ones(40))
     filled = tokens != 0
     squares = np.where(filled, scales[tokens], 0) / filled.sum(axis=1, keepdims=True) ** 2
     assert squares[:, 1:].sum(axis=1).mean() == pytest.approx(1)
@@ -63,21 +63,57 @@ def test_mean_squared_length_of_averaged_features_is_one() -> None:
 
 def test_intercept_of_many_texts_counts_less() -> None:
     tokens = np.array([[1, 2], [1, 3], [1, 0], [1, 4]])
-    few, many = (token_scales(np.tile(tokens, (copies, 1)), 5) for copies in (175, 350))
+    few, many = (token_scales(np.tile(tokens, (copies, 1)), np.ones(5)) for copies in (175, 350))
     assert few[1] / few[2] == pytest.approx(2 * many[1] / many[2], rel=0.01)
     assert many[2] == pytest.approx(few[2], rel=0.01)
 
 
+def test_factor_of_a_token_changes_its_share_only() -> None:
+    tokens = np.array([[1, 2, 3], [1, 2, 4], [1, 3, 5], [1, 4, 5]])
+    factors = np.array([1, 1, 3, 1, 1, 1], float)
+    plain, scaled = token_scales(tokens, np.ones(6)), token_scales(tokens, factors)
+    assert (plain[2], plain[3]) == (plain[4], plain[5])  # two texts have each of them
+    assert scaled[2] == pytest.approx(3 * scaled[3])
+    assert scaled[2:].sum() == pytest.approx(plain[2:].sum())  # all texts have the same length
+    assert scaled[1] == pytest.approx(plain[1])
+
+
+def test_words_of_ngrams_have_a_factor() -> None:
+    entries = ("good", "go-", "-od", "-oo-", "good day", "-", "00", "- -", "- good -", "'", "g-")
+    preprocessor = pw.TextPreprocessor("n-grams", entries, 8)
+    words = {"good", "-", "00", "'"}
+    expected = [1, 1, *(module.WORD_FACTOR if one in words else 1 for one in entries)]
+    assert token_factors(preprocessor, len(entries) + 2).tolist() == expected
+    for other in (None, pw.TextPreprocessor("words", ("good", "bad"), 8)):
+        assert token_factors(other, 4).tolist() == [1] * 4
+
+
+@pytest.mark.parametrize("units", ["n-grams", "words"])
+def test_idf_words_trains_words_of_ngrams_faster(units: str) -> None:
+    preprocessor = pw.TextPreprocessor(units, ("good", "bad", "go-", "ba-", "day"), 4)
+    tokens = np.array([[2, 4, 0, 0], [2, 4, 6, 0], [3, 5, 0, 0], [3, 5, 6, 0]])
+    votes: dict[str, Array] = {}
+    for scaling in ("idf", "idf-words"):
+        net = pw.Network("embed 2, pool all kind=average", (1, 7, 4), 2, preprocessor=preprocessor)
+        before = net.parameters["embed1.weight"].copy()
+        recipe = pw.Recipe(epochs=1, batch_size=4, token_scaling=scaling, weight_decay=0)
+        pw.train(net, tokens, np.array([0, 0, 1, 1]), recipe)
+        votes[scaling] = np.abs(net.parameters["embed1.weight"] - before)
+    ratio = 3 if units == "n-grams" else 1  # "good" and "go-" are in the same texts
+    assert votes["idf"][2] == pytest.approx(votes["idf"][4], rel=1e-3)
+    assert votes["idf-words"][2] == pytest.approx(ratio * votes["idf-words"][4], rel=1e-3)
+
+
 def test_scales_do_not_depend_on_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     tokens, _ = some_texts(50)
-    whole = token_scales(tokens, 40)
+    whole = token_scales(tokens, np.ones(40))
     monkeypatch.setattr(module, "_CHUNK", 7)
-    assert np.allclose(token_scales(tokens, 40), whole, rtol=1e-6)
+    assert np.allclose(token_scales(tokens, np.ones(40)), whole, rtol=1e-6)
 
 
 @pytest.mark.parametrize("tokens", [[[0, 0]], [[1, 1], [1, 0]], [[1, 2], [2, 1]]], ids=str)
 def test_scales_of_texts_without_differences_are_finite(tokens: list[list[int]]) -> None:
-    assert np.isfinite(token_scales(np.array(tokens), 4)).all()
+    assert np.isfinite(token_scales(np.array(tokens), np.ones(4))).all()
 
 
 def features_of(tokens: Array, scales: Array) -> Array:
@@ -92,7 +128,7 @@ def features_of(tokens: Array, scales: Array) -> Array:
 def trained_on_features(tokens: Array, labels: Array, net: pw.Network, recipe: pw.Recipe) -> Array:
     """The logits after full-batch steps of a linear model on scaled features, without token
     scaling, from the same logits as those of the net."""
-    scales = token_scales(tokens, net.input[1]).astype(np.float64)
+    scales = token_scales(tokens, np.ones(net.input[1])).astype(np.float64)
     x = features_of(tokens, scales)
     weights = net.parameters["embed1.weight"] / np.sqrt(scales)[:, None]
     velocity = np.zeros_like(weights)

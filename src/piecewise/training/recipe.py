@@ -29,7 +29,7 @@ def _knob(limit: Constraint, meaning: str, default: Any) -> Any:
 
 
 _NAMED = "recipe", "a hyperparameter"
-TOKEN_SCALINGS = ("none", "idf")
+TOKEN_SCALINGS = ("none", "idf", "idf-words")
 ALIASES = {"lr": "learning_rate", "batchsize": "batch_size", "augment": "augmentation"}
 
 
@@ -74,7 +74,8 @@ class Recipe:
     token_scaling: str = _knob(
         Choice(TOKEN_SCALINGS),
         "with sgd, for texts: the factor of the gradients of a token's vector; idf: its squared "
-        "inverse document frequency, so that rare tokens learn faster",
+        "inverse document frequency, so that rare tokens learn faster; idf-words: the same, three "
+        "times as large for words as for other n-grams",
         "none",
     )
     weight_decay: float = _knob(

@@ -20,7 +20,7 @@ from ..spec.optimizer_constants import OPTIMIZER_STATE_ARRAYS
 from .early_stopping import EarlyStopping
 from .history import History
 from .recipe import Recipe
-from .token_scales import token_scales
+from .token_scales import token_factors, token_scales
 
 
 @dataclass
@@ -93,7 +93,10 @@ class TrainingState:
         table = self.net.architecture.parameters[0]  # that of embed, which is the first layer
         rows, channels = table.shape
         scales = np.ones_like(flat)
-        scales[: table.size] = np.repeat(token_scales(self.inputs, rows), channels)
+        factors = np.ones(rows)
+        if scaling == "idf-words":
+            factors = token_factors(self.net.preprocessor, rows)
+        scales[: table.size] = np.repeat(token_scales(self.inputs, factors), channels)
         return scales
 
     @property

@@ -70,6 +70,12 @@ def parts_of(word: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(parts))
 
 
+def is_word(entry: str) -> bool:
+    """Whether an n-gram is a whole word: neither a sequence nor a part."""
+    is_part = len(entry) > 1 and "-" in (entry[0], entry[-1])
+    return " " not in entry and not is_part
+
+
 def _sequences(words: Sequence[str]) -> Iterator[str]:
     """The sequences of two and three words, with the ends of the text."""
     if not words:
