@@ -147,8 +147,9 @@ class ChannelGradient(NamedTuple):
 
 
 def normalize_backward(f: Function, spec: NormBackward) -> None:
-    """Write the kernel (source, saved, weight, upstream, weight_gradient, bias_gradient, output,
-    examples). The source is also the ReLU mask. If it is padded, ``lengths`` follows."""
+    """Write the kernel (source, saved, weight, upstream, weight_gradient, bias_gradient, examples).
+    The input gradient replaces the source, which is also the ReLU mask. If it is padded,
+    ``lengths`` follows."""
     here = spec.needs_input_gradient and not spec.pooled
     f.note(f"gradients of weight, bias{' and input' if here else ''}")
     mask, count = present_values(f, spec.layout, padded=spec.padded)
@@ -157,7 +158,6 @@ def normalize_backward(f: Function, spec: NormBackward) -> None:
     sizes = {
         "x": ("%source", size),
         "upstream": ("%upstream", size),
-        "out": ("%output", size),
         "saved": ("%saved", SAVED_BYTES),
         "weight": ("%weight", 4),
         "dweight": ("%weight_gradient", 4),
@@ -223,7 +223,7 @@ def _store_sums(
 def _input_gradient(f: Function, spec: NormBackward, pointers: dict[str, str], mask: str) -> None:
     """The input gradient of one channel."""
     channel = ChannelGradient.load(f, pointers, mask, training=spec.training)
-    cells = {key: (pointers[key], GROUP_BYTES) for key in ("x", "upstream", "out")}
+    cells = {key: (pointers[key], GROUP_BYTES) for key in ("x", "upstream")}
     means = "; mean_gradient, projection: over all its cells" if spec.training else ""
     with f.loop("cells", spec.layout.cells, cells, remark=f"of one channel{means}") as cell:
         x = f.load(cell["x"])
@@ -233,4 +233,4 @@ def _input_gradient(f: Function, spec: NormBackward, pointers: dict[str, str], m
         f.note(f"store {value} * weight / std{relu_mask_text(spec.masked)}")
         if spec.masked:
             gradient = f.where_positive(x, gradient)
-        f.store(gradient, cell["out"])
+        f.store(gradient, cell["x"])

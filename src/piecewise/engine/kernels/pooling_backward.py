@@ -54,7 +54,8 @@ class _Offset(NamedTuple):
 def pooling_backward(f: Function, module: Module, spec: PoolingBackward) -> None:
     """Write the kernel (upstream, index, output, mask): each cell adds the gradients of the windows
     whose argmax it is, or, for an average, of all its windows. If the source is normalized,
-    ``saved``, ``weight`` and the number of ``examples`` follow, and the mask is its input."""
+    ``saved``, ``weight`` and the number of ``examples`` follow. The output then replaces the
+    source, which is also the mask."""
     down, across = (
         tile_runs(terms, split_evenly(len(terms), stride, stride))
         for terms, stride in zip((spec.rows, spec.columns), spec.strides, strict=True)
@@ -197,7 +198,8 @@ def _store(
     norm: ChannelGradient | None = None,
 ) -> None:
     """Store a cell's gradient, masked by ReLU if its input went through one."""
-    source = f.load(pointers["mask"], cell * GROUP_BYTES) if norm or spec.masked else ""
+    before = pointers["out" if norm else "mask"]
+    source = f.load(before, cell * GROUP_BYTES) if norm or spec.masked else ""
     if norm:
         value = norm.of_cell(f, source, value)
     if spec.masked:

@@ -33,6 +33,8 @@ class Pass:
     mean_cancels: bool = False
     """Whether a number added to a channel of its output has no effect, because batch norm follows
     and subtracts the mean."""
+    gradient_in_place: bool = False
+    """Whether the gradient of its output replaces the output, which nothing reads afterwards."""
     needs_input_gradient: bool = False
     """Whether an earlier pass has parameters to train, so that the input gradient is needed."""
     frozen: bool = False
@@ -87,6 +89,8 @@ class Pass:
 
     def output_gradient(self, writer: NetworkWriter) -> str:
         """The pointer to the gradient of its output."""
+        if self.gradient_in_place:
+            return self.output_pointer(writer)
         return writer.buffer(f"d.{self.target}", self.output.size)
 
     def input_gradient(self, writer: NetworkWriter) -> str:

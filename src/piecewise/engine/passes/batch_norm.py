@@ -32,8 +32,14 @@ class NormPass(Pass):
 
     def follow(self, last: Pass | None) -> None:
         super().follow(last)
-        if last and self.training and len(last.fused_stages) == 1:
-            last.mean_cancels = True
+        if last:
+            last.gradient_in_place = True
+            last.mean_cancels = self.training and len(last.fused_stages) == 1
+
+    def input_gradient(self, writer: NetworkWriter) -> str:
+        """The pointer to its input, which the gradient replaces: it is loaded anyway, and memory
+        is what limits the speed here."""
+        return self.input_pointer(writer)
 
     def fuse_pool(self, stage: Stage) -> bool:
         fits = PoolWindows(stage).fits_in_bands and self.cell_bytes == GROUP_BYTES
@@ -174,17 +180,14 @@ class NormPass(Pass):
         kernel = writer.kernel(
             "normalize_backward",
             spec,
-            "source saved weight upstream weight_gradient bias_gradient output count:examples"
+            "source saved weight upstream weight_gradient bias_gradient count:examples"
             + " lengths" * spec.padded,
             lambda f: normalize_backward(f, spec),
         )
         weight, bias = self.stage.parameters
         source = self._normals(writer) if pooled else self.input_pointer(writer)
-        out = upstream
-        if self.needs_input_gradient and not pooled:
-            out = self.input_gradient(writer)
         gradients = (writer.gradient(weight), writer.gradient(bias))
-        arguments = (source, saved, writer.weights(weight), upstream, *gradients, out)
+        arguments = (source, saved, writer.weights(weight), upstream, *gradients)
         writer.call(kernel, *arguments, writer.examples, *lengths)
 
     def _gradient_before_pool(
@@ -193,7 +196,7 @@ class NormPass(Pass):
         """Write the call that computes the input gradient from that of the fused pooling."""
         pool = self._windows(stage)
         argmax = writer.buffer(f"{self.name}.argmax", pool.argmax_bytes)
-        buffers = (upstream, argmax, self.input_gradient(writer), self.input_pointer(writer))
+        buffers = (upstream, argmax, self.input_gradient(writer), upstream)
         numbers = (saved, writer.weights(self.stage.parameters[0]), writer.examples)
         pool.backward(writer, self.input, buffers, masked=self.masked, norm=numbers)
 
