@@ -144,7 +144,7 @@ class SwapPart {
         "li",
         { class: names && !isRight ? "wrong" : null },
         tinyPicture(pixels, words.drawing(i + 1, name)),
-        element("span", { text: name }),
+        element("span", { text: words.drawn(name) }),
         said ? element("b", { text: said }) : null,
         answers ? element("span", { text: words.sure(answers[i].probability) }) : null,
         answers?.[i].is_doubtful ? element("span", { text: words.doubtful }) : null,

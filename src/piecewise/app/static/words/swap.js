@@ -24,8 +24,10 @@ export const swapWords = {
   asked: "What your net is asked about",
   /** @param {number} number @param {string} name */
   drawing: (number, name) => `Drawing ${whole.format(number)}: ${name}`,
+  /** @param {string} name */
+  drawn: (name) => `drawn ${name}`,
   /** @param {string} name @param {boolean} isRight */
-  named: (name, isRight) => (isRight ? `${name}, right` : `${name}, wrong`),
+  named: (name, isRight) => `named ${name}, ${isRight ? "right" : "wrong"}`,
   /** @param {number} probability */
   sure: (probability) => percent(probability),
   doubtful: "\u201cI don\u2019t know\u201d",
@@ -37,7 +39,7 @@ export const swapWords = {
   sureness: "How sure is it of its mistakes?",
   /** @param {number} mistakes @param {number} sure */
   surenessText: (mistakes, sure) =>
-    `Your net makes ${counted(mistakes, "mistake", "mistakes")}. Of how many of them is it ${percent(sure)} sure, or more?`,
+    `Your net makes ${counted(mistakes, "mistake", "mistakes")}. Of how many of them is it sure, with a probability of ${sure} or more?`,
   surenessChoices: ["none", "some", "all"],
   /** @param {string | null} said @param {string} right */
   outcome: (said, right) =>
