@@ -311,6 +311,15 @@ def started(*arguments: object, code: str = "from piecewise.cli import run; run(
     return [sys.executable, "-c", code, "predict", *map(str, arguments)]
 
 
+def saved_count(output: Path, before: int) -> int:
+    """The predictions that the next run need not make again; ``before`` if the file is gone."""
+    try:
+        header = json.loads(Path(f"{output}.partial.json").read_bytes())
+    except FileNotFoundError:
+        return before
+    return int(header["state"]["count"])
+
+
 @pytest.mark.long
 def test_sigkill_at_random_times(net: Path, tmp_path: Path) -> None:
     """A run that is killed again and again ends with the same bytes."""
@@ -322,13 +331,16 @@ def test_sigkill_at_random_times(net: Path, tmp_path: Path) -> None:
         "partial_predictions.SYNC_SECONDS = 0.2; run()"
     )
     subprocess.run(started(net, archive, "-o", whole), env=environment, check=True, timeout=HANG)
-    generator, kills = random.Random(0), 0
-    while kills < 200 and not output.exists():
+    generator, kills, saved = random.Random(0), 0, 0
+    while not output.exists():
         with subprocess.Popen(
             started(net, archive, "-o", output, code=code), env=environment,
             stderr=subprocess.DEVNULL,
         ) as process:  # fmt: skip
-            time.sleep(generator.uniform(0.5, 6))
+            until = saved + generator.randrange(1, 10_000)
+            while process.poll() is None and (saved := saved_count(output, saved)) < until:
+                time.sleep(0.01)
+            time.sleep(generator.uniform(0, 0.3))
             process.send_signal(signal.SIGKILL)
         kills += process.returncode == -signal.SIGKILL
     assert kills
