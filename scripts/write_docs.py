@@ -45,8 +45,8 @@ A network is a list of layers, separated by commas. `N * (...)` repeats a group 
 - Each kind of layer is numbered on its own. The parameters of the second convolution are
   `conv2.weight` and `conv2.bias`.
 - `full` is a fully connected (dense) layer, `norm` is batch normalization, and `edge=partial` is
-  what other packages call ceil mode. The last layer is a `full` with one output per class; softmax
-  follows it.
+  what other packages call ceil mode. The last layer has one output per class, so it is usually a
+  `full`; softmax follows it.
 
 `pw.Network("...", input=(1, 28, 28), classes=10)` builds a net, and its `summary()` lists shapes
 and parameters. The [glossary](glossary.md) explains the terms.

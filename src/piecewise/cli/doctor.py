@@ -31,7 +31,7 @@ PINNED = "00f1e963ab2dea891b4465c85122511209617a2ee4624b3cafe7370e1f4db081"
 def command(ctx: click.Context, as_json: bool) -> None:
     """Describe this machine and check that piecewise works on it.
 
-    Trains a small net, whose parameters must be the same bits as on every machine. The exit status
+    Trains a small net, whose parameters must have the same bits on every machine. The exit status
     is 1 if they differ, or if the training fails.
     """
     report = _report()

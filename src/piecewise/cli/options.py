@@ -24,7 +24,7 @@ DATA, NETWORK, TRAINING, SEARCH = "Data", "Network", "Training", "Search"
 SERVER, OUTPUT = "Server", "Output"
 """The panels of the help."""
 FROM_DATA = "chosen from the data"
-"""The default of an option that `training/defaults.py` fills in."""
+"""The default of an option that `training/defaults.py` or `training/candidates.py` fills in."""
 
 Decorator = Callable[[Any], Any]
 
@@ -259,7 +259,16 @@ _NAMES = {
 """Options whose names are not those of the fields with dashes."""
 _DEFAULTS = {
     **dict.fromkeys(
-        ("epochs", "batch_size", "learning_rate", "optimizer", "augmentation"), FROM_DATA
+        (
+            "epochs",
+            "batch_size",
+            "learning_rate",
+            "optimizer",
+            "weight_decay",
+            "augmentation",
+            "token_scaling",
+        ),
+        FROM_DATA,
     ),
     "nesterov": "yes",
 }

@@ -217,8 +217,8 @@ class Dropout(Layer):
 
 @dataclass(frozen=True, slots=True)
 class Norm(Layer):
-    """Batch normalization: each map is normalized to mean 0 and deviation 1, then scaled and
-    shifted by two learned numbers."""
+    """Batch normalization: each map is normalized to mean 0 and standard deviation 1, then scaled
+    and shifted by two learned numbers."""
 
     word: ClassVar[str] = "norm"
     example: ClassVar[str] = "norm"
