@@ -93,6 +93,12 @@ def test_predict_folder_equals_python(net: Path, folder: Path, capsys: Printed) 
     assert "skipped: " in printed.err
 
 
+def test_link_to_itself_is_no_input(net: Path, folder: Path, capsys: Printed) -> None:
+    (folder / "a" / "itself.png").symlink_to(folder / "a" / "itself.png")
+    assert status(["predict", str(net), str(folder)]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 40
+
+
 def order_of(folder: Path):  # type: ignore[no-untyped-def]
     """The files of a folder come before those of the folders in it."""
 

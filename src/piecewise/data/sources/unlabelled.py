@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from operator import attrgetter
 from pathlib import Path
 
@@ -92,11 +92,19 @@ def _walk(folder: Path) -> Iterator[Path]:
     while folders:
         inner = []
         for entry in _entries(folders.pop()):
-            if entry.is_dir():
+            if _is(entry.is_dir):
                 inner += [entry.path] * (not entry.is_symlink())
-            elif entry.is_file():
+            elif _is(entry.is_file):
                 yield Path(entry.path)
         folders += reversed(inner)
+
+
+def _is(check: Callable[[], bool]) -> bool:
+    """Whether an entry is of a kind; False if it cannot be examined, as a link to itself."""
+    try:
+        return check()
+    except OSError:
+        return False
 
 
 def _entries(folder: str) -> list[os.DirEntry[str]]:
