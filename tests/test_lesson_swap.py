@@ -101,6 +101,15 @@ def test_letters_of_a_generated_partner_have_the_classes_of_the_learner(tmp_path
     assert (of_o.inputs[0] > 127).mean() > 0.5 > (of_x.inputs[0] > 127).mean()  # white paper
 
 
+def test_partner_of_texts_about_x_and_o_has_texts(tmp_path: Path) -> None:
+    rows = ["good day sir,x", "bad day sir,o"] * 4
+    (tmp_path / "own.csv").write_text("text,label\n" + "\n".join(rows))
+    own = project_learner(tmp_path / "own.csv")
+    found = generated_partner(own)
+    assert found.origin == MOVED
+    assert found.asked.inputs.shape[1:] == own.drawings[0].pixels.shape
+
+
 def test_words_that_the_learner_does_not_have_are_counted(tmp_path: Path) -> None:
     table = {"own": ["good day sir,a", "bad day sir,b"], "ben": ["good night sir,a", "bad day,b"]}
     for name, rows in table.items():

@@ -143,7 +143,8 @@ def generated_partner(learner: Learner) -> Partner:
     """A partner for a learner without one."""
     names = [one.casefold() for one in learner.classes]
     preprocessor = learner.data.preprocessor
-    if set(names) == {"x", "o"} and isinstance(preprocessor, ImagePreprocessor):
+    has_letters = set(names) == {"x", "o"} and not learner.rows
+    if has_letters and isinstance(preprocessor, ImagePreprocessor):
         return _letters(preprocessor, names.index("x"))
     return _moved(learner)
 
