@@ -13,7 +13,9 @@ import pytest
 
 pytest.importorskip("starlette", reason="the app's server is an extra")
 
+from piecewise.app import partner_file
 from piecewise.app.learn_state import LearnState
+from piecewise.app.partner_file import PartnerFile
 from piecewise.app.project import Project
 from piecewise.app.project_files import OWN
 from piecewise.app.strokes import checked_drawing, to_png
@@ -171,6 +173,33 @@ def test_archive_that_is_no_partner_leaves_the_one_before(room: Room, tmp_path: 
     assert [one.name for one in (room.project.root / OWN / "partner").iterdir()] == ["anna.zip"]
     brought(room, slanted_seat(tmp_path / "ben.zip", 30))
     assert [one.name for one in (room.project.root / OWN / "partner").iterdir()] == ["ben.zip"]
+
+
+def test_name_of_a_partner_may_differ_in_case_only(tmp_path: Path) -> None:
+    partner, content = PartnerFile(tmp_path / "partner"), tmp_path / "content.zip"
+    for seat in ("Anna", "anna"):
+        content.write_text(seat)
+        partner.keep(content, seat)
+    assert partner.path is not None
+    assert partner.path.read_text() == "anna"
+
+
+def test_disk_that_ignores_case_keeps_the_new_partner(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    partner, content = PartnerFile(tmp_path / "partner"), tmp_path / "content.zip"
+    content.write_text("Anna")
+    partner.keep(content, "Anna")
+    one_file = tmp_path / "partner" / "Anna.zip"
+
+    def write(path: Path, new: bytes) -> None:
+        one_file.write_bytes(new)
+        path.symlink_to(one_file)  # another name of the same file
+
+    monkeypatch.setattr(partner_file, "write_atomically", write)
+    content.write_text("anna")
+    partner.keep(content, "anna")
+    assert one_file.read_text() == "anna"
 
 
 def test_learner_of_generated_drawings_has_a_generated_partner(tmp_path: Path) -> None:

@@ -29,11 +29,11 @@ class PartnerFile:
         size = content.stat().st_size
         if size > MAX_BYTES:
             raise DataError(f"{seat}: got {size:,} bytes, wanted at most {MAX_BYTES:,}")
-        before = self.path
+        before, kept = self.path, self._folder / f"{seat}.zip"
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            write_atomically(self._folder / f"{seat}.zip", content.read_bytes())
-            if before and before.stem != seat:
+            write_atomically(kept, content.read_bytes())
+            if before and not before.samefile(kept):  # on some disks, "Anna" and "anna" are one
                 before.unlink()
         except OSError as error:
             raise DataError(f"{seat}: not saved: {reason(error)}") from None
