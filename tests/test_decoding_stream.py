@@ -128,12 +128,25 @@ def test_crash_of_a_file_is_its_error(folder: Path, monkeypatch: pytest.MonkeyPa
     assert len(found) == COUNT
     assert [one.rpartition("/")[2] for one in failed] == [
         "30broken.png: cannot be read as a picture: it is a text",
-        "crash.png: cannot be read: its content ends the decoder",
+        "crash.png: cannot be read: it crashes the decoder (the file may be damaged)",
     ]
 
 
 @pytest.mark.usefixtures("many")
-@pytest.mark.parametrize(("limit", "value"), [("_BYTES_AHEAD", 100), ("_FILES", 1)])
+@pytest.mark.parametrize("command", [(sys.executable, "-c", "pass"), ("/nowhere/python",)])
+def test_files_are_read_here_if_no_process_can_start(
+    command: tuple[str, ...], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "DecoderPool", lambda count: DecoderPool(count, command=command))
+    found = plain(prepared_inputs(listed(folder), XO.preprocessor, 7))
+    monkeypatch.setattr(stream, "can_use_processes", lambda: False)
+    assert found == plain(prepared_inputs(listed(folder), XO.preprocessor, 7))
+
+
+@pytest.mark.usefixtures("many")
+@pytest.mark.parametrize(("limit", "value"), [
+    ("_BYTES_AHEAD", 100), ("_FILES", 1), ("_EXAMPLES_AHEAD", 5 * 12 * 12),
+])  # fmt: skip
 def test_only_some_files_are_read_ahead(
     limit: str, value: int, archive: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -146,11 +159,11 @@ def test_only_some_files_are_read_ahead(
 
     monkeypatch.setattr(stream, limit, value)
     monkeypatch.setattr(stream, "DecoderPool", Pool)
-    if limit == "_BYTES_AHEAD":
+    if limit != "_FILES":
         monkeypatch.setattr(stream, "_FILES", 5)
     with closing(prepared_inputs(listed(archive), XO.preprocessor, ahead=3)) as results:
         next(results)
-        assert sum(sent) <= (5 if limit == "_BYTES_AHEAD" else 3 + 2 * MAX_THREADS)
+        assert sum(sent) <= (3 + 2 * MAX_THREADS if limit == "_FILES" else 5)
         list(results)
     assert sum(sent) == COUNT - 1  # the damaged entry is not sent
 

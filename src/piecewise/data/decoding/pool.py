@@ -27,6 +27,7 @@ COMMAND = (sys.executable, "-P", "-m", "piecewise.data.decoding.decoder")
 """Starts a process; -P, so that it imports nothing from the current folder. The limit of its memory
 is added."""
 _START_SECONDS = 120.0
+_NO_START = "a decoder process cannot start"
 
 
 class RawFile(NamedTuple):
@@ -69,9 +70,10 @@ class DecoderPool:
         self._own, self._all = threading.local(), list[_DecoderProcess]()
         self._lock, self._is_closed = threading.Lock(), False
 
-    def start(self) -> None:
-        """Start a process now: the first file does not wait for it."""
-        self._threads.submit(self._process)
+    def start(self) -> Future[_DecoderProcess]:
+        """Start a process now: the first file does not wait for it. The result is RuntimeError if
+        it cannot start."""
+        return self._threads.submit(self._process)
 
     def submit(self, preprocessor: Preprocessor, files: Sequence[File]) -> Future[list[Decoded]]:
         """Files as inputs of a net with this preprocessor, from one of the processes."""
@@ -94,7 +96,7 @@ class DecoderPool:
         except TimeoutError:
             why = f"it takes more than {self.seconds:g} seconds"
         except OSError:
-            why = "its content ends the decoder"
+            why = "it crashes the decoder (the file may be damaged)"
         process.end()
         if len(files) > 1:  # the others are read without it
             return [one for file in files for one in self._decode(preprocessor, [file])]
@@ -115,19 +117,23 @@ class DecoderPool:
 
 
 class _DecoderProcess:
-    """A process, and the connection to it."""
+    """A process, and the connection to it; RuntimeError if it cannot start."""
 
     _preprocessor: Preprocessor | None = None
 
     def __init__(self, command: Sequence[str]) -> None:
         self._connection, other = socket.socketpair()
         with other:
-            process = subprocess.Popen(  # noqa: S603 - a program of ours
-                list(command),
-                stdin=other.fileno(),
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-            )
+            try:
+                process = subprocess.Popen(  # noqa: S603 - a program of ours
+                    list(command),
+                    stdin=other.fileno(),
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                )
+            except OSError as error:  # there are too many processes, or too little memory
+                self._connection.close()
+                raise RuntimeError(_NO_START) from error
         self._process: subprocess.Popen[bytes] = process
 
     @property
@@ -141,7 +147,7 @@ class _DecoderProcess:
             receive_message(self._connection)
         except OSError:
             self.end()
-            raise RuntimeError("a decoder process cannot start") from None
+            raise RuntimeError(_NO_START) from None
 
     def decode(
         self, preprocessor: Preprocessor, files: Sequence[File], seconds: float | None

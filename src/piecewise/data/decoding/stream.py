@@ -3,6 +3,7 @@ many."""
 
 from __future__ import annotations
 
+import math
 import sys
 from collections import deque
 from collections.abc import Generator, Iterator
@@ -27,6 +28,8 @@ _FILES, _BYTES = 64, 1 << 20
 """Files that a process gets at a time, and the bytes of their contents, unless one is larger."""
 _BYTES_AHEAD = 64 << 20
 """Bytes of contents that wait for a process."""
+_EXAMPLES_AHEAD = 256 << 20
+"""Bytes of examples that are read ahead, if each file has one; `_FILES` of them may have more."""
 
 Results = Generator[tuple[int, PreparedInput | PiecewiseError], None, None]
 """The index of each input and the input, or why it cannot be read."""
@@ -43,17 +46,44 @@ def prepared_inputs(
 
     Only a few inputs are in memory at a time: ``ahead``, those that are read while the ones before
     them are used, and some more. With few files, starting processes would take longer than reading.
+    If the processes cannot start, this one reads the files.
     """
     many = MODALITIES[raw.modality].processes_from
     if isinstance(raw.examples, LazyFiles) and len(raw) - start >= many and can_use_processes():
-        return _by_processes(raw, raw.examples, preprocessor, start, ahead, on_progress)
+        count = min(processors(), MAX_THREADS)
+        pool = DecoderPool(count)
+        try:  # the caller may close the generator early
+            if _can_start(pool, count):
+                limit = _most_ahead(preprocessor, ahead, count)
+                yield from _by_processes(
+                    raw, raw.examples, preprocessor, start, limit, pool, on_progress
+                )
+                return
+        finally:
+            pool.close()
     loader = DatasetLoader(raw, Path(), on_progress)
-    return loader.stream(partial(prepare_input, preprocessor), start)
+    yield from loader.stream(partial(prepare_input, preprocessor), start)
 
 
 def can_use_processes() -> bool:
     """Whether decoder processes run here, and are faster than reading in this process."""
     return processors() > 1 and sys.platform != "win32"
+
+
+def _can_start(pool: DecoderPool, count: int) -> bool:
+    """Start so many processes, and return whether they can read files."""
+    try:
+        for one in [pool.start() for _ in range(count)]:
+            one.result()
+    except RuntimeError:
+        return False
+    return True
+
+
+def _most_ahead(preprocessor: Preprocessor, ahead: int, count: int) -> int:
+    """The inputs that are read ahead for so many processes."""
+    example_bytes = math.prod(preprocessor.example_shape) * preprocessor.dtype.itemsize
+    return min(ahead + 2 * count * _FILES, max(1, _EXAMPLES_AHEAD // example_bytes))
 
 
 def _by_processes(
@@ -62,30 +92,25 @@ def _by_processes(
     preprocessor: Preprocessor,
     start: int,
     ahead: int,
+    pool: DecoderPool,
     on_progress: OnProgress | None,
 ) -> Results:
-    count = min(processors(), MAX_THREADS)
-    ahead += 2 * count * _FILES
     portions, pending = _portions(files, start), deque[_Pending]()
     done, total, inputs, size = start, len(raw), 0, 0
     if start and on_progress:
         on_progress(Progress(READING, start, total, resumed=True))
-    pool = DecoderPool(count)
-    try:
-        while True:
-            while inputs < ahead and size < _BYTES_AHEAD and (portion := next(portions, None)):
-                pending.append(_Pending.of(portion, pool, preprocessor))
-                inputs, size = inputs + len(portion), size + pending[-1].size
-            if not pending:
-                return
-            results = (oldest := pending.popleft()).results()
-            inputs, size = inputs - len(results), size - oldest.size
-            yield from enumerate(results, done)
-            done += len(results)
-            if on_progress:
-                on_progress(Progress(READING, done, total))
-    finally:  # the caller may have closed the generator early
-        pool.close()
+    while True:
+        while inputs < ahead and size < _BYTES_AHEAD and (portion := next(portions, None)):
+            pending.append(_Pending.of(portion, pool, preprocessor))
+            inputs, size = inputs + len(portion), size + pending[-1].size
+        if not pending:
+            return
+        results = (oldest := pending.popleft()).results()
+        inputs, size = inputs - len(results), size - oldest.size
+        yield from enumerate(results, done)
+        done += len(results)
+        if on_progress:
+            on_progress(Progress(READING, done, total))
 
 
 class _Pending(NamedTuple):
