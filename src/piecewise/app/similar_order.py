@@ -18,13 +18,22 @@ from .teaching import Teacher
 DIMENSIONS = 32
 """Sums of activations with random signs, by which samples are compared: their distances are those
 of all activations, to about a quarter (Johnson, Lindenstrauss 1984)."""
+MOST_ORDERED = 4_000
+"""Samples of a class that are ordered: the time grows with the square of their number."""
 
 
 def similar_order(columns: Float64) -> list[int]:
     """The numbers of samples whose activations are the columns (values, N). The sample nearest to
     the mean is the first; each is followed by the most similar one of those that are left, so that
-    those that are like no other come last."""
-    points = _random_sums(columns)
+    those that are like no other come last, before those with activations that are not finite."""
+    is_finite = np.isfinite(columns).all(axis=0)
+    finite, others = np.flatnonzero(is_finite), np.flatnonzero(~is_finite)
+    order = _nearest_next(_random_sums(columns[:, finite])) if len(finite) else []
+    return [*finite[order].tolist(), *others.tolist()]
+
+
+def _nearest_next(points: Float64) -> list[int]:
+    """The order of points (`DIMENSIONS`, N)."""
     count = points.shape[1]
     taken = np.zeros(count)  # infinite for those that have a place
     current, order = int(np.argmin(_squares(points, _mean(points)))), list[int]()
@@ -89,6 +98,8 @@ class SimilarSamples:
         rows = np.flatnonzero(split.labels == folders.index(folder))
         if not len(rows):
             return []
+        count = min(len(rows), MOST_ORDERED)
+        rows = rows[np.arange(count) * len(rows) // count]  # evenly spaced
         ids = [split.ids[row] for row in rows]
         seen = NearestExamples(net, check_inputs(net, split.inputs[rows]), split.labels[rows], ids)
         return [ids[seen.indices[at]] for at in similar_order(seen.columns)]
