@@ -282,6 +282,7 @@ def test_net_of_caffe_is_read_from_its_two_files(taught: Room) -> None:
     taught.ask("POST", f"/api/attempts/{before.number}/use")
     (name, content), *_ = both.items()
     assert taught.ask("POST", path, pack({name: content}))[0] == 422
+    assert taught.ask("POST", path, pack({**both, f"another{name}": content}))[0] == 422
 
 
 def test_weights_of_pytorch_are_read_with_the_layers_that_a_person_gives(

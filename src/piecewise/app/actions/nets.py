@@ -83,8 +83,9 @@ def _files(content: Path, suffix: str, *, is_pack: bool) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="net-", dir=content.parent) as folder:
         named = Path(folder) / f"net{suffix if suffix in FOREIGN else OWN}"
         if is_pack:
-            packed = {one.suffix.lower(): one for one in files_in(open_pack(content))}
-            if set(packed) != {PARAMETERS, LAYERS}:
+            files = list(files_in(open_pack(content)))
+            packed = {one.suffix.lower(): one for one in files}
+            if len(files) != 2 or set(packed) != {PARAMETERS, LAYERS}:
                 raise DataError(f"pack: wanted a {PARAMETERS} and its {LAYERS}")
             for kind, one in packed.items():
                 named.with_suffix(kind).write_bytes(one.read_bytes())
