@@ -13,7 +13,7 @@ import pytest
 
 pytest.importorskip("starlette", reason="the app's server is an extra")
 
-from piecewise.app import partner_file
+from piecewise.app import partner_file, request_body
 from piecewise.app.learn_state import LearnState
 from piecewise.app.partner_file import PartnerFile
 from piecewise.app.project import Project
@@ -173,6 +173,17 @@ def test_archive_that_is_no_partner_leaves_the_one_before(room: Room, tmp_path: 
     assert [one.name for one in (room.project.root / OWN / "partner").iterdir()] == ["anna.zip"]
     brought(room, slanted_seat(tmp_path / "ben.zip", 30))
     assert [one.name for one in (room.project.root / OWN / "partner").iterdir()] == ["ben.zip"]
+
+
+def test_large_archive_is_refused_while_it_comes(
+    room: Room, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seat = slanted_seat(tmp_path / "anna.zip").read_bytes()
+    monkeypatch.setattr(request_body, "MAX_BODY", len(seat) - 1)
+    path = "/api/swap/partner?name=anna.zip"
+    assert room.ask("POST", path, seat)[0] == 413  # without a Content-Length
+    monkeypatch.setattr(request_body, "MAX_BODY", len(seat))
+    assert room.ask("POST", path, seat)[0] == 200
 
 
 def test_name_of_a_partner_may_differ_in_case_only(tmp_path: Path) -> None:

@@ -7,10 +7,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..serving.refused import RefusedError
 from .error_answers import REFUSED, error_answer
-from .request_body import MAX_BODY, MAX_IMPORT
+from .request_body import most_bytes
 from .security import HEADERS, Gate
 
-IMPORT = "/api/import"
 _METHODS = {"GET", "HEAD", "POST", "PATCH", "DELETE"}
 
 
@@ -51,7 +50,7 @@ class Guard:
         if path.startswith("/api/") and path != "/api/enter":
             self._gate.check_token(headers.get("authorization", ""))
         length = headers.get("content-length", "0")
-        most = MAX_IMPORT if path == IMPORT else MAX_BODY
+        most = most_bytes(path)
         if not length.isascii() or not length.isdigit() or int(length[:20]) > most:
             raise RefusedError(413, f"a request has at most {most >> 20:,} MB")
 

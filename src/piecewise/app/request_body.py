@@ -20,16 +20,22 @@ MAX_JSON = 4 << 20
 """Bytes of a request in JSON."""
 MAX_IMPORT = 2 << 30
 """Bytes of an archive to import."""
+_IMPORT = "/api/import"
 PATIENCE = 20.0
 """Seconds for the next piece of a request to come."""
 
 
+def most_bytes(path: str) -> int:
+    """The bytes of a request to a path, at most."""
+    return MAX_IMPORT if path == _IMPORT else MAX_BODY
+
+
 @asynccontextmanager
 async def file_body(request: Request, folder: Path) -> AsyncIterator[Path]:
-    """The body of a request, at most `MAX_IMPORT` bytes, in a temporary file."""
+    """The body of a request, at most `most_bytes`, in a temporary file."""
     try:
         with tempfile.NamedTemporaryFile(dir=folder, prefix="import-", suffix=".zip") as file:
-            async for part in _parts(request, MAX_IMPORT):
+            async for part in _parts(request, most_bytes(request.scope["path"])):
                 file.write(part)
             file.flush()
             yield Path(file.name)
