@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from piecewise.app.project import Project
 from piecewise.app.project_files import OWN, read_json
 
 from .app_page import AppPage, Program, answers, program
@@ -288,4 +289,43 @@ def test_text_is_typed_in_an_empty_project(browser: Browser, tmp_path: Path) -> 
         expect(page.locator(".draw textarea")).to_have_value("")
         assert [file.read_text() for file in running.folder.glob("train/*/*")] == ["one two three"]
         assert app.complaints == []
+        app.close()
+
+
+def test_narrow_window_has_knobs_attempts_and_compare(browser: Browser, tmp_path: Path) -> None:
+    with program(filled(tmp_path / "project")) as running:
+        app = AppPage(browser, running.link, width=390)
+        page = app.page
+        app.wait_for_score()
+        epochs = page.get_by_label("epochs", exact=True)
+        expect(epochs).to_be_hidden()
+        knobs = page.get_by_role("button", name="Knobs", exact=True)
+        knobs.click()
+        expect(knobs).to_have_attribute("aria-expanded", "true")
+        epochs.fill("13")
+        epochs.press("Enter")
+        expect(page.get_by_role("button", name="2 attempts")).to_be_visible()
+        app.wait_for_score()
+        page.get_by_role("button", name="Compare", exact=True).click()
+        page.locator(".choice").first.click()
+        expect(page.locator(".compare")).to_be_visible()
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        assert app.complaints == []
+        app.close()
+
+
+@pytest.mark.parametrize("width", [390, 1600])
+def test_name_of_class_is_not_broken(browser: Browser, tmp_path: Path, width: int) -> None:
+    folder = filled(tmp_path / "project")
+    project = Project(folder)
+    project.rename_class("X", "farewell")
+    project.close()
+    with program(folder) as running:
+        app = AppPage(browser, running.link, width=width)
+        app.wait_for_score()
+        app.draw(CROSS)
+        label = app.page.locator(".says-label")
+        expect(label).to_have_text("farewell")
+        lines = "one => one.clientHeight / parseFloat(getComputedStyle(one).lineHeight)"
+        assert label.evaluate(lines) == pytest.approx(1, abs=0.1)
         app.close()

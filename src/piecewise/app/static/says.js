@@ -69,6 +69,8 @@ export function verdict(walk) {
       element("p", { class: "note", text: lookWords.untaughtMeans }),
     ];
   const [label, sure] = answerOf(walk);
+  const heading = element("h2", { class: "says-label" }, element("bdi", { text: label }));
+  heading.style.setProperty("--letters", String(label.length)); // they fit the width
   const order = [...data.order].slice(0, CLASSES_SHOWN).sort((a, b) => a - b);
   const known = doubt();
   const isUnknown = known !== null && data.probabilities[data.predicted] < known.threshold;
@@ -82,11 +84,7 @@ export function verdict(walk) {
     element(
       "div",
       { class: isUnknown ? "says-verdict unknown" : "says-verdict" },
-      element(
-        "h2",
-        { class: label.length > 8 ? "says-label long" : "says-label" },
-        element("bdi", { text: label }),
-      ),
+      heading,
       element("span", { class: "sure" }, element("b", { text: sure }), ` ${words.sure}`),
     ),
     element("div", { class: "says-bars" }, ...order.map((index) => bar(data, index, known))),

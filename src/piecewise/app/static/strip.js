@@ -19,11 +19,27 @@ export function strip() {
     teachingState(),
     lossCurve(),
     score(),
+    moreKnobs(),
     knobs(),
     attemptDots(),
     teachButtons(),
     longerTeaching(),
   );
+}
+
+/** In a narrow window, the knobs and the attempts are shown when they are asked for. */
+function moreKnobs() {
+  const button = element("button", {
+    type: "button",
+    class: "more-knobs",
+    "aria-expanded": "false",
+    text: words.knobs,
+    onclick: () => {
+      const isOpen = button.parentElement?.classList.toggle("open");
+      button.setAttribute("aria-expanded", String(isOpen));
+    },
+  });
+  return button;
 }
 
 function teachingState() {
