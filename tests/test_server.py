@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 from collections.abc import Iterator
@@ -19,8 +20,10 @@ from starlette.testclient import TestClient
 import piecewise as pw
 from piecewise.compiled import CompiledNetwork
 from piecewise.core.errors import LimitError
+from piecewise.serving.admission import MAX_BYTES, MAX_SMALL_BYTES, SMALL_BODY
 from piecewise.serving.input_reading import MAX_INPUTS
 from piecewise.serving.refused import RefusedError
+from piecewise.serving.request_guard import RequestGuard
 from piecewise.serving.request_log import RequestLog
 from piecewise.serving.retry_pace import LONGEST, RetryPace
 from piecewise.serving.served_nets import ServedNets, named_files
@@ -266,16 +269,43 @@ def test_bytes_that_have_come_are_limited_in_total(folder: Path) -> None:
     admission = server.admission
     with TestClient(server.app, base_url="http://localhost:1") as client:
         admission.hold(1_024 << 20)  # the largest request fits when nothing else runs
-        full = client.post("/v1/predict", content=png(0))
+        full = client.post("/v1/predict", content=bytes(SMALL_BODY + 1))
         assert (full.status_code, full.headers["retry-after"]) == (503, "1")
+        assert client.post("/v1/predict", content=png(0)).status_code == 200
         admission.release(1_024 << 20)
         for content in (png(0), b"no picture"):
             client.post("/v1/predict", content=content)
         admission.hold(1_024 << 20)  # all requests have released theirs
+    for _ in range(MAX_SMALL_BYTES // SMALL_BODY):
+        admission.hold(SMALL_BODY)
     admission.take_refused()  # unless the log has taken them
     with pytest.raises(RefusedError):
         admission.hold(1)
     assert [admission.take_refused() for _ in range(2)] == [1, 0]
+
+
+def test_large_request_in_small_pieces_is_not_a_small_one(folder: Path) -> None:
+    files = (("xo", str(folder / "xo.safetensors")),)
+    admission = PredictionServer(ServerSettings(files, None, log=False)).admission
+    admission.hold(MAX_BYTES)
+    pieces = list[int]()
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": bytes(SMALL_BODY), "more_body": True}
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        for _ in range(2):
+            pieces.append(len((await receive())["body"]))
+
+    async def send(message: Any) -> None:
+        raise AssertionError(message)
+
+    scope = {"type": "http", "path": "/", "headers": [(b"host", b"localhost")]}
+    with pytest.raises(RefusedError):
+        asyncio.run(RequestGuard(app, admission)(scope, receive, send))
+    assert pieces == [SMALL_BODY]
+    for _ in range(MAX_SMALL_BYTES // SMALL_BODY):  # the refused request has released its bytes
+        admission.hold(SMALL_BODY)
 
 
 @pytest.mark.parametrize("charset", ["unicode_escape", "undefined", "idna", "utf-16", "x"])

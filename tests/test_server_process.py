@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -26,16 +26,9 @@ pytest.importorskip("resource", reason="the server does not run on Windows")
 
 import resource
 
-import uvicorn
-
 import piecewise as pw
 from piecewise.cli.main import status
-from piecewise.serving import timeouts
-from piecewise.serving.responses import busy_answer
-from piecewise.serving.run import configuration
-from piecewise.serving.settings import ServerSettings
 
-from .steps import HANG
 from .test_server import npy
 
 TOKEN = "a-token-of-the-tests"
@@ -140,158 +133,6 @@ def test_port_that_is_taken_is_an_error(net_file: Path) -> None:
     assert run.returncode == 1
     assert "choose another --port" in run.stderr
     assert "Traceback" not in run.stderr
-
-
-@pytest.fixture
-def server(net_file: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """A server in this process, which waits for a short time only and answers few at a time."""
-    monkeypatch.setattr(timeouts, "PATIENCE", 0.3)
-    settings = ServerSettings((("net", str(net_file)),), TOKEN, log=False, max_requests=4)
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        running = uvicorn.Server(config := configuration(settings))
-        thread = threading.Thread(target=running.run, args=([listener],))
-        thread.start()
-        wait_until_ready(listener.getsockname()[1])
-        app: Any = config.loaded_app
-        app.state.port = listener.getsockname()[1]
-        yield app.state
-        running.should_exit = True
-        thread.join(PATIENCE)
-
-
-@pytest.fixture
-def open_port(server: Any) -> int:
-    port: int = server.port
-    return port
-
-
-def send_for_seconds(connection: socket.socket, more: bytes) -> None:
-    until = time.monotonic() + 10
-    while time.monotonic() < until:
-        connection.sendall(more)
-        time.sleep(0.001)
-
-
-def send_slowly(connection: socket.socket) -> None:
-    """Send a hundred bytes a second."""
-    for _ in range(HANG * 100):
-        connection.sendall(b"x")
-        time.sleep(0.01)
-
-
-@pytest.mark.parametrize(
-    ("head", "more"),
-    [
-        (b"POST /v1/predict HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n",
-         b"1000\r\n" + bytes(4096) + b"\r\n"),
-        (b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nx: ", b"a" * 4096),
-    ],
-)  # fmt: skip
-def test_request_without_end_is_cut_off(open_port: int, head: bytes, more: bytes) -> None:
-    with socket.create_connection(("127.0.0.1", open_port), timeout=10) as endless:
-        endless.sendall(head)
-        with pytest.raises(ConnectionError):
-            send_for_seconds(endless, more)
-    assert ask(open_port, "GET", "/readyz")[0] == 200
-
-
-def test_head_that_is_too_long_is_cut_off_at_once(
-    open_port: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(timeouts, "PATIENCE", PATIENCE)
-    with socket.create_connection(("127.0.0.1", open_port), timeout=10) as endless:
-        endless.sendall(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nx: ")
-        with pytest.raises(ConnectionError):
-            endless.sendall(b"a" * (64 << 20))
-
-
-POST = (f"POST /v1/predict HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {TOKEN}\r\n"
-        f"content-length: {len(npy(INPUT))}\r\n").encode()  # fmt: skip
-"""The beginning of a request."""
-
-
-def test_body_that_comes_slowly_is_cut_off(open_port: int) -> None:
-    with socket.create_connection(("127.0.0.1", open_port), timeout=PATIENCE) as slow:
-        slow.sendall(POST.replace(b"content-length: ", b"content-length: 9999") + b"\r\n")
-        with pytest.raises(ConnectionError):
-            send_slowly(slow)
-
-
-def test_slow_clients_take_the_place_of_no_other(
-    server: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(timeouts, "PATIENCE", HANG)
-    slow = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(200)]
-    try:
-        for number, one in enumerate(slow):
-            one.sendall(POST + (b"x: " if number % 2 else b"\r\n" + npy(INPUT)[:1]))
-        for _ in range(20):
-            assert logits(server.port)
-        slow[0].sendall(npy(INPUT)[1:])
-        assert slow[0].recv(12) == b"HTTP/1.1 200"
-    finally:
-        for one in slow:
-            one.close()
-
-
-def received_bytes(client: socket.socket) -> bytes:
-    more = client.recv(1 << 16)
-    assert more, "the connection is closed"
-    return more
-
-
-def response(client: socket.socket) -> tuple[bytes, bytes]:
-    """The head and the body of the next response."""
-    received = b""
-    while b"\r\n\r\n" not in received:
-        received += received_bytes(client)
-    head, _, body = received.partition(b"\r\n\r\n")
-    size = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
-    while len(body) < size:
-        body += received_bytes(client)
-    return head, body
-
-
-def busy(server: Any, count: int = 4) -> ExitStack:
-    """Answer as many requests as the server may."""
-    stack = ExitStack()
-    for _ in range(count):
-        stack.enter_context(server.admission.admitted())
-    return stack
-
-
-def test_busy_server_refuses_by_the_head_of_a_request(server: Any) -> None:
-    with socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE) as client:
-        with busy(server):
-            client.sendall(POST + b"\r\n")  # without its body
-            head, body = response(client)
-            client.sendall(npy(INPUT) + b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n")
-            assert response(client)[0].startswith(b"HTTP/1.1 200 OK")
-            client.sendall(POST.replace(TOKEN.encode(), b"another") + b"\r\n" + npy(INPUT))
-            assert response(client)[0].startswith(b"HTTP/1.1 401")
-        client.sendall(POST + b"\r\n" + npy(INPUT))
-        assert response(client)[0].startswith(b"HTTP/1.1 200 OK")
-    assert head + b"\r\n\r\n" + body == busy_answer(1)
-    assert head.splitlines()[0] == b"HTTP/1.1 503 Service Unavailable"
-    assert b"retry-after: 1" in head.splitlines()
-    assert json.loads(body)["error"]["message"] == "the server is busy; try again in a second"
-    assert server.admission.take_refused() in (0, 1)  # the log may have taken it
-    text = ask_text(server.port, "/metrics")
-    assert "piecewise_refused_total 1.0" in text
-
-
-def test_connection_of_refused_client_stays_open_until_it_may_come_again(server: Any) -> None:
-    headers = [(b"authorization", f"Bearer {TOKEN}".encode())]
-    with socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE) as client:
-        with busy(server):
-            for _ in range(5_000):
-                server.admission.seconds_of_refusal(b"POST", headers)
-            client.sendall(POST + b"\r\n" + npy(INPUT))
-            head, _ = response(client)
-            assert b"\r\nretry-after: 60" in head
-        time.sleep(1)  # longer than the server waits for others
-        client.sendall(POST + b"\r\n" + npy(INPUT))
-        assert response(client)[0].startswith(b"HTTP/1.1 200 OK")
 
 
 def test_server_may_open_as_many_files_as_the_system_allows(net_file: Path) -> None:

@@ -68,7 +68,7 @@ class ExportOptions:
     panel=DATA,
     unset="files of many kinds, made of noise",
     help=f"Inputs on which every toolkit is compared with piecewise, {_MOST_SAMPLES} at most: a "
-    "file, or a data set that `piecewise train` can read.",
+    "file, or a data set such as `piecewise train` takes.",
 )
 @json_option
 def command(**values: Any) -> None:

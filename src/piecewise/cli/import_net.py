@@ -121,7 +121,7 @@ class ImportFileOptions:
     words=("rgb", "bgr"),
     panel=DATA,
     unset="rgb",
-    help="The order of the colours that the net reads: rgb or bgr (as in Caffe and OpenCV).",
+    help="The order of the colours that the net reads: rgb or bgr (as Caffe and OpenCV).",
 )
 @json_option
 def command(**values: Any) -> None:

@@ -126,11 +126,11 @@ def command(**values: Any) -> None:
     `lessons seat -o FOLDER` makes a project with ten generated drawings, for somebody who cannot
     draw.
 
-    `lessons swap SEAT...` prints, as CSV, what the small net of every seat predicts for the
-    drawings of the next seat, and how many of them it predicts correctly after each of two repairs.
+    `lessons swap SEAT...` prints, as CSV, how the small net of every seat names the drawings of the
+    next seat, and how many it names right after each of two repairs.
 
-    `lessons minutes` prints the number of words and the time of every page. If the pages take
-    more than 45 minutes in all, not counting those for another class period, the exit status is 1.
+    `lessons minutes` prints the number of words and the time of every page. If they take more than
+    45 minutes in all, without the pages that are for another lesson, the exit status is 1.
     """
     options = LessonOptions(**values)
     options.check()

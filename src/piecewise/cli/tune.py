@@ -104,7 +104,7 @@ class TuneOptions(PreprocessingOptions):
     "--storage",
     metavar="FILE|URL",
     panel=SEARCH,
-    unset="NET with the suffix .tuning.db in place of its own",
+    unset="NET with .tuning.db",
     help="Where the trials are kept: an SQLite file, a journal (.log), or the URL of a "
     "database. Several processes may use it at the same time.",
 )

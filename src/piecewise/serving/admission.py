@@ -17,6 +17,11 @@ OPEN_PATHS = ("/healthz", "/readyz")
 """Paths that need no token: they say only whether the server answers."""
 MAX_BYTES = 512 << 20
 """Bytes of all requests that a process holds at a time; one of the largest is always allowed."""
+SMALL_BODY = 16 << 10
+"""Bytes of a small request. A thread reads larger ones of JSON or an array."""
+MAX_SMALL_BYTES = 64 << 20
+"""Bytes of small requests that a process holds if all requests have `MAX_BYTES` already: clients
+that send large requests slowly do not keep small ones out."""
 
 
 class Admission:
@@ -54,8 +59,8 @@ class Admission:
     def seconds_of_refusal(
         self, method: bytes, headers: Sequence[tuple[bytes, bytes]]
     ) -> int | None:
-        """The seconds after which a request for predictions may come again that is refused by its
-        head alone, because the server is busy. None for any other request."""
+        """Refuse a POST request by its head if the server is busy. Returns the seconds to wait, or
+        None if it is not refused."""
         if self._running < self._settings.max_requests or method != b"POST":
             return None
         if self._wanted is not None:
@@ -84,9 +89,11 @@ class Admission:
             self._pace.answered()
             self._metrics.running.set(self._running)
 
-    def hold(self, size: int) -> None:
-        """Count bytes of a request that have come; RefusedError if all requests have too many."""
-        if self._bytes + size > self._max_bytes:
+    def hold(self, size: int, before: int = 0) -> None:
+        """Count bytes of a request that have come, after those that came before; RefusedError if
+        all requests have too many."""
+        reserve = MAX_SMALL_BYTES if before + size <= SMALL_BODY else 0
+        if self._bytes + size > self._max_bytes + reserve:
             raise busy(self._refuse())
         self._bytes += size
 

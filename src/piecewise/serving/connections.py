@@ -13,14 +13,13 @@ from .responses import busy_answer
 from .timeouts import ConnectionTimeouts
 
 MAX_HEAD = 256 << 10
-"""Bytes of the head of a request that has not come whole."""
+"""Bytes of an unfinished head of a request, or of unfinished trailers after its body."""
 LEAST_RATE = 500
 """Bytes of a body that have to come in a second, on average over `timeouts.PATIENCE`."""
 
 
 class _RefusedRequest:
-    """Stands in the place of a request that was refused when its head had come, until the client
-    may come again."""
+    """Takes the place of a request that was refused by its head."""
 
     response_complete, more_body = True, False
     message_event = asyncio.Event()
@@ -31,10 +30,10 @@ class _RefusedRequest:
 
 class TimeoutHttpToolsProtocol(ConnectionTimeouts, HttpToolsProtocol):
     """HTTP by httptools, which is faster. Closes a connection also on which a body comes too
-    slowly, or the head of a request is too long. While the server is busy, it refuses requests by
-    their heads: that takes a small part of the time of an answer."""
+    slowly, or the head or the trailers of a request are too long. While the server is busy, it
+    refuses requests by their heads: that takes a small part of the time of an answer."""
 
-    _received, _head, _in_head = 0, 0, True
+    _received, _head = 0, 0
     _admission: Admission
 
     def connection_made(self, transport: Any) -> None:
@@ -44,34 +43,32 @@ class TimeoutHttpToolsProtocol(ConnectionTimeouts, HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Some bytes came."""
+        self._received += len(data)
+        self._head += len(data)  # set to 0 below at the end of a head and by bytes of a body
+        super().data_received(data)
         if self._head > MAX_HEAD:
             self.transport.close()
-            return
-        self._received += len(data)
-        super().data_received(data)
-        if self._in_head:
-            self._head += len(data)
-
-    def on_message_begin(self) -> None:
-        """The head of a request begins."""
-        self._in_head, self._head = True, 0
-        super().on_message_begin()
 
     def on_headers_complete(self) -> None:
         """The head of a request has come."""
-        self._in_head, self._head = False, 0
+        self._head = 0
         seconds = self._seconds_of_refusal()
         if seconds is None:
             super().on_headers_complete()
             return
-        self.cycle = _RefusedRequest(self.loop.time() + seconds)
+        self.cycle = _RefusedRequest(self.loop.time() + seconds + timeouts.PATIENCE)
         self.transport.write(busy_answer(seconds))
         if not self.parser.should_keep_alive():
             self.transport.close()
 
+    def on_body(self, body: bytes) -> None:
+        """A piece of the body has come."""
+        self._head = 0
+        super().on_body(body)
+
     def _seconds_of_refusal(self) -> int | None:
-        """The seconds after which the client may come again; None if the request is not refused
-        here. One that follows others at once, or whose client reads nothing, has to wait."""
+        """The seconds that the client has to wait, or None if the request is not refused by its
+        head. A request is not if an earlier one is not answered or the client does not read."""
         is_last = self.cycle is None or self.cycle.response_complete
         if not is_last or self.flow.write_paused:
             return None

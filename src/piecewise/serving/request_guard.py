@@ -46,6 +46,6 @@ class _LimitedBody:
         size = len(message.get("body", b""))
         if self.size + size > self._admission.max_body:
             raise self._admission.too_long()
-        self._admission.hold(size)
+        self._admission.hold(size, self.size)
         self.size += size
         return message

@@ -22,7 +22,7 @@ from ..core.errors import DataError
 from ..data.decoding.pool import RawFile
 from ..network import Network
 from ..predictions import Prediction, logits_of_inputs, predictions_of
-from .admission import Admission
+from .admission import SMALL_BODY, Admission
 from .batching import Batcher
 from .decoders import Decoders
 from .input_reading import (
@@ -45,8 +45,6 @@ from .settings import ServerSettings
 
 RELOAD_SECONDS = 1.0
 """Seconds between two looks at the files of the nets."""
-SMALL_BODY = 16 << 10
-"""Bytes of JSON or an array that are read at once; a thread reads larger ones."""
 _READERS = {"application/json": values_of_json, "application/x-npy": values_of_npy}
 
 

@@ -29,7 +29,7 @@ class CExporter(Exporter):
 
     name = "c"
     title = "C"
-    support: ClassVar = {**FULL_SUPPORT, "norm": "yes; 1 / sqrt(variance) is computed at export"}
+    support: ClassVar = {**FULL_SUPPORT, "norm": "yes; the root is computed beforehand"}
 
     def refusal(self, model: SavedModel) -> str | None:
         count = model.architecture.parameter_count
