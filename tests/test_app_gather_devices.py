@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 
 pytest.importorskip("starlette", reason="the app's server is an extra")
 
-from .app_page import AppPage, Program
+from .app_page import AppPage, Program, wait_until
 from .programs import needs_chromium
 from .test_app_gather_page import browser, empty, opened, row, thumbs
 
@@ -82,3 +82,41 @@ def test_device_that_is_denied_or_absent_is_said(
     )
     page.get_by_role("button", name="Camera", exact=True).click()
     expect(page.locator(".capture:visible [role=status]")).to_contain_text(words)
+
+
+ASKS = """() => {
+  const own = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+  navigator.mediaDevices.getUserMedia = async (wanted) => {
+    window.streams = [...(window.streams ?? []), await own(wanted)];
+    await new Promise((resolve) => { window.allow = resolve; });
+    return window.streams.at(-1);
+  };
+}"""
+"""The browser asks for permission until the test allows the device."""
+ENDED = "streams.flatMap((one) => one.getTracks()).every((one) => one.readyState === 'ended')"
+
+
+@pytest.mark.parametrize("name", ["Camera", "Microphone"])
+def test_device_is_off_if_its_panel_was_closed_before_the_permission(
+    empty: tuple[Program, AppPage], name: str
+) -> None:
+    page = empty[1].page
+    page.evaluate(ASKS)
+    button = page.get_by_role("button", name=name, exact=True)
+    button.click()
+    wait_until(page, lambda: page.evaluate("'allow' in window"))
+    button.click()
+    expect(page.locator(".capture:visible")).to_have_count(0)
+    page.evaluate("allow()")
+    wait_until(page, lambda: page.evaluate(ENDED))
+
+
+def test_microphone_that_fails_is_off(empty: tuple[Program, AppPage]) -> None:
+    page = empty[1].page
+    page.evaluate(ASKS)
+    page.evaluate("() => { AudioWorklet.prototype.addModule = async () => { throw new Error() } }")
+    page.get_by_role("button", name="Microphone", exact=True).click()
+    wait_until(page, lambda: page.evaluate("'allow' in window"))
+    page.evaluate("allow()")
+    expect(page.locator(".capture:visible [role=status]")).to_contain_text("cannot be used here")
+    assert page.evaluate(ENDED)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from piecewise.app.project import Project
 from piecewise.app.take import project_zip
@@ -108,10 +108,31 @@ def test_seats_are_swapped_by_keyboard(own: tuple[Program, AppPage], seat: Path)
         page.keyboard.press("Tab")
         page.keyboard.type(text)
     page.keyboard.press("Tab")
+    for failure in ("the disk is full", None):
+        check_refused_report(app, failure)
     page.keyboard.press("Enter")
     expect(part).to_contain_text("Saved.")
     page.reload()
     expect(part.get_by_label("What fooled your net?")).to_have_value("its rings")
+
+
+def check_refused_report(app: AppPage, failure: str | None) -> None:
+    """A report that is refused with a message, or lost (None), is not said to be saved."""
+    page, path = app.page, "**/api/swap/report"
+
+    def refuse(route: Route) -> None:
+        if failure is None:
+            route.abort()
+        else:
+            route.fulfill(status=422, json={"error": {"message": failure}})
+
+    page.route(path, refuse)
+    page.keyboard.press("Enter")
+    said = page.locator(".lesson .swap form [role=status]")
+    expect(said).to_have_text(failure or "Failed to fetch")
+    wait_until(page, lambda: len(app.complaints) == 1)  # the browser's, about the request
+    app.complaints.clear()
+    page.unroute(path)
 
 
 def test_dropped_partner_is_not_imported(own: tuple[Program, AppPage], seat: Path) -> None:

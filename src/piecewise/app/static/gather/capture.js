@@ -42,6 +42,7 @@ export function capturePanel(device) {
     message.textContent = device.asks;
     try {
       await device.open();
+      if (panel.hidden) device.close(); // it was closed while the browser asked for permission
       message.textContent = device.hold;
     } catch (error) {
       message.textContent = words.noDevice(device.name, error instanceof Error ? error.name : "");

@@ -17,7 +17,12 @@ const LEAST = 0.1; // seconds; shorter recordings are slips
 export async function openMicrophone(heard) {
   const stream = await navigator.mediaDevices.getUserMedia({ audio: true });
   const context = new AudioContext();
-  await context.audioWorklet.addModule(import.meta.resolve("app/gather/sound_tap.js"));
+  try {
+    await context.audioWorklet.addModule(import.meta.resolve("app/gather/sound_tap.js"));
+  } catch (error) {
+    closeMicrophone({ stream, context });
+    throw error;
+  }
   const tap = new AudioWorkletNode(context, "sound-tap");
   tap.port.onmessage = ({ data }) => heard(data);
   context.createMediaStreamSource(stream).connect(tap);

@@ -49,6 +49,7 @@ class SwapPart {
     try {
       /** @type {Swap} */
       const swap = await ask(method, path, body);
+      this.problem.textContent = "";
       this.body.replaceChildren(...this.steps(swap));
       /** @type {HTMLElement | null} */
       const target = focus ? this.body.querySelector(focus) : null;
@@ -262,8 +263,12 @@ class SwapPart {
       event.preventDefault();
       said.textContent = "";
       const sentences = fields.map((one) => one.value);
-      await ask("POST", "/api/swap/report", { sentences });
-      said.textContent = words.saved;
+      try {
+        await ask("POST", "/api/swap/report", { sentences });
+        said.textContent = words.saved;
+      } catch (error) {
+        said.textContent = error instanceof Error ? error.message : "";
+      }
     };
     return element(
       "form",
