@@ -19,6 +19,7 @@ import click
 
 import api_reference
 import app_routes
+import docstring_markdown
 import exchange_tables
 import file_tables
 from piecewise.cli import main as command_line
@@ -117,7 +118,7 @@ def _layer(kind: type[Layer]) -> str:
     lines = [
         f"## {kind.word}",
         "",
-        api_reference.markdown(" ".join(description.split())),
+        docstring_markdown.markdown(" ".join(description.split())),
         "",
         f"    {usage(kind)}",
         "",
