@@ -359,8 +359,8 @@ def _is_whole(score: dict[str, Any]) -> bool:
 
 
 def _judged(attempt: Attempt, held_out: HeldOut, folds: dict[str, Any]) -> dict[str, Any]:
-    """The news that so many ``folds`` are measured, with the score of the attempt. That of a
-    thorough training is of other samples."""
+    """The news that so many ``folds`` are measured, with the score of the attempt. After a
+    thorough training, that score was measured on other samples."""
     return {"type": "score", "attempt": attempt.number, "done": folds["done"], "of": folds["of"],
             "n": len(held_out.ids), "score": attempt.score}  # fmt: skip
 

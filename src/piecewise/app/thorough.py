@@ -35,7 +35,10 @@ class Thorough:
 
     Parameters
     ----------
-    project, attempts : Project, Attempts
+    project : Project
+        Has the samples.
+    attempts : Attempts
+        Keeps the net.
     publish : callable
         Gets all news, dicts of the ``type`` "thorough"; their ``state`` is running, done, stopped
         or failed.

@@ -169,7 +169,7 @@ class SwapRow(NamedTuple):
 
 
 def swap_row(seat: str, swap: SeatSwap) -> SwapRow:
-    """The row of a seat that is called so."""
+    """The row of the seat with this name."""
     kept = [one.kept for one in swap.repairs]
     return SwapRow(seat, swap.partner.name, len(swap.answers), swap.right, len(swap.mistakes),
                    swap.sure_mistakes, len(swap.partner.kept.labels), *kept)  # fmt: skip

@@ -39,15 +39,16 @@ def token_factors(preprocessor: Preprocessor | None, rows: int) -> Float64:
 
 
 def token_scales(tokens: Int64, factors: Float64) -> Float32:
-    """Tokens (N, positions) of the training texts, and a factor of each token (rows,), such as
-    `token_factors` -> the factor of each row of the table.
+    """Tokens (N, positions) of the training texts, and a factor of each token (rows,), as
+    `token_factors` returns them -> the factor of each row of the table.
 
     It is that factor times idf squared, with idf = ln((1 + N) / (1 + texts with the token)) + 1 as
     in scikit-learn, times one number for all tokens: it makes the mean squared length of the texts'
-    averaged features 1. Tokens that all texts have tell no texts apart: their votes are an
-    intercept. With their idf, 1, it would learn too slowly to follow the sizes of the classes,
-    because it is one token of many. So together they count as much as all others would if these had
-    the idf 1, too; from `INTERCEPT_TEXTS` texts on, less. Texts without tokens do not count.
+    averaged features 1 (without the intercept). Tokens that all texts have tell no texts apart:
+    their votes are an intercept. With their idf, 1, it would learn too slowly to follow the sizes
+    of the classes, because it is one token of many. So together they count as much as all others
+    would if these had the idf 1, too; from `INTERCEPT_TEXTS` texts on, less. Texts without tokens
+    do not count.
     """
     texts, lengths = _occurrences(tokens, len(factors))
     count = int((tokens != PADDING).any(axis=1).sum())

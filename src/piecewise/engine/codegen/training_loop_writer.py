@@ -116,8 +116,9 @@ class LoopWriter(EntryWriter):
         yet."""
         if not self.layout.prepares:
             return ""
-        if not self.f.prelude:
-            self.f.prelude.append("  %prepared = alloca i64")
+        declaration = "  %prepared = alloca i64"
+        if declaration not in self.f.prelude:
+            self.f.prelude.append(declaration)
         self.f.store("0", "%prepared", 0, "i64")
         return "%prepared"
 

@@ -177,7 +177,7 @@ class TileProducts:
     vectors: bool = False
     block: int = 0
     """Bytes from the weights of sixteen outputs to those of the next sixteen, or 0 if all outputs
-    lie one after the other. A last block of fewer outputs has them at its end."""
+    lie one after the other. If the last block has fewer outputs, they are in its last lanes."""
 
     @property
     def shared(self) -> TileProducts:

@@ -127,7 +127,8 @@ class Pass:
         return False
 
     def follow(self, last: Pass | None) -> None:
-        """Note what the pass before, if any, means for this one, and this one for it."""
+        """Tell this pass and the one before it (None for the first) what each needs to know of the
+        other."""
         self.masked = bool(last and last.relu)
 
     def fuse_pool(self, stage: Stage) -> bool:

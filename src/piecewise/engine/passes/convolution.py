@@ -117,7 +117,7 @@ class ConvolutionPass(Pass):
         )
 
     def _parameters(self, writer: NetworkWriter) -> tuple[str, str]:
-        """TilePointers to weight and bias; without a bias any pointer is valid."""
+        """Pointers to the weight and the bias; without a bias, that of the weight twice."""
         rows = self.stage.parameters
         weight = writer.weights(rows[0])
         return weight, writer.weights(rows[1]) if self.layer.bias else weight

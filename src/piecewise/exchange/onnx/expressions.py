@@ -19,8 +19,10 @@ class Expressions:
 
     Parameters
     ----------
-    graph, prefix : Graph, str
-        The graph, and the beginning of the names of all its new nodes.
+    graph : Graph
+        The graph.
+    prefix : str
+        The beginning of the names of all its new nodes.
     """
 
     def __init__(self, graph: Graph, prefix: str) -> None:
