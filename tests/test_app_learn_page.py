@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -346,6 +347,11 @@ def test_knob_is_turned_and_columns_are_shuffled(opened: AppPage, shared: Progra
     part.get_by_role("button", name="Train nets").press("Enter")
     expect(part.locator("tbody th", has_text="a table of measurements")).to_be_visible()
     expect(part.locator(".facts").last).to_contain_text("No difference found")
+    cells = part.locator(".steps td").all_inner_texts()
+    assert len(cells) == 4
+    assert all(re.search(r"\d\.\d\s%", one) for one in cells)
+    page.set_viewport_size({"width": 1280, "height": 1000})
+    assert part.evaluate("one => one.scrollWidth <= one.clientWidth")
 
 
 def stage_of(shared: Program, name: str, stage: int, number: int = 0) -> WorkedExample:

@@ -113,7 +113,7 @@ def test_seats_are_swapped_by_keyboard(own: tuple[Program, AppPage], seat: Path)
     page.keyboard.press("Enter")
     expect(part).to_contain_text("Saved.")
     page.reload()
-    expect(part.get_by_label("What fooled your net?")).to_have_value("its rings")
+    expect(part.get_by_label("What fooled your net, or could fool it?")).to_have_value("its rings")
 
 
 def check_refused_report(app: AppPage, failure: str | None) -> None:

@@ -100,7 +100,7 @@ def test_sheet_holds_the_plan_of_all_lessons(
     text = file.read_text()
     for name in LESSONS:
         assert escape(lesson(name).question) in text
-    assert ">41-45<" in text
+    assert ">40-45<" in text
     assert ">later, 5<" in text
     assert "{{" not in text
     assert "piecewise lessons key" in text

@@ -109,6 +109,17 @@ def test_nothing_is_counted_from_zero(path: str, learner: Learner) -> None:
     assert any("got 0, wanted a number from 1" in fault for fault in faults_of(text, learner))
 
 
+def test_scores_give_odds_and_probabilities_give_losses(learner: Learner) -> None:
+    assert net_quantities.odds(2) == pytest.approx(7.389056)
+    assert net_quantities.sigmoid(2) == pytest.approx(0.880797)
+    assert net_quantities.log_loss(0.5) == pytest.approx(0.693147)
+    with pytest.raises(LessonError, match="got 0, wanted a number above 0"):
+        net_quantities.log_loss(0)
+    walk, other = (learner.small.walk(learner.drawing(one, 1).pixels) for one in (1, 2))
+    assert net_quantities.change(walk, walk, "pool1") == 0
+    assert 0 < net_quantities.change(walk, other, "pool1") < 1
+
+
 def test_later_layers_of_the_small_net_see_three_four_and_six_rows(learner: Learner) -> None:
     layers = ("conv1", "relu1", "pool1", "pool2")
     assert [net_quantities.field_rows(learner.small, one) for one in layers] == [3, 3, 4, 6]

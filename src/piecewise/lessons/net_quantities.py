@@ -14,6 +14,7 @@ import numpy as np
 
 from ..core.array_types import Array
 from ..core.errors import did_you_mean, shown
+from ..core.portable_math import exp, log
 from ..insight.attribution.receptive_field import receptive_field
 from ..insight.evaluation.error_table import error_table
 from ..network import Network
@@ -39,6 +40,23 @@ def class_name(learner: Learner, number: int) -> str:
 def error(right: float, actual: float) -> float:
     """The deck's error: the difference of two answers without a sign."""
     return abs(right - actual)
+
+
+def odds(difference: float) -> float:
+    """How many times as probable a class is as another one whose score is lower by a difference."""
+    return float(exp(difference))
+
+
+def sigmoid(difference: float) -> float:
+    """The probability of a class, of two, whose score is higher by a difference."""
+    return odds(difference) / (odds(difference) + 1)
+
+
+def log_loss(probability: float) -> float:
+    """The loss if the right class has this probability; LessonError."""
+    if not 0 < probability <= 1:
+        raise LessonError(f"probability: got {probability}, wanted a number above 0, up to 1")
+    return -float(log(probability))
 
 
 def match(agreeing: int, pixels: int) -> float:
@@ -271,6 +289,14 @@ def negatives(walk: Walk, layer: str) -> int:
 def changed(walk: Walk, other: Walk, layer: str) -> int:
     """The number of values of a layer that differ in two walks."""
     return int((activation(walk, layer) != activation(other, layer)).sum())
+
+
+def change(walk: Walk, other: Walk, layer: str) -> float:
+    """The differences of two walks, added up without signs, as a fraction of all values of both;
+    0 if all values are 0."""
+    values, others = activation(walk, layer), activation(other, layer)
+    total = float((np.abs(values) + np.abs(others)).sum())
+    return float(np.abs(others - values).sum()) / total if total else 0.0
 
 
 # Arithmetic.

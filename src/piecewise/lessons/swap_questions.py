@@ -59,6 +59,10 @@ def _walked(learner: Learner, drawings: list[LearnerDrawing]) -> list[_Said]:
             for one, walk in zip(drawings, walks, strict=True)]  # fmt: skip
 
 
+def _said_words(one: _Said) -> str:
+    return f"drawn {one.label}, named {one.predicted} ({one.probability})"
+
+
 def sure_mistakes(learner: Learner) -> Pool:
     """Mistakes that the net is sure of."""
     for drawings in _moved(learner):
@@ -66,11 +70,10 @@ def sure_mistakes(learner: Learner) -> Pool:
         found = [one for one in said if one.is_sure_mistake]
         mistakes = sum(one.label != one.predicted for one in said)
         sure = sum(float(one.probability) >= SURE for one in said)
-        listed = ", ".join(f"{one.label} as {one.predicted} {one.probability}" for one in said)
-        named = ", ".join(f"{one.label} as {one.predicted} {one.probability}" for one in found)
+        listed, named = ("; ".join(map(_said_words, some)) for some in (said, found))
         yield CheckQuestion(
-            f"Some drawings were moved. Your small net names them like this: {listed}. How many "
-            f"mistakes does it make with a probability of {SURE} or more?",
+            "Some drawings were moved after the app had cut them out. Your small net says: "
+            f"{listed}. How many mistakes does it make with a probability of {SURE} or more?",
             len(found),
             sum(one.is_sure_mistake for one in _walked(learner, drawings)),
             {mistakes: f"some of these mistakes have a probability below {SURE}",

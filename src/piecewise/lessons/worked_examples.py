@@ -145,7 +145,8 @@ def _learned_cell(learner: Learner, draw: Draw) -> WorkedExample:
 
 
 def one_weight(learner: Learner, stage: int, draw: Draw) -> WorkedExample:
-    """A voting weight of the untrained net: the signal, the gradient, and the weight after a step.
+    """A voting weight of the untrained net: the probability minus the right answer, the
+    gradient, and the weight after a step.
     The last stage is about a weight of a kernel."""
     if stage == STAGES - 1:
         return _kernel_weight(learner, draw)
@@ -161,7 +162,7 @@ def one_weight(learner: Learner, stage: int, draw: Draw) -> WorkedExample:
     signal, gradient = p - right, (p - right) * value
     shown = shown_value(float(gradient))
     steps = [
-        WorkedStep("Signal", f"{p} - {right}", signal),
+        WorkedStep("Probability minus right answer", f"{p} - {right}", signal),
         WorkedStep("Gradient", f"{signal} x {value}", gradient, HALF_DIGIT),
         WorkedStep("Weight after a step", f"{weight} - 0.1 x {shown}", weight - _RATE * shown,
                    HALF_DIGIT),

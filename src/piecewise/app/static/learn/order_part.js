@@ -80,7 +80,12 @@ function trialElements() {
     choice.append(element("option", { value, text }));
   const button = element("button", { text: words.trainBoth });
   const said = element("p", { class: "facts", role: "status" });
-  const rows = element("tbody");
+  const head = words.orderHead.map((text) => element("th", { scope: "col", text }));
+  const table = element(
+    "table",
+    { class: "steps narrow", "aria-label": words.orderTitle },
+    element("thead", {}, element("tr", {}, ...head)),
+  );
   const form = element("form", {}, element("div", { class: "row" }, choice, button));
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
@@ -93,19 +98,9 @@ function trialElements() {
     said.textContent = found ? words.verdict(found) : "";
     if (!found) return;
     const cells = words.trialCells(found).map((text) => element("td", { text: signed(text) }));
-    const name = element("th", { scope: "row", text: words.trialSets[data] });
-    rows.append(element("tr", {}, name, ...cells));
+    const name = words.trialOf(data, found.n);
+    const title = element("th", { scope: "rowgroup", colspan: cells.length, text: name });
+    table.append(element("tbody", {}, element("tr", {}, title), element("tr", {}, ...cells)));
   });
-  const head = words.orderHead.map((text) => element("th", { scope: "col", text }));
-  return [
-    element("h2", { text: words.orderTitle }),
-    form,
-    said,
-    element(
-      "table",
-      { class: "steps", "aria-label": words.orderTitle },
-      element("thead", {}, element("tr", {}, ...head)),
-      rows,
-    ),
-  ];
+  return [element("h2", { text: words.orderTitle }), form, said, table];
 }

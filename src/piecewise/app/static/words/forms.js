@@ -5,6 +5,7 @@ export const whole = new Intl.NumberFormat(locale);
 export const tenth = new Intl.NumberFormat(locale, {
   minimumFractionDigits: 1,
   maximumFractionDigits: 1,
+  signDisplay: "negative", // 0.0, not -0.0
 });
 const plurals = new Intl.PluralRules(locale);
 

@@ -1,11 +1,6 @@
 /** The words of the place Learn; the texts of the lessons come from their files. */
 
-import { counted, whole } from "app/words/forms.js";
-
-/** @param {number} fraction */
-function share(fraction) {
-  return `${whole.format(Math.round(100 * fraction))}\u00a0%`;
-}
+import { counted, percent, whole } from "app/words/forms.js";
 
 export const learnWords = {
   lesson: "Lesson",
@@ -66,10 +61,10 @@ export const learnWords = {
   task: "Try it",
   result: "Result",
   play: "Play",
-  why: "Why?",
+  why: "Which of these is true?",
   choose: "Choose",
   ownWords: "In your own words (nobody checks them)",
-  rightReason: "Yes, that is the reason.",
+  rightReason: "Yes, that is true.",
   wrongReason: "Not that one. Look at the result again.",
 
   // Checks.
@@ -183,7 +178,7 @@ export const learnWords = {
   stepKinds: { one: "One step", ten: "Ten steps", long: "One step, ten times as long" },
   /** @param {string} before @param {string} after @param {string} weight */
   stepped: (before, after, weight) =>
-    `The loss goes from ${before} to ${after}. The weight is ${weight} then; the net itself stays as it is.`,
+    `The loss goes from ${before} to ${after}. The weight is ${weight} then.`,
 
   // Trials.
   turnKnob: "Turn a knob",
@@ -231,14 +226,15 @@ export const learnWords = {
   },
   trainBoth: "Train nets",
   training: "Nets are trained ...",
-  orderHead: ["data", "samples", "in order", "shuffled", "difference", "interval"],
-  /** @param {{ n: number, accuracy: number, shuffled_accuracy: number, difference: number, interval: [number, number] }} found */
-  trialCells: ({ n, accuracy, shuffled_accuracy: other, difference, interval }) => [
-    whole.format(n),
-    share(accuracy),
-    share(other),
-    share(difference),
-    `${share(interval[0])} to ${share(interval[1])}`,
+  orderHead: ["in order", "shuffled", "difference", "interval"],
+  /** @param {string} data @param {number} n */
+  trialOf: (data, n) => `${learnWords.trialSets[data]}, ${counted(n, "sample", "samples")}`,
+  /** @param {{ accuracy: number, shuffled_accuracy: number, difference: number, interval: [number, number] }} found */
+  trialCells: ({ accuracy, shuffled_accuracy: other, difference, interval }) => [
+    percent(accuracy),
+    percent(other),
+    percent(difference),
+    `${percent(interval[0])} to ${percent(interval[1])}`,
   ],
   /** @param {{ sentence: string }} found */
   verdict: ({ sentence }) => `${sentence[0].toUpperCase()}${sentence.slice(1)}.`,

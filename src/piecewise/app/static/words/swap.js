@@ -34,7 +34,7 @@ export const swapWords = {
   /** @param {number} number @param {string} name */
   own: (number, name) => `Your drawing ${whole.format(number)}: ${name}`,
   noMistake:
-    "Your net makes no mistake here, so there is nothing to explain. Ask your partner for trickier drawings.",
+    "Your net makes no mistake here, so there is nothing to explain. Ask your partner for trickier drawings. The other drawings may still fool it.",
 
   sureness: "How sure is it of its mistakes?",
   /** @param {number} mistakes @param {number} sure */
@@ -73,7 +73,7 @@ export const swapWords = {
     "A difference of one or two drawings can be chance. A net that has met your partner says little about people it never met.",
 
   report: "Three sentences to hand in",
-  sentences: ["What fooled your net?", "What did you change?", "How do you know that it helped?"],
+  sentences: ["What fooled your net, or could fool it?", "What did you change?", "How do you know that it helped?"],
   save: "Save",
   saved: "Saved.",
 };
