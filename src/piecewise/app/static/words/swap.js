@@ -73,7 +73,11 @@ export const swapWords = {
     "A difference of one or two drawings can be chance. A net that has met your partner says little about people it never met.",
 
   report: "Three sentences to hand in",
-  sentences: ["What fooled your net, or could fool it?", "What did you change?", "How do you know that it helped?"],
+  sentences: [
+    "What fooled your net, or could fool it?",
+    "What did you change?",
+    "How do you know that it helped?",
+  ],
   save: "Save",
   saved: "Saved.",
 };
