@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -76,7 +77,7 @@ def test_two_attempts_answer_side_by_side(own: tuple[Program, AppPage]) -> None:
     page.locator(".choices button").first.click()
     sides = page.locator(".compare-side")
     expect(sides).to_have_count(2)
-    expect(sides.first).to_contain_text("Now: attempt 2")
+    expect(sides.first).to_contain_text(re.compile(r"Now: Attempt 2; \d+ of 12 right"))
     expect(sides.last).to_contain_text("Attempt 1")
     expect(sides.last.locator(".stack")).to_have_count(2)
     shown = [side.locator(".bar-row .value").all_inner_texts() for side in sides.all()]

@@ -329,3 +329,21 @@ def test_name_of_class_is_not_broken(browser: Browser, tmp_path: Path, width: in
         lines = "one => one.clientHeight / parseFloat(getComputedStyle(one).lineHeight)"
         assert label.evaluate(lines) == pytest.approx(1, abs=0.1)
         app.close()
+
+
+def test_rows_of_vote_column_add_up_to_vote(opened: AppPage) -> None:
+    texts = opened.page.locator(".vote-column .vote .value").all_text_contents()
+    *rows, vote = [float(text.replace("\u2212", "-").replace(",", "")) for text in texts]
+    assert sum(rows) == pytest.approx(vote, abs=0.01 * len(rows))
+    expect(opened.page.locator(".vote.rest")).to_contain_text("bias")
+
+
+def test_open_number_starts_in_sight(opened: AppPage) -> None:
+    page = opened.page
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
+    open_number(page, "conv2", 3, 1, 2)
+    top = page.locator("#open-number").evaluate("one => one.getBoundingClientRect().top")
+    assert 0 <= top < 844
+    page.keyboard.press("Escape")
+    page.set_viewport_size({"width": 1600, "height": 1000})

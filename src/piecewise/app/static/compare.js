@@ -55,6 +55,7 @@ class Comparison {
       text: common.close,
       onclick: () => {
         this.opened?.close();
+        this.isVisited = false;
         setView({ with: null });
       },
     });
@@ -70,6 +71,7 @@ class Comparison {
     /** The net of the other attempt: its parameters are sent once. @type {import("app/live.js").Memory} */
     this.memory = { sha256: "", arrays: new Map() };
     this.answered = ""; // the key of what is shown
+    this.isVisited = false; // scrolled to, since it was chosen
     this.isAsking = false;
     new ResizeObserver(() => this.fit()).observe(this.sides);
   }
@@ -126,14 +128,17 @@ class Comparison {
       for (const side of this.shown) side.release();
       const reach = (/** @type {Position | null} */ position) => this.point(position);
       this.shown = [
-        new Side(words.now(now), walk, reach, this.now.open),
+        new Side(words.now(common.attempt(now, null)), walk, reach, this.now.open),
         new Side(common.attempt(other, now), otherWalk, reach, (position) => {
           this.now.close();
           this.opened?.openNumber(position);
         }),
       ];
+      this.shown[1].showMapsOf(this.shown[0]);
       this.sides.replaceChildren(...this.shown.map((side) => side.element));
       this.fit();
+      if (!this.isVisited) this.element.scrollIntoView({ block: "start" });
+      this.isVisited = true;
     }
     for (const side of this.shown) side.show();
     this.opened?.refresh();
@@ -221,6 +226,14 @@ class Side {
         stack.button,
       ]),
     );
+  }
+
+  /** Show the same maps as another side, so that they line up. @param {Side} other */
+  showMapsOf(other) {
+    for (const stack of this.stacks) {
+      const like = other.stacks.find(({ name }) => name === stack.name);
+      if (like?.shape[0] === stack.shape[0]) stack.order = like.order;
+    }
   }
 
   release() {

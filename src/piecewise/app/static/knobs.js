@@ -15,7 +15,7 @@ export function knobs() {
     "div",
     { class: "knobs", role: "group", "aria-label": words.knobs },
     numberKnob("epochs", words.epochs, { min: 1, max: 1000, step: 1 }),
-    numberKnob("learning_rate", words.rate, { min: 0.0001, max: 1, step: "any" }),
+    numberKnob("learning_rate", words.rate, { min: 0, max: 1, step: "any" }),
     tricksKnob(),
     layers,
   );

@@ -34,6 +34,7 @@ export function netView(section, pad) {
     bench.classList.toggle("opened-number", position !== null);
     if (position && position[0] !== "input") chooseMap(position[0], position[1]);
     net.pin(position);
+    if (position) document.getElementById("open-number")?.scrollIntoView({ block: "nearest" });
   };
   const visit = () => {
     const { cell: text, of } = state.view; // of the attempt that answers, or of the other one

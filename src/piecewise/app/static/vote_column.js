@@ -65,7 +65,16 @@ export class VoteColumn {
     const largest = largestOf(sums);
     this.rows.append(...this.order.map((map) => this.row(map, sums[map], largest)));
     const total = data.logits[this.label];
+    const others = sums.filter((_, map) => !this.order.includes(map));
+    const rest = others.reduce((sum, vote) => sum + vote, data.votes.biases[this.label]);
+    const restName = others.length ? words.othersAndBias(others.length) : words.bias;
     this.rows.append(
+      element(
+        "div",
+        { class: "vote rest" },
+        element("span", { class: "vote-name", text: restName }),
+        element("span", { class: "value", text: aligned(rest, 10 * largest) }),
+      ),
       element(
         "button",
         {

@@ -5,8 +5,8 @@ export const words = {
   hint: "Point at a number to see it in both; click to open it.",
   versus: "beside",
   none: "no such number",
-  /** @param {Attempt} attempt */
-  now: ({ number }) => `Now: attempt ${number}`,
+  /** @param {string} attempt */
+  now: (attempt) => `Now: ${attempt}`,
   /**
    * @param {string} layer
    * @param {number} count

@@ -212,6 +212,8 @@ export const words = {
   /** @param {number} count */
   others: (count) => counted(count, "other", "others"),
   bias: "bias",
+  /** @param {number} count of maps */
+  othersAndBias: (count) => `${counted(count, "other", "others")} and bias`,
   vote: "vote",
 
   // The net.

@@ -39,7 +39,7 @@ export function openButton({ value, position }, open, walk) {
   return element("button", {
     type: "button",
     class: "opens",
-    text: number(value),
+    text: number(value, 6),
     title: words,
     "aria-label": words,
     onclick: () => open(position),
