@@ -110,7 +110,9 @@ def test_tokenize_is_the_same_on_every_python() -> None:
 def test_choose_units_repeating_words_give_words() -> None:
     made = fit_text_preprocessor(ENGLISH)
     assert made.units == "words"
-    assert made.vocabulary == ("are", "you", "call", "home", "now", "when")  # 3, 3, then 2 each
+    assert made.vocabulary == (
+        "are", "you", "call", "home", "now", "when", "at", "free", "me"
+    )  # fmt: skip
     assert made.positions == 8
 
 
@@ -130,7 +132,7 @@ def test_choose_units_punctuation_does_not_make_words() -> None:
 
 def test_vocabulary_is_ordered_by_frequency_then_code_point() -> None:
     texts = ["b a é 🦊 b"] * 2 + ["a z"] * 2 + ["once"]
-    assert fit_text_preprocessor(texts).vocabulary == ("a", "b", "z", "é", "🦊")
+    assert fit_text_preprocessor(texts).vocabulary == ("a", "b", "z", "é", "🦊", "once")
     assert (
         fit_text_preprocessor(reversed(texts)).vocabulary == fit_text_preprocessor(texts).vocabulary
     )
@@ -140,6 +142,13 @@ def test_vocabulary_few_letters_are_all_known() -> None:
     assert fit_text_preprocessor(["abc", "de"]).vocabulary == ("a", "b", "c", "d", "e")
     many = ["".join(chr(0x4E00 + number) for number in range(200)), "一丁"]
     assert fit_text_preprocessor(many).vocabulary == ("一", "丁")
+
+
+@pytest.mark.parametrize(("different", "known"), [(100, 100), (101, 1)])
+def test_vocabulary_few_words_are_all_known(different: int, known: int) -> None:
+    once = [chr(0x4E00 + number) for number in range(different - 1)]
+    made = fit_text_preprocessor(["the " * 50 + " ".join(once), "the " * 50])
+    assert (made.units, len(made.vocabulary)) == ("words", known)
 
 
 def test_vocabulary_size_is_limited() -> None:

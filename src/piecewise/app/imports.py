@@ -157,8 +157,10 @@ def import_knobs(project: Project, path: Path) -> None:
         layers, recipe = settings.get("layers"), settings.get("recipe")
         project.set_settings(layers=layers if isinstance(layers, str) else None,
                              recipe=recipe if isinstance(recipe, dict) else None)  # fmt: skip
-    with suppress(PiecewiseError, KeyError, TypeError, ValueError):
-        project.pin(pinned_preprocessor(values["preprocessor"]))
+    with suppress(PiecewiseError, AttributeError, KeyError, TypeError, ValueError):
+        pinned = values["preprocessor"]
+        imported = pinned.get("imported") is True
+        project.pin(pinned_preprocessor(pinned), imported=imported)
 
 
 def import_batches(

@@ -59,7 +59,7 @@ def add_net(project: Project, attempts: Attempts, net: Network) -> Attempt:
             f"{shown(own)}; `piecewise app NET` opens it in a new project"
         )
     if project.preprocessor is None:
-        project.pin(net.preprocessor)
+        project.pin(net.preprocessor, imported=True)
     recipe = net.recipe or {}
     attempt = Attempt(0, net.notation, recipe, "", net.parameters_sha256, "opened", 0, 0.0)
     return attempts.add(attempt, net)

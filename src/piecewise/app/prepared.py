@@ -40,6 +40,7 @@ class PreparedSamples:
         self._project = project
         self._preprocessor: Preprocessor | None = None
         self._inputs: dict[tuple[str, int], Array] = {}
+        self._fitted: tuple[str, Preprocessor] | None = None
         self._lock = Lock()
 
     def preprocessor(self) -> Preprocessor:
@@ -50,6 +51,17 @@ class PreparedSamples:
         fitted = self.fitted()
         self._project.pin(fitted)
         return fitted
+
+    def for_teaching(self) -> Preprocessor:
+        """The preprocessor of the next net. The vocabulary of texts follows the samples, unless the
+        pinned one is that of an imported net."""
+        project = self._project
+        if project.kind != "texts" or project.has_imported_preprocessor:
+            return self.preprocessor()
+        digest = project.data_sha256()
+        if self._fitted is None or self._fitted[0] != digest:
+            self._fitted = digest, self.fitted()
+        return self._fitted[1]
 
     def fitted(self) -> Preprocessor:
         """A preprocessor that is fitted to the samples that `read_data` would choose."""
@@ -65,26 +77,31 @@ class PreparedSamples:
 
     def split(
         self, part: str, classes: Sequence[str], most: int | None = None,
-        check: Callable[[], None] = lambda: None,
+        check: Callable[[], None] = lambda: None, preprocessor: Preprocessor | None = None,
     ) -> PreparedSplit:  # fmt: skip
         """The samples of a part; ``classes`` are the folders in the order of the labels. At most
-        ``most`` are read, as many of each class as possible; ``check`` may raise before each."""
+        ``most`` are read, as many of each class as possible; ``check`` may raise before each.
+        ``preprocessor``: another one than the pinned one."""
         with self._lock:
-            return self._split(part, most, check)
+            return self._split(part, most, check, preprocessor or self.preprocessor())
 
-    def dataset(self, classes: Sequence[str] | None = None) -> Dataset:
+    def dataset(
+        self, classes: Sequence[str] | None = None, preprocessor: Preprocessor | None = None
+    ) -> Dataset:
         """The samples of both parts; their names are their ids. ``classes``: those of a net, in
-        whose order they are numbered; ConflictError if the project has others."""
+        whose order they are numbered; ConflictError if the project has others. ``preprocessor``:
+        another one than the pinned one."""
         own = self._project.classes()
         names, folders = [one.name for one in own], [one.folder for one in own]
-        splits = [self.split(part, folders) for part in PARTS]
+        preprocessor = preprocessor or self.preprocessor()
+        splits = [self.split(part, folders, preprocessor=preprocessor) for part in PARTS]
         labels = np.concatenate([one.labels for one in splits])
         return Dataset(
             np.concatenate([one.inputs for one in splits]),
             labels if classes is None else renumbered(labels, names, classes),
             tuple(names if classes is None else classes),
             np.repeat(PARTS, [len(one.ids) for one in splits]),
-            self.preprocessor(),
+            preprocessor,
             names=[sample for one in splits for sample in one.ids],
         )
 
@@ -101,8 +118,9 @@ class PreparedSamples:
             labels.append(number)
             yield example
 
-    def _split(self, part: str, most: int | None, check: Callable[[], None]) -> PreparedSplit:
-        preprocessor = self.preprocessor()
+    def _split(
+        self, part: str, most: int | None, check: Callable[[], None], preprocessor: Preprocessor
+    ) -> PreparedSplit:
         if preprocessor != self._preprocessor:
             self._preprocessor, self._inputs = preprocessor, {}
         ids, numbers = self._project.labelled(part)

@@ -64,9 +64,10 @@ class Project(ProjectContents):
         """Call the project by another name; the folder keeps its own."""
         self._set("name", checked_class_name(name))
 
-    def pin(self, preprocessor: Preprocessor | None) -> None:
-        """Keep a preprocessor, so that one more sample does not change the input's size."""
-        value = preprocessor and {"shape": list(preprocessor.shape),
+    def pin(self, preprocessor: Preprocessor | None, *, imported: bool = False) -> None:
+        """Keep a preprocessor, so that one more sample does not change the input's size.
+        ``imported``: it is that of an imported net."""
+        value = preprocessor and {"shape": list(preprocessor.shape), "imported": imported,
                                   "values": preprocessor.to_json()}  # fmt: skip
         try:
             self._set("preprocessor", value)

@@ -107,6 +107,12 @@ class ProjectContents:
         return None if value is None else pinned_preprocessor(value)
 
     @property
+    def has_imported_preprocessor(self) -> bool:
+        """Whether the pinned preprocessor is that of an imported net."""
+        value = self._values.get("preprocessor")
+        return isinstance(value, dict) and value.get("imported") is True
+
+    @property
     def settings(self) -> dict[str, Any]:
         """The knobs that a person turned: layers, recipe and others."""
         value = self._values.get("settings")

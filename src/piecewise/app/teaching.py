@@ -89,7 +89,8 @@ class Teacher:
         if net is None or attempt is None:
             raise ConflictError("mistakes: there is no net yet")
         classes = self.project.classes()
-        split = self.samples.split("test", [one.folder for one in classes])
+        folders = [one.folder for one in classes]
+        split = self.samples.split("test", folders, preprocessor=net.preprocessor)
         labels = renumbered(split.labels, [one.name for one in classes], net.classes)
         if not split.ids:
             raise ConflictError("mistakes: there is no sample for the test yet; move some to it")
@@ -155,9 +156,16 @@ class Teacher:
             self._net, self._attempt = net, attempt
             self.attempts.choose(number)
             self.project.set_settings(layers=attempt.layers, recipe=attempt.recipe)
+            self._pin(net, imported=attempt.stage == "opened")
             self._tell(self._taught(attempt))
             if score := self._recall():
                 self._tell(score)
+
+    def _pin(self, net: Network, *, imported: bool) -> None:
+        """Read texts with the vocabulary of the net that answers, until the next is taught."""
+        own = net.preprocessor
+        if self.project.kind == "texts" and own not in (None, self.project.preprocessor):
+            self.project.pin(own, imported=imported)
 
     def _recall(self) -> dict[str, Any] | None:
         """The news of the score of the attempt, if its answers are saved. If they are not, they are
@@ -229,7 +237,8 @@ class Teacher:
     def _teach_once(self) -> None:
         try:
             self._check()
-            data, unmeasured = self._data(), self._unmeasured
+            unmeasured = self._unmeasured
+            data = self._data(is_new=unmeasured is None)
             if data is not None and unmeasured is not None:
                 config = TrainingConfig(unmeasured.layers, Recipe(**unmeasured.recipe))
                 self._tell_current({"type": "score", "attempt": unmeasured.number, "done": 0,
@@ -245,18 +254,20 @@ class Teacher:
             self._tell_current({"type": "failed", "message": f"{type(error).__name__}: {error}"})
             traceback.print_exc()  # the thread goes on: the next change is taught
 
-    def _data(self) -> TeachingData | None:
-        """The samples and the knobs; None, with news of what is missing, if there are too few."""
+    def _data(self, *, is_new: bool) -> TeachingData | None:
+        """The samples and the knobs; None, with news of what is missing, if there are too few.
+        ``is_new``: they are for a new net, not for the score of one."""
         classes = self.project.classes()
         if message := missing(self.project):
             self._tell_current({"type": "waiting", "message": message})
             return None
         folders = [one.folder for one in classes]
-        split = self.samples.split("train", folders, SKETCH_SAMPLES, self._check)
+        preprocessor = self.samples.for_teaching() if is_new else self.samples.preprocessor()
+        split = self.samples.split("train", folders, SKETCH_SAMPLES, self._check, preprocessor)
         if split.problems:
             self._tell_current({"type": "problems", "messages": split.problems[:20]})
         inputs, labels = split.inputs, split.labels
-        preprocessor, settings = self.samples.preprocessor(), self.project.settings
+        settings = self.project.settings
         knobs = settings.get("recipe", {})
         if not isinstance(knobs, dict):
             raise DataError("recipe: wanted names and values")
@@ -300,6 +311,7 @@ class Teacher:
             self._check()
             attempt = self.attempts.add(attempt, net)
             self.attempts.choose(attempt.number)
+            self._pin(net, imported=self.project.has_imported_preprocessor)
             self._attempt, self._net = attempt, net
             self._tell(self._taught(attempt))
         return data, attempt

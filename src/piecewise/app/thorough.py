@@ -93,7 +93,8 @@ class Thorough:
         began = time.perf_counter()
         if message := missing(self._project):
             raise DataError(message)
-        data, digest = self._samples.dataset(), self._project.data_sha256()
+        data = self._samples.dataset(preprocessor=self._samples.for_teaching())
+        digest = self._project.data_sha256()
         settings = self._project.settings
         knobs = settings.get("recipe") or {}
         if not isinstance(knobs, dict):

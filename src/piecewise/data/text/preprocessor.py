@@ -214,8 +214,8 @@ class TextPreprocessor(Preprocessor):
 
 def fit_text_preprocessor(texts: Iterable[str], text_length: int | None = None) -> TextPreprocessor:
     """Fit a preprocessor to texts: words if these repeat, else letters; a vocabulary of those that
-    occur at least twice; ``text_length`` positions, or as many as 95 % of the texts need, within
-    limits.
+    occur at least twice, or of all if there are few different ones; ``text_length`` positions, or
+    as many as 95 % of the texts need, within limits.
 
     Memory holds the units of one text at a time, and the counts.
     """

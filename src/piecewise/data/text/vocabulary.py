@@ -21,7 +21,7 @@ MAX_DIGITS = 8
 """Digits of a number; a longer one is cut."""
 MAX_FITTED = {"words": 20_000, "letters": 2_000}
 """Entries of a vocabulary that is fitted to texts."""
-_FEW = 100  # with at most so many letters, those seen once are included
+_FEW = 100  # with at most so many different units, those seen once are included
 _REPEATED_FRACTION = 0.25
 """Texts are split into words if at least this fraction of the words in one half of the texts,
 weighted by length, occurs in the other half. Nearly all sets of 40 English messages are above it,
@@ -125,8 +125,8 @@ def choose_units(texts: Iterable[str]) -> str:
 
 def most_frequent(counts: Counter[str], units: str) -> tuple[str, ...]:
     """The units that occur at least twice, the most frequent first, ties by code point. If there
-    are few letters, all of them."""
-    least = 1 if units == "letters" and len(counts) <= _FEW else 2
+    are few different ones, all of them."""
+    least = 1 if len(counts) <= _FEW else 2
     frequent = (entry for entry in counts.items() if entry[1] >= least)
     order = sorted(frequent, key=lambda entry: (-entry[1], entry[0]))
     return tuple(unit for unit, _ in order[: MAX_FITTED[units]])
