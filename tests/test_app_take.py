@@ -174,5 +174,5 @@ def test_thorough_teaching_of_too_little_is_said(room: Room) -> None:
     room.join()
     state = room.ask("GET", "/api/project")[1]["thorough"]
     assert state["state"] == "failed"
-    assert state["message"] == "5 more of down, and it can learn."
+    assert state["message"] == "5 more of down and 5 more of up, and it can learn."
     assert room.ask("POST", "/api/teach", {"stage": "soon"})[0] == 400

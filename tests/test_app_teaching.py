@@ -124,7 +124,13 @@ def test_too_few_samples_are_counted(tmp_path: Path) -> None:
     room = Classroom(tmp_path, each=3)
     try:
         room.teacher.changed()
-        assert room.wait_for("waiting")["message"] == "2 more of down, and it can learn."
+        assert room.wait_for("waiting")["message"] == (
+            "2 more of down and 2 more of up, and it can learn."
+        )
+        room.project.add_class("left")
+        assert teaching.missing(room.project) == (
+            "2 more of down, 5 more of left and 2 more of up, and it can learn."
+        )
         assert room.teacher.net is None
     finally:
         room.close()

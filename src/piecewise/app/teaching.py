@@ -382,7 +382,8 @@ def missing(project: Project) -> str:
     classes = project.classes()
     if len(classes) < 2:
         return "Needs a second class." if classes else "Needs two classes."
-    for one in classes:
-        if one.train < LEAST:
-            return f"{LEAST - one.train} more of {one.name}, and it can learn."
-    return ""
+    lacking = [f"{LEAST - one.train} more of {one.name}" for one in classes if one.train < LEAST]
+    if not lacking:
+        return ""
+    *others, last = lacking
+    return f"{', '.join(others)}{' and ' if others else ''}{last}, and it can learn."
