@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from itertools import repeat
+from multiprocessing import parent_process
 
 import numpy as np
 from starlette.applications import Starlette
@@ -68,7 +69,7 @@ class PredictionServer:
 
     def __init__(self, settings: ServerSettings) -> None:
         self.metrics = Metrics()
-        self._parent = os.getppid() if settings.workers > 1 else None
+        self._server = parent_process() if settings.workers > 1 else None
         self.nets = ServedNets(settings.nets, 1 if settings.workers > 1 else None)
         self.admission = Admission(settings, self.metrics)
         self.log = RequestLog(enabled=settings.log)
@@ -111,7 +112,7 @@ class PredictionServer:
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(RELOAD_SECONDS)
-            if self._parent is not None and os.getppid() != self._parent:
+            if self._server is not None and os.getppid() != self._server.pid:
                 signal.raise_signal(signal.SIGTERM)  # a worker without its server is of no use
                 return
             self.log.refused(self.admission.take_refused())
