@@ -81,12 +81,15 @@ class Comparison {
     if (this.element.hidden) this.opened?.close();
     if (this.isAsking) return;
     this.isAsking = true;
-    while (!this.element.hidden && state.place === "look" && this.answered !== this.key) {
-      const { key } = this;
-      if (!(await this.ask())) break;
-      this.answered = key;
+    try {
+      while (!this.element.hidden && state.place === "look" && this.answered !== this.key) {
+        const { key } = this;
+        if (!(await this.ask())) break;
+        this.answered = key;
+      }
+    } finally {
+      this.isAsking = false;
     }
-    this.isAsking = false;
     if (!this.element.hidden) this.visit();
   }
 
@@ -124,7 +127,6 @@ class Comparison {
   fill(now, walk, other, otherWalk) {
     const key = JSON.stringify([now.number, other.number, ...[walk, otherWalk].map(structureOf)]);
     if (this.sides.dataset.key !== key) {
-      this.sides.dataset.key = key;
       for (const side of this.shown) side.release();
       const reach = (/** @type {Position | null} */ position) => this.point(position);
       this.shown = [
@@ -136,6 +138,7 @@ class Comparison {
       ];
       this.shown[1].showMapsOf(this.shown[0]);
       this.sides.replaceChildren(...this.shown.map((side) => side.element));
+      this.sides.dataset.key = key;
       this.fit();
       if (!this.isVisited) this.element.scrollIntoView({ block: "start" });
       this.isVisited = true;
