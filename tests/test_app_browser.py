@@ -331,6 +331,21 @@ def test_two_windows_show_the_same(own: tuple[Program, AppPage]) -> None:
     assert app.complaints == []
 
 
+def test_answer_about_a_removed_sample_is_not_kept(own: tuple[Program, AppPage]) -> None:
+    opened = own[1]
+    page = opened.page
+    opened.teach("X", CROSS)
+    opened.wait_for_score()
+    page.evaluate("location.hash = '#/gather'")
+    samples = page.get_by_role("group", name="Samples of X, for learning")
+    samples.locator("button[data-shown='1']").first.click()
+    page.keyboard.press("x")
+    opened.wait_for_score()
+    page.evaluate("location.hash = '#/look'")
+    taught = page.evaluate("piecewise.walk.data.parameters_sha256")
+    opened.wait_for_net(lambda net: net != taught)
+
+
 def test_page_without_the_code_is_locked(browser: Browser, shared: Program) -> None:
     context = browser.new_context()
     page = context.new_page()

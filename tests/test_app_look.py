@@ -74,6 +74,14 @@ def test_player_adds_terms_as_the_library_does(opened: AppPage, shared: Program)
     page.keyboard.press("Escape")
 
 
+def test_patch_of_the_input_is_called_so(opened: AppPage) -> None:
+    page = opened.page
+    open_number(page, "conv1", 0, 1, 2)
+    expect(page.locator(".grid caption").first).to_have_text("patch of the input", timeout=5_000)
+    expect(page.locator("#open-number")).to_contain_text("lined up with a patch of input")
+    page.keyboard.press("Escape")
+
+
 def test_maps_of_a_sum_are_sorted_and_opened(opened: AppPage) -> None:
     page = opened.page
     open_number(page, "conv2", 3, 1, 2)
@@ -336,14 +344,3 @@ def test_rows_of_vote_column_add_up_to_vote(opened: AppPage) -> None:
     *rows, vote = [float(text.replace("\u2212", "-").replace(",", "")) for text in texts]
     assert sum(rows) == pytest.approx(vote, abs=0.01 * len(rows))
     expect(opened.page.locator(".vote.rest")).to_contain_text("bias")
-
-
-def test_open_number_starts_in_sight(opened: AppPage) -> None:
-    page = opened.page
-    page.set_viewport_size({"width": 390, "height": 844})
-    page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
-    open_number(page, "conv2", 3, 1, 2)
-    top = page.locator("#open-number").evaluate("one => one.getBoundingClientRect().top")
-    assert 0 <= top < 844
-    page.keyboard.press("Escape")
-    page.set_viewport_size({"width": 1600, "height": 1000})

@@ -95,6 +95,11 @@ export function look() {
     if (state.place === "look" && strokes && strokes !== pad.strokes)
       pad.restore({ strokes, width }); // drawn in another place
   });
+  watch(["question", "place"], () => {
+    if (state.place !== "look" || state.question || !state.walk) return;
+    setView({ on: null }, false); // what was shown is removed
+    showFirst();
+  });
   bench.append(
     element(
       "section",

@@ -29,8 +29,9 @@ export const lookWords = {
    * @param {boolean} isDivided
    */
   convolution: (kernel, layer, maps, isDivided) =>
-    `Its ${kernel} kernel is lined up with the same patch of ` +
-    `${maps === 1 ? "" : `all ${whole.format(maps)} maps of `}${layer}, multiplied cell by cell, ` +
+    `Its ${kernel} kernel is lined up with ` +
+    (maps === 1 ? "a patch" : `the same patch of all ${whole.format(maps)} maps`) +
+    ` of ${layer}, multiplied cell by cell, ` +
     `and everything is added up, in this order${isDivided ? ", and divided" : ""}.`,
   /** @param {string} layer */
   full: (layer) =>
@@ -53,7 +54,9 @@ export const lookWords = {
    * @param {string} map
    */
   patchOf: (layer, map) =>
-    layer === "input" ? `patch of the ${map}` : `patch of ${layer}, ${map}`,
+    layer === "input"
+      ? `patch of the ${map === "map 0" ? layer : map}`
+      : `patch of ${layer}, ${map}`,
   kernel: "kernel",
   weights: "weights",
   products: "products",
