@@ -24,8 +24,8 @@ column, what stands after a semicolon is usually what the request answers. `GET 
 stream of JSON objects, one a line.
 
 An error is `{"error": {"kind": ..., "message": ..., "where": ...}}`: the kind of error, a sentence,
-and the field, file or setting that it is about (`layers:17` is a position in the notation). The
-statuses are
+and the field, file or setting that it is about (`layers:17` is a position in the notation). If
+another window changed the value meanwhile, `now` is what it is now. The statuses are
 
 | status | meaning |
 |---|---|
