@@ -160,7 +160,7 @@ def test_keys_turn_pages_and_reload_keeps_all(opened: AppPage) -> None:
     page.keyboard.press(" ")
     page.locator(".lesson .why textarea").fill("because of ]")
     page.get_by_role("button", name="Choose").press("Enter")
-    expect(page.locator(".lesson .said-why")).to_contain_text("reason")
+    expect(page.locator(".lesson .said-why")).to_contain_text("Yes, that is true.")
     page.locator(".question").focus()
     page.keyboard.press("]")
     expect(page.locator(".question")).to_have_text(lesson("errors").question)
