@@ -51,7 +51,7 @@ def test_microphone_records_a_wav_file(empty: tuple[Program, AppPage]) -> None:
     page = app.page
     page.get_by_role("button", name="Microphone", exact=True).click()
     expect(page.locator(".capture:visible [role=status]")).to_contain_text("Hold a class")
-    cross = page.locator(".capture:visible .target").first
+    cross = page.locator(".capture:visible .target", has_text="X")
     cross.hover()
     page.mouse.down()
     page.wait_for_selector(".capture.recording")

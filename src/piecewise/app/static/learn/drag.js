@@ -28,6 +28,13 @@ export function listenToDrag(target, { side, from, to }) {
     const pixel = side();
     to(held.down + Math.round(along / pixel), held.right + Math.round(across / pixel));
   });
+  target.addEventListener(
+    "touchmove",
+    (event) => {
+      if (held) event.preventDefault(); // else the page may scroll, and the drag is cancelled
+    },
+    { passive: false },
+  );
   const end = () => {
     held = null;
   };
