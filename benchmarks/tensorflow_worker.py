@@ -59,6 +59,7 @@ class TensorFlow(BatchTrainer):
             self.scaling = [float(number) for number in network.preprocessor.scaling]
         self.running = {name: tf.constant(array) for name, array in network.running_stats.items()}
         self.numbers: Numbers = {}
+        self.velocity: list[Any] = []
         self.answer = tf.function(self._logits, reduce_retracing=True)
         self.step = tf.function(self._step, reduce_retracing=True)
         return "tf.function, channels last"
@@ -69,7 +70,7 @@ class TensorFlow(BatchTrainer):
             if name not in self.numbers:
                 self.numbers[name] = tf.Variable(value)
             self.numbers[name].assign(value)
-        if not hasattr(self, "velocity"):
+        if not self.velocity:
             self.velocity = [tf.Variable(tf.zeros_like(one)) for one in self.numbers.values()]
         for one in self.velocity:
             one.assign(tf.zeros_like(one))
