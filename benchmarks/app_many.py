@@ -11,7 +11,6 @@ import argparse
 import json
 import shutil
 import statistics
-import sys
 import tempfile
 import threading
 from collections import defaultdict
@@ -63,6 +62,8 @@ CATEGORIES = ["toplevel", "devtools.timeline", "disabled-by-default-devtools.tim
               "__metadata"]  # fmt: skip
 PAUSE = 0.01
 """Seconds between two requests of a page that asks all the time."""
+DRAWING = {"strokes": [[[20, 20], [90, 90]], [[90, 20], [20, 90]]], "width": 6}
+"""A cross as the page sends it."""
 
 
 def filled(folder: Path, samples: int) -> Path:
@@ -130,11 +131,10 @@ class Asking(threading.Thread):
         self.found: dict[str, list[float]] = defaultdict(list)
 
     def run(self) -> None:
-        strokes = {"strokes": [[[20, 20], [90, 90]], [[90, 20], [20, 90]]], "width": 6}
         ids = json.loads(self.app.ask("GET", "/api/samples?folder=X", {}))["ids"][:40]
         asked: dict[str, tuple[str, str, dict[str, Any]]] = {
             "project": ("GET", "/api/project", {}),
-            "answer": ("POST", "/api/answer", strokes),
+            "answer": ("POST", "/api/answer", DRAWING),
             "samples": ("GET", "/api/samples?folder=X", {}),
             "atlas": ("POST", "/api/atlas", {"ids": ids, "side": 64}),
             "check": ("POST", "/api/check", {"layers": LAYERS}),
@@ -150,10 +150,9 @@ def answering(page: Page, app: RunningApp, changes: int) -> Iterator[str]:
     """How long answers take while nets are taught, each after a new drawing or new layers."""
     asking = Asking(app)
     asking.start()
-    drawing = {"strokes": [[[20, 20], [90, 90]], [[90, 20], [20, 90]]], "width": 6}
     added = []
     for number in range(changes):
-        added.append(milliseconds(lambda: app.ask("POST", "/api/samples/X", drawing)))
+        added.append(milliseconds(lambda: app.ask("POST", "/api/samples/X", DRAWING)))
         page.wait_for_timeout(500)
         settle(page)
         layers = LAYERS.replace("conv 8", f"conv {9 + number}")
@@ -201,7 +200,6 @@ def main() -> None:
             for line in (*scrolling(page, options.frames), *answering(page, app, options.changes)):
                 print(line, flush=True)
         browser.close()
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

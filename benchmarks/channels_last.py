@@ -10,8 +10,8 @@ from piecewise.core.array_types import Array
 from piecewise.spec.architecture import Architecture, Stage
 from piecewise.spec.layers import Convolution, Full
 
-LAST, FIRST = (0, 2, 3, 1), (0, 3, 1, 2)
-"""The axes that put the channels of images last, and the axes that put them first again."""
+LAST = (0, 2, 3, 1)
+"""The axes that put the channels of images last."""
 KERNEL = (2, 3, 1, 0)
 """The axes that make (features, channels, height, width) a kernel (height, width, channels,
 features)."""

@@ -79,13 +79,13 @@ class Jax(BatchTrainer):
         }
         self.velocity = {name: jnp.zeros_like(array) for name, array in self.numbers.items()}
 
-    def laid_out(self, images: Array) -> Any:
-        return jnp.asarray(images.transpose(LAST) if images.ndim == 4 else images)
+    def laid_out(self, values: Array) -> Any:
+        return jnp.asarray(values.transpose(LAST) if values.ndim == 4 else values)
 
     def logits(self, images: Any) -> Array:
         return np.asarray(self.answer(self.numbers, images))
 
-    def steps(self, batches: list[tuple[Any, Array]], rate: float) -> float:
+    def steps(self, batches: list[tuple[Any, Any]], rate: float) -> float:
         loss: Any = 0.0
         for images, labels in batches:
             self.numbers, self.velocity, loss = self.step(

@@ -6,8 +6,7 @@ import onnxruntime
 
 from piecewise.core.array_types import Array
 
-from .agreement import write_steps
-from .networks import BATCH_IMAGES, read_inputs
+from .networks import read_inputs
 from .onnx_graph import graph
 from .workers import InferenceWorker, process_arguments, serve
 
@@ -27,18 +26,8 @@ class OnnxRuntime(InferenceWorker):
         )
         return "CPUExecutionProvider"
 
-    def check(self, path: str, threads: int) -> None:
-        """The logits of the first batch."""
-        write_steps(path, self._logits(self.inputs.pictures[: self.batch]), [], [])
-
-    def infer_batch(self, threads: int) -> None:
-        self._logits(self.inputs.pictures[:BATCH_IMAGES])
-
-    def infer_one(self, picture: Array, threads: int) -> None:
-        self._logits(picture)
-
-    def _logits(self, pictures: Array) -> Array:
-        answer: Array = self.session.run(["logits"], {"pictures": pictures})[0]
+    def logits(self, images: Array) -> Array:
+        answer: Array = self.session.run(["logits"], {"pictures": images})[0]
         return answer
 
 

@@ -11,8 +11,7 @@ import openvino
 
 from piecewise.core.array_types import Array
 
-from .agreement import write_steps
-from .networks import BATCH_IMAGES, read_inputs
+from .networks import read_inputs
 from .onnx_graph import graph
 from .workers import InferenceWorker, process_arguments, serve
 
@@ -34,25 +33,15 @@ class OpenVino(InferenceWorker):
         self.requests: dict[int, Any] = {}
         return "CPU, float32"
 
-    def check(self, path: str, threads: int) -> None:
-        """The logits of the first batch."""
-        write_steps(path, self._logits(self.inputs.pictures[: self.batch]), [], [])
-
-    def infer_batch(self, threads: int) -> None:
-        self._logits(self.inputs.pictures[:BATCH_IMAGES])
-
-    def infer_one(self, picture: Array, threads: int) -> None:
-        self._logits(picture)
-
-    def _logits(self, pictures: Array) -> Array:
+    def logits(self, images: Array) -> Array:
         """The logits, by a model that is compiled for this number of images."""
-        count = len(pictures)
+        count = len(images)
         if count not in self.requests:
             model = self.model.clone()
-            model.reshape(list(pictures.shape))
+            model.reshape(list(images.shape))
             compiled = self.core.compile_model(model, "CPU", self.options)
             self.requests[count] = compiled.create_infer_request()
-        answer: Array = self.requests[count].infer({"pictures": pictures}, share_inputs=True)[0]
+        answer: Array = self.requests[count].infer({"pictures": images}, share_inputs=True)[0]
         return answer
 
 

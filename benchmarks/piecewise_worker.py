@@ -12,10 +12,8 @@ from .agreement import GRADIENTS, RATE, STEPS, write_steps
 from .clock import now
 from .networks import BATCH_IMAGES, read_inputs
 from .peak import peak
+from .training_worker import SLOW
 from .workers import InferenceWorker, process_arguments, serve
-
-SLOW = 1e-4
-"""The learning rate while timing: so small that all numbers stay finite."""
 
 
 class PiecewiseWorker(InferenceWorker):
@@ -23,7 +21,6 @@ class PiecewiseWorker(InferenceWorker):
 
     net: Network
     compiled: CompiledNetwork
-    batch: int
 
     def prepare(self, path: str, batch: int) -> str:
         self.inputs, self.batch = read_inputs(path), batch

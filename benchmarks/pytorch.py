@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from itertools import count, cycle, islice
+from itertools import count
 from typing import Any
 
 import torch
@@ -13,12 +11,11 @@ from piecewise.core.array_types import Array
 from piecewise.spec.architecture import Architecture, Stage
 from piecewise.spec.layers import Convolution, Embed, Full, Norm, Pool, Relu
 
-from .agreement import GRADIENTS, RATE, STEPS, write_steps
 from .clock import now
-from .networks import BATCH_IMAGES, BenchmarkInputs, read_inputs
-from .workers import InferenceWorker, process_arguments, serve
+from .networks import BenchmarkInputs
+from .training_worker import SLOW, BatchTrainer, run
+from .workers import process_arguments
 
-SLOW = 1e-4
 STEPPERS: dict[str, dict[str, bool]] = {
     "default": {}, "foreach": {"foreach": True}, "fused": {"fused": True},
 }  # fmt: skip
@@ -83,73 +80,24 @@ def model(inputs: BenchmarkInputs, tuned: bool) -> Any:
     return torch.nn.Sequential(*modules)
 
 
-class PyTorch(InferenceWorker):
-    """A model, its batches as tensors in memory, and its commands."""
+class PyTorch(BatchTrainer):
+    """A model with its optimizer, and their commands."""
 
     def __init__(self, tuned: bool) -> None:
         self.tuned, self.stepper = tuned, "default"
 
-    def prepare(self, path: str, batch: int) -> str:
-        """Build the model and its batches, and choose the fastest optimizer implementation."""
-        self.inputs = read_inputs(path)
+    def build(self) -> str:
         self.model = model(self.inputs, self.tuned)
-        self._reset()
-        pictures = torch.from_numpy(self.inputs.pictures)
-        form = torch.channels_last if self.tuned else torch.contiguous_format
-        self.model.to(memory_format=form)
-        labels = torch.from_numpy(self.inputs.labels).split(batch)
-        cut = [self._laid_out(part) for part in pictures.split(batch)]
-        self.batches = list(zip(cut, labels, strict=True))
-        self.answered = self._laid_out(pictures[:BATCH_IMAGES])
+        self.model.to(memory_format=torch.channels_last if self.tuned else torch.contiguous_format)
+        return ""
+
+    def prepare(self, path: str, batch: int) -> str:
+        """Build the model, lay out its batches, and choose the fastest optimizer implementation."""
+        super().prepare(path, batch)
         self.stepper = min(STEPPERS, key=self._step_seconds)
         return f"SGD {self.stepper}"
 
-    def check(self, path: str, threads: int) -> None:
-        """Write the results for `distance`; with rate 1, a step subtracts the gradient."""
-        first = self.batches[:1]
-        self._reset()
-        with self._inference():
-            logits = self.model(first[0][0]).numpy()
-        optimizer = self._optimizer(RATE)
-        losses = [self._steps(1, optimizer, first) for _ in range(STEPS)]
-        gradients = []
-        for number in range(GRADIENTS):
-            self._reset()
-            self._steps(1, self._optimizer(1.0), self.batches[number : number + 1])
-            pairs = zip(self.inputs.weights.items(), self.model.parameters(), strict=True)
-            gradients.append({name: old - now.detach().numpy() for (name, old), now in pairs})
-        write_steps(path, logits, gradients, losses)
-
-    def train(self, times: int, threads: int) -> float:
-        """Seconds for this many epochs."""
-        self._reset()
-        optimizer = self._optimizer(SLOW)
-        began = now()
-        self._steps(times * len(self.batches), optimizer, self.batches)
-        return now() - began
-
-    def infer_batch(self, threads: int) -> None:
-        with self._inference():
-            self.model(self.answered).numpy()
-
-    def infer_one(self, picture: Array, threads: int) -> None:
-        with self._inference():
-            self.model(self._laid_out(torch.from_numpy(picture))).numpy()
-
-    def _laid_out(self, images: Tensor) -> Tensor:
-        """Images in the memory format of the configuration; texts as they are."""
-        tuned = self.tuned and images.ndim == 4
-        form = torch.channels_last if tuned else torch.contiguous_format
-        return images.contiguous(memory_format=form)
-
-    @contextmanager
-    def _inference(self) -> Iterator[None]:
-        self.model.eval()
-        with torch.inference_mode():
-            yield
-        self.model.train()
-
-    def _reset(self) -> None:
+    def reset(self) -> None:
         for part in self.model:
             if isinstance(part, torch.nn.BatchNorm2d):
                 part.reset_running_stats()
@@ -157,28 +105,43 @@ class PyTorch(InferenceWorker):
             arrays = self.inputs.weights.values()
             for own, array in zip(self.model.parameters(), arrays, strict=True):
                 own.copy_(torch.from_numpy(array))
-
-    def _optimizer(self, rate: float) -> Any:
-        return torch.optim.SGD(
-            self.model.parameters(), lr=rate, momentum=0.9, **STEPPERS[self.stepper]
+        self.optimizer = torch.optim.SGD(
+            self.model.parameters(), momentum=0.9, **STEPPERS[self.stepper]
         )
 
-    def _steps(self, steps: int, optimizer: Any, batches: list[tuple[Tensor, Tensor]]) -> float:
-        """Run this many steps; the loss of the last one."""
-        for pictures, labels in islice(cycle(batches), steps):
-            optimizer.zero_grad(set_to_none=True)
-            loss = torch.nn.functional.cross_entropy(self.model(pictures), labels)
+    def laid_out(self, values: Array) -> Tensor:
+        """Images in the memory format of the configuration; texts and labels as they are."""
+        tuned = self.tuned and values.ndim == 4
+        form = torch.channels_last if tuned else torch.contiguous_format
+        return torch.from_numpy(values).contiguous(memory_format=form)
+
+    def logits(self, images: Tensor) -> Array:
+        self.model.eval()
+        with torch.inference_mode():
+            answer: Array = self.model(images).numpy()
+        self.model.train()
+        return answer
+
+    def steps(self, batches: list[tuple[Any, Any]], rate: float) -> float:
+        self.optimizer.param_groups[0]["lr"] = rate
+        for images, labels in batches:
+            self.optimizer.zero_grad(set_to_none=True)
+            loss = torch.nn.functional.cross_entropy(self.model(images), labels)
             loss.backward()
-            optimizer.step()
+            self.optimizer.step()
         return float(loss.detach())
+
+    def parameters(self) -> dict[str, Array]:
+        values = [value.detach().numpy().copy() for value in self.model.parameters()]
+        return dict(zip(self.inputs.weights, values, strict=True))
 
     def _step_seconds(self, stepper: str) -> float:
         """Seconds of two steps with one optimizer implementation, the best of several tries."""
         self.stepper, best, until = stepper, float("inf"), now() + 0.1
-        optimizer = self._optimizer(SLOW)
+        self.reset()
         for number in count():
             began = now()
-            self._steps(2, optimizer, self.batches[:2])
+            self.steps(self.batches[:2], SLOW)
             ended = now()
             best = min(best, ended - began)
             if number >= 3 and ended > until:
@@ -191,6 +154,4 @@ if __name__ == "__main__":
         "pytorch", __doc__, configuration=["installed", "tuned"], threads=None
     )
     torch.set_num_threads(int(threads))
-    worker = PyTorch(tuned=configuration == "tuned")
-    commands = ("prepare", "check", "train", "infer", "single")
-    serve({name: getattr(worker, name) for name in commands})
+    run(PyTorch(tuned=configuration == "tuned"))

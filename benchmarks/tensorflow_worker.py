@@ -75,14 +75,14 @@ class TensorFlow(BatchTrainer):
         for one in self.velocity:
             one.assign(tf.zeros_like(one))
 
-    def laid_out(self, images: Array) -> Any:
-        return tf.constant(images.transpose(LAST) if images.ndim == 4 else images)
+    def laid_out(self, values: Array) -> Any:
+        return tf.constant(values.transpose(LAST) if values.ndim == 4 else values)
 
     def logits(self, images: Any) -> Array:
         answer: Array = self.answer(images).numpy()
         return answer
 
-    def steps(self, batches: list[tuple[Any, Array]], rate: float) -> float:
+    def steps(self, batches: list[tuple[Any, Any]], rate: float) -> float:
         loss, step_size = tf.constant(0.0), tf.constant(rate)
         for images, labels in batches:
             loss = self.step(images, labels, step_size)

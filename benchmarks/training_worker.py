@@ -27,15 +27,15 @@ class BatchTrainer(InferenceWorker):
         """Take the parameters of `inputs` again, with a velocity of zero."""
         raise NotImplementedError
 
-    def laid_out(self, images: Array) -> Any:
-        """Images or texts as the toolkit's own array."""
+    def laid_out(self, values: Array) -> Any:
+        """Images, texts or labels as the toolkit's own array."""
         raise NotImplementedError
 
     def logits(self, images: Any) -> Array:
         """The logits of images that are laid out."""
         raise NotImplementedError
 
-    def steps(self, batches: list[tuple[Any, Array]], rate: float) -> float:
+    def steps(self, batches: list[tuple[Any, Any]], rate: float) -> float:
         """A step of SGD with momentum 0.9 on each batch; the loss of the last one."""
         raise NotImplementedError
 
@@ -50,7 +50,7 @@ class BatchTrainer(InferenceWorker):
         self.reset()
         pictures, labels = self.inputs.pictures, self.inputs.labels
         parts = [slice(start, start + batch) for start in range(0, len(labels), batch)]
-        self.batches = [(self.laid_out(pictures[part]), labels[part]) for part in parts]
+        self.batches = [tuple(map(self.laid_out, (pictures[part], labels[part]))) for part in parts]
         self.answered = self.laid_out(pictures[:BATCH_IMAGES])
         return said
 

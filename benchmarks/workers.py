@@ -16,6 +16,7 @@ import numpy as np
 
 from piecewise.core.array_types import Array
 
+from .agreement import write_steps
 from .clock import now
 from .networks import BATCH_IMAGES, BenchmarkInputs
 
@@ -95,17 +96,27 @@ def serve(commands: Mapping[str, Callable[..., Any]]) -> None:
 
 
 class InferenceWorker:
-    """Timing of inference, the same for every toolkit."""
+    """Timing of inference, the same for every toolkit. A toolkit that only answers defines
+    `logits`."""
 
     inputs: BenchmarkInputs
+    batch: int
+
+    def logits(self, images: Array) -> Array:
+        """The logits of images (N, C, H, W) or texts (N, positions), from an array to an array."""
+        raise NotImplementedError
+
+    def check(self, path: str, threads: int) -> None:
+        """Write the logits of the first batch for `distance`."""
+        write_steps(path, self.logits(self.inputs.pictures[: self.batch]), [], [])
 
     def infer_batch(self, threads: int) -> None:
         """Run inference on a batch."""
-        raise NotImplementedError
+        self.logits(self.inputs.pictures[:BATCH_IMAGES])
 
     def infer_one(self, picture: Array, threads: int) -> None:
         """Run inference on one image (1, C, H, W), from an array to an array."""
-        raise NotImplementedError
+        self.logits(picture)
 
     def infer(self, times: int, threads: int) -> float:
         """Seconds for this many repetitions of a batch."""
