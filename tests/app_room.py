@@ -136,3 +136,10 @@ def pack(files: dict[str, bytes]) -> bytes:
     """Files in one body, as the page sends them."""
     head = json.dumps([[name, len(content)] for name, content in files.items()]).encode()
     return b"".join([len(head).to_bytes(4, "little"), head, *files.values()])
+
+
+def got(room: Room, method: str, path: str, **values: Any) -> Any:
+    """The answer of a request that succeeds."""
+    status, answer = room.ask(method, path, values)
+    assert status == 200, answer
+    return answer

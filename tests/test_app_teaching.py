@@ -17,7 +17,6 @@ import piecewise as pw
 from piecewise import DataError
 from piecewise.app import teaching
 from piecewise.app.attempts import Attempts
-from piecewise.app.opening import add_net
 from piecewise.app.project import Project
 from piecewise.app.project_files import OWN
 from piecewise.app.sketch import sketch_config
@@ -393,65 +392,3 @@ def test_attempt_that_is_used_brings_its_answers_back(classroom: Classroom) -> N
     assert first is not None
     assert classroom.teacher.held_out is not None
     assert classroom.teacher.held_out.to_json() == first.to_json()
-
-
-def test_vocabulary_of_texts_follows_the_samples(tmp_path: Path) -> None:
-    project, news = Project(tmp_path), queue.Queue[dict[str, Any]]()
-    for name, words in ("greeting", "hello my friend"), ("farewell", "goodbye my friend"):
-        project.add_texts(project.add_class(name), "train", [f"{words} {at}" for at in "abcde"])
-    project.add_texts("greeting", "test", ["hello bye"])
-    project.set_settings(layers="embed 4, full", recipe={"epochs": 2})
-    teacher = Teacher(project, news.put)
-    try:
-        teacher.changed()
-        _whole_score(news)
-        first = teacher.net
-        assert first is not None
-        assert project.preprocessor == first.preprocessor
-        project.add_texts("farewell", "train", [f"bye my friend {at}" for at in "abcd"])
-        teacher.changed()
-        _whole_score(news)
-        second = teacher.net
-        assert second is not None
-        assert project.preprocessor == second.preprocessor
-        assert [_knows(net, "bye") for net in (first, second)] == [False, True]
-        teacher.use(1)
-        assert project.preprocessor == first.preprocessor
-        held_out = teacher.test()
-        inputs = first.preprocess("hello bye")
-        assert np.array_equal(held_out.probabilities, first.probabilities_of(first.logits(inputs)))
-        teacher.use(2)
-        assert project.preprocessor == second.preprocessor
-    finally:
-        teacher.close()
-        project.close()
-
-
-def test_vocabulary_of_an_imported_net_is_kept(tmp_path: Path) -> None:
-    project, news = Project(tmp_path), queue.Queue[dict[str, Any]]()
-    known = pw.TextPreprocessor("words", ("hello", "goodbye"), 8)
-    net = pw.Network("embed 4, full", known.shape, ("greeting", "farewell"), preprocessor=known)
-    add_net(project, Attempts(tmp_path), net)
-    for name in ("greeting", "farewell"):
-        project.add_texts(name, "train", [f"{name} my friend {at}" for at in "abcde"])
-    project.set_settings(recipe={"epochs": 2})
-    teacher = Teacher(project, news.put)
-    try:
-        teacher.changed()
-        _whole_score(news)
-        assert teacher.net is not None
-        assert teacher.net.preprocessor == known == project.preprocessor
-    finally:
-        teacher.close()
-        project.close()
-
-
-def _whole_score(news: queue.Queue[dict[str, Any]]) -> None:
-    """Wait until the score of a net is measured."""
-    while (one := news.get(timeout=PATIENCE))["type"] != "score" or one["done"] < one["of"]:
-        assert one["type"] != "failed", one
-
-
-def _knows(net: pw.Network, word: str) -> bool:
-    assert isinstance(net.preprocessor, pw.TextPreprocessor)
-    return word in net.preprocessor.vocabulary

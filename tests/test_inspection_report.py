@@ -349,7 +349,9 @@ def test_empty_examples_are_found(tmp_path: Path) -> None:
     assert findings["empty"].message == "1 example is constant, so blank"
     assert findings["empty"].examples == (("example 6",),)
     rows = ["text,label"] + [f"tea for {who},a\ncoffee for {who},b" for who in ("us", "all")] * 4
-    once = [f"tea {chr(code)},a" for code in range(0x4E00, 0x4E00 + 100)]  # words seen once are kept
+    once = [
+        f"tea {chr(code)},a" for code in range(0x4E00, 0x4E00 + 100)
+    ]  # words seen once are kept
     (tmp_path / "set.csv").write_text("\n".join([*rows, *once, "zzz,a", "qqq,b"]))  # up to 100
     findings = findings_by_kind(read_data(tmp_path / "set.csv"))
     assert findings["empty"].message == "2 examples are without any word of the vocabulary"
