@@ -178,7 +178,7 @@ export const learnWords = {
   stepKinds: { one: "One step", ten: "Ten steps", long: "One step, ten times as long" },
   /** @param {string} before @param {string} after @param {string} weight */
   stepped: (before, after, weight) =>
-    `The loss goes from ${before} to ${after}. The weight is ${weight} then.`,
+    `All parameters change. The loss goes from ${before} to ${after}. The weight is ${weight} then.`,
 
   // Trials.
   turnKnob: "Turn a knob",
