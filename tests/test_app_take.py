@@ -45,6 +45,20 @@ def test_net_taken_away_answers_as_the_one_in_the_app(taught: Room, tmp_path: Pa
     np.testing.assert_array_equal(net.logits(inputs), own.logits(inputs))
 
 
+def test_score_is_in_the_file_and_the_card_of_the_net(taught: Room, tmp_path: Path) -> None:
+    (tmp_path / "net.safetensors").write_bytes(taught.ask("GET", "/api/take/net")[1])
+    scores = pw.load(tmp_path / "net.safetensors").training_summary["scores"]
+    attempt = taught.teacher.attempt
+    assert attempt is not None
+    assert attempt.score is not None
+    right, n = attempt.score["right"], attempt.score["n"]
+    assert scores["folds"]["n"] == n == 12
+    assert scores["folds"]["accuracy"] == right / n
+    _, content = taught.ask("GET", "/api/take/card")
+    card = zipfile.ZipFile(io.BytesIO(content)).read("README.md").decode()
+    assert f"| cross-validation | {n} | {100 * right / n:.1f} % |" in card
+
+
 def test_every_format_is_an_archive_or_says_why_not(taught: Room) -> None:
     _, listed = taught.ask("GET", "/api/take")
     names = {one["name"]: one["refusal"] for one in listed["formats"]}

@@ -6,7 +6,7 @@ import io
 import tempfile
 import zipfile
 from collections.abc import Iterator
-from pathlib import Path
+from dataclasses import replace
 from typing import IO, Any, NamedTuple
 
 from ..core.errors import DataError, shown
@@ -14,6 +14,7 @@ from ..exchange import registry
 from ..exchange.export_model import files_of
 from ..exchange.exporter import Exporter
 from ..network import Network
+from ..storage import model_file
 from ..storage.model_file import SavedModel
 from .attempts import Attempt
 from .failures import ConflictError, MissingError
@@ -71,10 +72,10 @@ def take(
     if net is None or attempt is None:
         raise ConflictError("net: there is none yet; teach one first")
     if name == "net":
-        return Taken("net.safetensors", _model_file(net))
+        return Taken("net.safetensors", model_file.content(_saved_model(net, attempt)))
     if name == "recipe.py":
         return Taken("recipe.py", _recipe(project, attempt).encode())
-    return Taken(f"{name}.zip", _exported(registry.exporter(name), net.saved_model()))
+    return Taken(f"{name}.zip", _exported(registry.exporter(name), _saved_model(net, attempt)))
 
 
 def project_zip(project: Project, *, with_lessons: bool = False) -> IO[bytes]:
@@ -113,11 +114,19 @@ def _exported(exporter: Exporter, model: SavedModel) -> bytes:
     return content.getvalue()
 
 
-def _model_file(net: Network) -> bytes:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "net.safetensors"
-        net.save(path)
-        return path.read_bytes()
+def _saved_model(net: Network, attempt: Attempt) -> SavedModel:
+    """The contents of the net's file, with the score that the app measured in folds."""
+    model, score = net.saved_model(), attempt.score
+    if model.training_summary.get("scores") or not score or score["done"] < score["of"]:
+        return model
+    folds = {
+        "accuracy": score["right"] / score["n"],
+        "accuracy_interval": [score["low"], score["high"]],
+        "n": score["n"],
+        "baseline_accuracy": score["base"],
+    }
+    summary = {**model.training_summary, "scores": {"folds": folds}}
+    return replace(model, training_summary=summary)
 
 
 def _recipe(project: Project, attempt: Attempt) -> str:
