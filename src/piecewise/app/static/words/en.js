@@ -188,6 +188,10 @@ export const words = {
       if (now.layers !== one.layers) parts.push(one.layers);
       if (now.recipe.epochs !== one.recipe.epochs)
         parts.push(counted(Number(one.recipe.epochs), "epoch", "epochs"));
+      if (now.recipe.learning_rate !== one.recipe.learning_rate)
+        parts.push(`learning rate ${decimal.format(one.recipe.learning_rate)}`);
+      if (JSON.stringify(now.recipe.augmentation) !== JSON.stringify(one.recipe.augmentation))
+        parts.push("other tricks");
     }
     return parts.join("; ");
   },
