@@ -11,9 +11,9 @@ _HEAD = """\
 
 <!-- Written by scripts/write_docs.py from src/piecewise/app/actions. -->
 
-The page of [the app](app.md) asks its server through these routes; another program can, too. Each
-request needs the header `Authorization: Bearer TOKEN`. `POST /api/enter` with `{"code": CODE}`, the
-code of the link that the terminal shows, answers `{"token": TOKEN}`, once.
+The page of [the app](app.md) asks its server through these routes; another program can, too.
+`POST /api/enter` with `{"code": CODE}`, the code of the link that the terminal shows, answers
+`{"token": TOKEN}`, once. The others need the header `Authorization: Bearer TOKEN`.
 
 A request is a JSON object with the fields of the table. Fields in bold are required; the others may
 be left out, and their default, if there is one, comes last in the brackets. If the body is a file,

@@ -52,7 +52,7 @@ class ExplainOptions(InputOptions):
 @click.command(name="explain")
 @input_options
 @training_data_option(
-    "The report then shows which patches of the training split match each feature best."
+    "The report then shows which patches of the training split match features best."
 )
 @table_options
 @option(

@@ -64,7 +64,7 @@ def command(**values: Any) -> None:
 
     DATA is what `piecewise train` takes; its test split is not used. Ten small nets are trained so
     that each example is judged by nets that were not trained on it. An example is listed if they
-    are confident of another label. Check these examples by eye: the nets may be wrong, and an
+    predict another label. Check these examples by eye: the nets may be wrong, and an
     unusual example with a correct label is listed, too.
     """
     options, console = LabelIssuesOptions(**values), messages()

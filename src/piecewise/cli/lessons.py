@@ -127,7 +127,7 @@ def command(**values: Any) -> None:
     draw.
 
     `lessons swap SEAT...` prints, as CSV, how the small net of every seat names the drawings of the
-    next seat, and how many it names right after each of two repairs.
+    next seat, and how many correctly after each of two repairs.
 
     `lessons minutes` prints the number of words and the time of every page. If they take more than
     45 minutes in all, without the pages that are for another lesson, the exit status is 1.

@@ -80,9 +80,9 @@ def command(**values: Any) -> None:
     Uses the test split of DATA if it has one, else all examples. For each kind of change, prints
     the accuracy as a curve, the area under the curve (1 if all predictions are right over the whole
     range), and the area of a baseline: the nearest training example, pixel by pixel. With
-    --train-with, prints the same for a new net, which is trained with this augmentation. If the
-    new net is less robust to another kind of change on the validation split, this kind is added to
-    the augmentation, or the number of epochs is raised.
+    --train-with, prints the same for a new net, which is trained with this augmentation. If
+    another kind of change gets worse on the validation split, it is added to the augmentation; if
+    the accuracy falls, the number of epochs is raised.
     """
     options = RobustnessOptions(**values)
     output, threads = options.output, options.threads

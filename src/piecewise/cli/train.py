@@ -190,7 +190,7 @@ def command(**values: Any) -> None:
     if it is split), a .zip of such a folder, an .npz with images and labels, or a .csv, .tsv or
     .jsonl with text and label. Layers and recipe options that you leave out are chosen from the
     data. A test split is used only for the final score. Without a validation split, a tenth of each
-    class is held out for validation; small data sets and texts with a test split are
+    class is held out for validation; texts with a test split, and small data sets without one, are
     cross-validated instead. Ctrl-C stops the training and, from the second epoch on, saves the net
     as it is.
     """

@@ -32,7 +32,7 @@ class Progress:
     epoch: Epoch | None = None
     """The epoch that has just ended, if one has."""
     resumed: bool = False
-    """Whether this is the first report of a resumed run: the step it resumes from."""
+    """Whether this is the first report of a resumed run; `done` is then the step it starts from."""
     note: str = ""
     """Which piece of the stage runs, and its result so far: "fold 3 of 5, 91.2 % right so far"."""
 

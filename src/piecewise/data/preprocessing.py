@@ -133,7 +133,7 @@ class Preprocessor(ABC):
         return preprocessor
 
     def to_float(self, examples: Uint8) -> Float32:
-        """Map bytes to the numbers that the layers read, of the same shape; ink is +1."""
+        """Map examples to the numbers that the layers read, of the same shape."""
         return self.levels[examples]
 
     @property

@@ -101,7 +101,7 @@ class Explanation:
 
     @cached_property
     def map_votes(self) -> dict[str, list[float]]:
-        """The votes for the class of each map of each layer, carried back through the layers, minus
+        """Each map's votes for the class, in every layer, carried back through the layers, minus
         those for the rival of `reason`."""
         return map_votes(self.walk, self.label, rival_of(self.walk, self.label))
 

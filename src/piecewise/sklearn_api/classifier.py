@@ -75,9 +75,9 @@ _HYPERPARAMETERS = (
 class ConvNetClassifier(EstimatorConventions):
     """A ConvNet classifier for images and tables with scikit-learn's estimator API.
 
-    ``X`` is one of these, the same kind in all calls: flat rows (N, features), which are images of
-    ``image_shape``, or, without one, rows of a table, whose columns are standardized; images
-    (N, H, W), (N, C, H, W) or (N, H, W, C); or a list of paths of image files, which are resized to
+    ``X`` is of one kind in all calls: flat rows (N, features), which are images if there is an
+    ``image_shape``, else rows of a table, whose columns are standardized; images (N, H, W),
+    (N, C, H, W) or (N, H, W, C); or a list of paths of image files, which are resized to
     ``image_shape`` or to their median size. uint8 images, and images with at most 256 distinct
     values, are preprocessed as by the command line; other images are standardized by channel. The
     first `fit` or `partial_fit` decides, and keeps the scale of the numbers: an ``X`` of another
@@ -214,8 +214,8 @@ class ConvNetClassifier(EstimatorConventions):
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
         """Train for one epoch on X, continuing from the last call.
 
-        The learning rate is constant: ``learning_rate``, or half of the highest rate of `fit` if
-        that is None. Each call resets the momentum, and ``patience`` has no effect. The first call
+        The learning rate is constant: ``learning_rate``, or if None, half of the highest rate
+        of `fit`. Each call resets the momentum, and ``patience`` has no effect. The first call
         decides the scaling of the inputs and the layers.
 
         Parameters

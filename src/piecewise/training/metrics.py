@@ -61,7 +61,7 @@ class Scores:
 
     @property
     def recall(self) -> Float64:
-        """By class: the fraction of its examples that are predicted; 0 without examples."""
+        """By class: the fraction of its examples that are predicted as it; 0 without any."""
         return _ratio(self.confusion.diagonal(), self.confusion.sum(axis=1))
 
     @property

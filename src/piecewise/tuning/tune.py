@@ -91,10 +91,10 @@ def tune(
     """Try layers and hyperparameters, and train the net that is best on held-out examples.
 
     The first trials are the default nets. Each trial is measured on the validation split, or in
-    cross-validation if `plan_training` would use it; trials that are worse than most others are
-    stopped early. The test split is used only at the end, for the net that is returned. The trials
-    are kept in ``storage``: the same call resumes where the last one stopped, and several processes
-    may work on one study. Needs the extra ``tune``.
+    folds if there is none and each class has fewer than 500 examples; trials that are worse than
+    most others are stopped early. The test split is used only at the end, for the net that is
+    returned. The trials are kept in ``storage``: the same call resumes where the last one stopped,
+    and several processes may work on one study. Needs the extra ``tune``.
 
     Parameters
     ----------

@@ -64,8 +64,8 @@ class KernelSnapshot(PlainRecord):
 class KernelHistory:
     """Records the kernels of a layer during training; pass it as ``on_progress``.
 
-    It does not change training. If there are more than 120 epochs, only one of two (or of four, and
-    so on) is recorded, and always the last one. If training returns to its best epoch, that epoch
+    It does not change training. Of more than 120 epochs, every second (or fourth, and so on)
+    and the final one are recorded. If training returns to its best epoch, that epoch
     is not repeated at the end.
 
     Parameters

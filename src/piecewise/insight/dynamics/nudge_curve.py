@@ -154,9 +154,9 @@ def nudge_curve(
     index : int or sequence of int
         Index in the array.
     reach : float, optional
-        Half of the range of values. By default twice the absolute value of the parameter or the
-        root mean square of its array, whichever is larger, doubled up to five times until the loss
-        changes by a tenth.
+        Half of the range of values. By default twice the larger of the parameter's absolute value
+        and the root mean square of its array, doubled up to five times until the loss changes by a
+        tenth.
     points : int, default 41
         Number of values; odd, so that the current value is one of them.
     loss : str, default "cross-entropy"
