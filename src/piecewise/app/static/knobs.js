@@ -3,7 +3,6 @@
 import { ask, Refused } from "app/ask.js";
 import { currentAttempt, state, watch } from "app/store.js";
 import { words } from "app/words/en.js";
-import { tricksKnob } from "app/tricks_knob.js";
 import { knobValue, turnKnob } from "app/turn.js";
 import { element, separated } from "piecewise/text.js";
 
@@ -11,16 +10,21 @@ const WAIT = 150; // milliseconds after the last key until the layers are checke
 
 export function knobs() {
   const layers = layersKnob();
+  const tricks = element("div", { hidden: true }); // their knob, as soon as it is loaded
   const box = element(
     "div",
     { class: "knobs", role: "group", "aria-label": words.knobs },
     numberKnob("epochs", words.epochs, { min: 1, max: 1000, step: 1 }),
     numberKnob("learning_rate", words.rate, { min: 0, max: 1, step: "any" }),
-    tricksKnob(),
+    tricks,
     layers,
   );
-  watch(["attempts"], () => {
+  let isLoading = false;
+  watch(["attempts"], async () => {
     box.hidden = state.attempts.length === 0; // there is nothing to turn yet
+    if (box.hidden || isLoading) return;
+    isLoading = true;
+    tricks.replaceWith((await import("app/tricks_knob.js")).tricksKnob());
   });
   return box;
 }
