@@ -48,12 +48,12 @@ NETS = {
     "vgg": Net(
         "2*(conv 48 3 pad=same, relu), pool 2, 3*(conv 96 3 pad=same, relu), pool 2, full 128, "
         "relu, full",
-        (3, 40, 40), 10, 256,
+        (3, 40, 40), 10,
     ),
     "deep": Net(
         "2*(conv 32 3 pad=same, relu), pool 2, 2*(conv 64 3 pad=same, relu), pool 2, "
         "3*(conv 128 3 pad=same, relu), pool 2, 3*(conv 128 3 pad=same, relu), pool 2, full",
-        (3, 64, 64), 10, 128,
+        (3, 64, 64), 10,
     ),
     "text": Net(
         "conv 64 1x5, relu, conv 64 1x5, relu, pool 1x2, conv 64 1x5, relu, pool all, full",
