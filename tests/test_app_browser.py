@@ -5,12 +5,8 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Iterator
-from contextlib import closing, suppress
 from pathlib import Path
-from queue import SimpleQueue
 from random import Random
-from shutil import copytree
-from tempfile import mkdtemp
 from typing import Any
 
 import pytest
@@ -21,15 +17,12 @@ from piecewise import Network
 from piecewise.app.project import Project
 from piecewise.app.project_files import OWN
 from piecewise.app.strokes import checked_drawing, draw
-from piecewise.app.teaching import Teacher
-from piecewise.app.teaching_data import FOLDS
 from piecewise.trace.walk import Walk
 
 from .app_page import AppPage, Program, Strokes, answers, program
-from .browser import WINDOWS, chromium
+from .browser import chromium
 from .programs import needs_chromium
 from .real_data import real
-from .steps import HANG
 
 pytest.importorskip("starlette", reason="the app's server is an extra")
 pytestmark = needs_chromium
@@ -68,25 +61,10 @@ def filled(folder: Path, each: int = 6, layers: str | None = LAYERS) -> Path:
     return folder
 
 
-def taught(common_folder: Path, folder: Path) -> Path:
-    """A copy of that project with its net, taught and scored: this is done once in a run."""
-    made = common_folder / "taught"
-    if not made.exists():
-        news = SimpleQueue[dict[str, Any]]()
-        project = Project(filled(Path(mkdtemp(dir=common_folder)) / "project"))
-        with closing(project), closing(Teacher(project, news.put)) as teacher:
-            teacher.changed()
-            while (heard := news.get(timeout=HANG))["type"] != "score" or heard["done"] < FOLDS:
-                assert heard["type"] != "failed", heard
-        with suppress(OSError):  # another process was earlier
-            project.root.rename(made)
-    return Path(copytree(made, folder))
-
-
 @pytest.fixture(scope="module")
-def shared(common_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
     """A program for tests that change no samples."""
-    with program(taught(common_folder, tmp_path_factory.mktemp("shared") / "project")) as running:
+    with program(filled(tmp_path_factory.mktemp("shared") / "project")) as running:
         yield running
 
 
@@ -110,9 +88,9 @@ def opened(browser: Browser, shared: Program) -> Iterator[AppPage]:
 
 
 @pytest.fixture
-def own(browser: Browser, common_folder: Path, tmp_path: Path) -> Iterator[tuple[Program, AppPage]]:
+def own(browser: Browser, tmp_path: Path) -> Iterator[tuple[Program, AppPage]]:
     """A program and a page of one test, taught."""
-    with program(taught(common_folder, tmp_path / "project")) as running:
+    with program(filled(tmp_path / "project")) as running:
         page = AppPage(browser, running.link)
         page.wait_for_score()
         yield running, page
@@ -125,8 +103,6 @@ def test_person_draws_letters_and_net_knows_those_of_others(
 ) -> None:
     with gzip.open(real("xo-unipen-strokes.jsonl.gz"), "rt") as file:
         rows = [row for row in map(json.loads, file) if not row["test"]]
-    for row in rows:  # as a fast mouse draws them
-        row["strokes"] = [[*one[:-1:3], one[-1]] for one in row["strokes"]]
     letters = {name: [row for row in rows if row["label"] == name] for name in "XO"}
     learned = {name: found[:5] for name, found in letters.items()}
     writers = {row["writer"] for found in learned.values() for row in found}
@@ -200,12 +176,12 @@ def test_click_on_a_map_opens_its_number(opened: AppPage, shared: Program) -> No
     stack.click(position={"x": 40, "y": 40})
     heading = opened.page.locator("#open-number")
     expect(heading).to_be_focused()
-    expect(heading).to_contain_text("pool1, map 0, row ")
+    expect(heading).to_contain_text("pool1, map 1, row ")
     assert opened.page.locator(".cell-mark").count() == 1
     opened.page.locator(".arithmetic .opens").first.click()
-    expect(heading).to_contain_text("relu1, map 0")
+    expect(heading).to_contain_text("relu1, map 1")
     opened.page.locator(".trail button").first.click()
-    expect(heading).to_contain_text("pool1, map 0")
+    expect(heading).to_contain_text("pool1, map 1")
     opened.page.keyboard.press("Escape")
     expect(opened.page.locator("aside.panel")).to_be_hidden()
     expect(stack).to_be_focused()
@@ -217,11 +193,11 @@ def test_keys_move_in_maps_and_open(opened: AppPage) -> None:
     for key in ("Home", "PageDown", "ArrowDown", "ArrowRight"):
         opened.page.keyboard.press(key)
     number_line = opened.page.locator(".readout-line")
-    expect(number_line).to_contain_text("pool2, map 1, row 1, column 1 =")
+    expect(number_line).to_contain_text("pool2, map 2, row 2, column 2 =")
     assert opened.page.locator(".patch").count() > 1
     assert opened.page.locator(".links path").count() > 1
     opened.page.keyboard.press("Enter")
-    expect(opened.page.locator("#open-number")).to_contain_text("pool2, map 1, row 1, column 1 =")
+    expect(opened.page.locator("#open-number")).to_contain_text("pool2, map 2, row 2, column 2 =")
     opened.page.keyboard.press("Escape")
 
 
@@ -230,7 +206,7 @@ def test_stage_of_a_block_is_chosen(opened: AppPage) -> None:
     stages.get_by_role("button", name="match").click()
     opened.page.locator(".stack").nth(1).focus()
     opened.page.keyboard.press("Home")
-    expect(opened.page.locator(".readout-line")).to_contain_text("conv1, map 0")
+    expect(opened.page.locator(".readout-line")).to_contain_text("conv1, map 1")
     stages.get_by_role("button", name="pool 2").click()
     expect(opened.page.locator(".stack")).to_have_count(3)
 
@@ -251,7 +227,8 @@ def check_axe(opened: AppPage) -> None:
     assert found.violations_count == 0, found.generate_report()
 
 
-@pytest.mark.parametrize(("width", "scheme"), WINDOWS)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1024, 1600])
 def test_page_is_accessible(judged: AppPage, scheme: Any, width: int) -> None:
     page = judged.page
     page.set_viewport_size({"width": width, "height": 1000})

@@ -97,7 +97,7 @@ def check_numbers_of_both(app: AppPage, other: Locator) -> None:
     """A number of the other attempt opens, has an address, and is said beside the same of ours."""
     page = app.page
     other.locator(".stack").first.click(position={"x": 20, "y": 20})
-    heading = page.get_by_role("heading", name="pool1, map 0, row")
+    heading = page.get_by_role("heading", name="pool1, map 1, row")
     expect(heading).to_be_visible()
     assert "of=1" in page.url
     value = heading.inner_text().split(" = ")[1]
@@ -130,7 +130,7 @@ def test_net_is_a_table_of_text_too(own: tuple[Program, AppPage]) -> None:
     expect(cells.nth(1)).to_have_text("8\u00d712\u00d712")
     values = page.evaluate("[...piecewise.walk.activation('conv2').values]")
     strongest = max(range(8), key=lambda number: max(map_values(values, number)))
-    expect(cells.nth(2)).to_contain_text(f"map {strongest}: ")
+    expect(cells.nth(2)).to_contain_text(f"map {strongest + 1}: ")
     check_axe(app)
 
 
@@ -162,10 +162,10 @@ def test_finger_points_first_and_opens_then(browser: Browser, own: tuple[Program
     stack = page.locator(".stack:visible").first
     stack.scroll_into_view_if_needed()
     stack.tap(position={"x": 30, "y": 30})
-    expect(page.locator(".readout-line")).to_contain_text("pool1, map 0, row ")
+    expect(page.locator(".readout-line")).to_contain_text("pool1, map 1, row ")
     expect(page.locator("#open-number")).to_be_hidden()
     stack.tap(position={"x": 34, "y": 30})
-    expect(page.locator("#open-number")).to_contain_text("pool1, map 0, row ")
+    expect(page.locator("#open-number")).to_contain_text("pool1, map 1, row ")
     context.close()
 
 

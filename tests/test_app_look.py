@@ -23,7 +23,6 @@ from .test_app_browser import (
     filled,
     own,
     page_with_cross,
-    taught,
     walked,
 )
 
@@ -32,8 +31,8 @@ __all__ = ["browser", "own"]
 
 
 @pytest.fixture(scope="module")
-def shared(common_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
-    with program(taught(common_folder, tmp_path_factory.mktemp("look") / "project")) as running:
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
+    with program(filled(tmp_path_factory.mktemp("look") / "project")) as running:
         yield running
 
 
@@ -64,9 +63,12 @@ def test_player_adds_terms_as_the_library_does(opened: AppPage, shared: Program)
                       ("End", len(why.terms))):  # fmt: skip
         page.keyboard.press(key)
         so_far = f"{why.running[step - 1] if step else 0:.9g}".replace("-", "\u2212")
-        expect(slider).to_have_attribute(
-            "aria-valuetext", f"term {step} of {len(why.terms)}, so far {so_far}"
-        )
+        added = f"{max(0, step - 1)} of {len(why.terms) - 1} products"  # the first term is the bias
+        said = f"{'bias and ' if step else ''}{added}"
+        expect(slider).to_have_attribute("aria-valuetext", f"{said}, so far {so_far}")
+        expect(page.locator(".term-count .sub").first).to_have_text(said)
+    ending = f"and {len(why.terms) - 1} products = "
+    expect(page.locator(".arithmetic .ending")).to_contain_text(ending)
     page.keyboard.press("Home")
     page.keyboard.press("PageUp")
     assert page.locator(".grid .waits").count() == 0  # all of the first map is added
@@ -94,9 +96,9 @@ def test_maps_of_a_sum_are_sorted_and_opened(opened: AppPage) -> None:
     expect(page.locator(".grid caption").first).to_have_text(f"patch of pool1, {chosen}")
     page.get_by_role("button", name="order", exact=True).click()
     page.locator(".grid .opens").first.click()
-    expect(page.locator(".trail")).to_contain_text("conv2[3, 1, 2]")
+    expect(page.locator(".trail")).to_contain_text("conv2 (4, 2, 3)")
     page.keyboard.press("Backspace")
-    expect(page.locator("#open-number")).to_contain_text("conv2, map 3, row 1, column 2")
+    expect(page.locator("#open-number")).to_contain_text("conv2, map 4, row 2, column 3")
     expect(page.locator(".python code")).to_have_text('walk.why("conv2", 3, 1, 2)')
     with page.expect_download() as download:
         page.get_by_role("button", name="As a spreadsheet").click()
@@ -140,7 +142,7 @@ def test_map_is_chosen_muted_and_given_back(opened: AppPage) -> None:
     row.get_by_role("button", name="The next map").focus()
     page.keyboard.press("Enter")
     page.keyboard.press("Enter")  # the button keeps the focus
-    expect(row.locator("h2").first).to_contain_text(f"Map {(int(name.split()[1]) + 2) % 8} of")
+    expect(row.locator("h2").first).to_contain_text(f"Map {(int(name.split()[1]) + 1) % 8 + 1} of")
     row.get_by_role("button", name="Mute it").click()
     opened.wait_for_net(lambda found: found != sha256)
     expect(page.locator(".muted-note")).to_contain_text("Without the votes of 1 map")
@@ -219,9 +221,9 @@ def test_address_holds_the_view(browser: Browser, opened: AppPage) -> None:
     open_number(page, "pool2", 1, 1, 1)
     assert "cell=pool2.1.1.1" in page.url
     page.locator(".arithmetic .opens").first.click()
-    expect(page.locator("#open-number")).to_contain_text("relu2, map 1")
+    expect(page.locator("#open-number")).to_contain_text("relu2, map 2")
     page.go_back()
-    expect(page.locator("#open-number")).to_contain_text("pool2, map 1, row 1, column 1")
+    expect(page.locator("#open-number")).to_contain_text("pool2, map 2, row 2, column 2")
     page.go_back()
     expect(page.locator("aside.panel")).to_be_hidden()
     opened.samples("O").first.click()
@@ -230,7 +232,7 @@ def test_address_holds_the_view(browser: Browser, opened: AppPage) -> None:
     assert "on=train/O/" in address
     other = AppPage(browser, f"{address}&cell=conv1.0.2.2&hide=knobs,net", like=opened)
     expect(other.page.locator(".says-label")).to_have_text("O")
-    expect(other.page.locator("#open-number")).to_contain_text("conv1, map 0, row 2, column 2")
+    expect(other.page.locator("#open-number")).to_contain_text("conv1, map 1, row 3, column 3")
     expect(other.page.locator(".knobs")).to_be_hidden()
     other.close()
     opened.draw(CROSS)
@@ -300,10 +302,8 @@ def test_text_is_typed_in_an_empty_project(browser: Browser, tmp_path: Path) -> 
         app.close()
 
 
-def test_narrow_window_has_knobs_attempts_and_compare(
-    browser: Browser, common_folder: Path, tmp_path: Path
-) -> None:
-    with program(taught(common_folder, tmp_path / "project")) as running:
+def test_narrow_window_has_knobs_attempts_and_compare(browser: Browser, tmp_path: Path) -> None:
+    with program(filled(tmp_path / "project")) as running:
         app = AppPage(browser, running.link, width=390)
         page = app.page
         app.wait_for_score()

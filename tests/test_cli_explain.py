@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -68,6 +69,9 @@ def test_explain_prints_answer_and_votes(run: Run, place: Path) -> None:
     assert out.startswith(f"drawing.png: {label}   (")
     assert " by the maps of pool1:" in out
     assert out.rstrip().endswith("their sum: the logit")
+    assert re.findall(r"map (\d) ", out)[:4] == [
+        str(one + 1) for one in np.argsort(-walk.ledger(back_to="pool1").by_map(), kind="stable")
+    ]  # counted from 1
     assert f"{walk.logits.max():.9g}" in out
     assert "piecewise why net.safetensors drawing.png full2," in err
 

@@ -216,8 +216,8 @@ def test_coordinates_of_letters_are_joined() -> None:
 def test_coordinates_describe_cells_and_fields() -> None:
     found = input_coordinates(ImagePreprocessor((1, 9, 12), "dark"))
     assert found.kind == "drawings"
-    assert found.describe(3, 5) == "row 3, column 5"
-    assert found.describe_field(ReceptiveField(3, 6, 5, 9)) == "rows 3 to 5, columns 5 to 8"
+    assert found.describe(3, 5) == "row 4, column 6"
+    assert found.describe_field(ReceptiveField(3, 6, 5, 9)) == "rows 4 to 6, columns 6 to 9"
     sounds = input_coordinates(AudioPreprocessor((1, 40, 32), 8_000, 80))
     assert sounds.describe_field(ReceptiveField(38, 40, 2, 5)) == "0.020 to 0.050 s, 60 to 167 Hz"
     assert (

@@ -232,7 +232,7 @@ def test_click_opens_number_under_pointer(
     assert box
     button.click(position={"x": box["width"] * 10.5 / 28, "y": box["height"] * 4.5 / 28})
     name = opened.page.locator(".layer", has_text="conv1").locator("figcaption span").nth(3)
-    heading = f"conv1, {name.inner_text()}, row 4, column 10 = "
+    heading = f"conv1, {name.inner_text()}, row 5, column 11 = "
     assert opened.page.inner_text(".panel h2").startswith(heading)
     marked = opened.page.locator(".layer", has_text="input").locator(".outline")
     assert marked.count() == 1  # the patch it is made of

@@ -130,7 +130,7 @@ def test_layers_are_folded(browser: Browser, drawing: Path) -> None:
         assert layer.locator(".plane").count() == 0
         assert layer.bounding_box()["height"] < 80  # type: ignore[index]
     opened.page.evaluate("piecewise.openNumber(['dropout1', 3, 2, 2])")  # it opens all the same
-    assert opened.page.inner_text(".panel h2").startswith("dropout1, map 3, row 2, column 2 = ")
+    assert opened.page.inner_text(".panel h2").startswith("dropout1, map 4, row 3, column 3 = ")
     opened.close()
 
 
@@ -150,7 +150,7 @@ def test_logits_and_channels_have_names(
     best = explained.net.classes[explained.answer]
     assert page.inner_text(".panel h2").startswith(f"full1, logit of {best} = ")
     page.evaluate("piecewise.openNumber(['input', 2, 4, 5])")
-    assert page.inner_text(".panel h2").startswith("input, blue, row 4, column 5 = ")
+    assert page.inner_text(".panel h2").startswith("input, blue, row 5, column 6 = ")
     opened.close()
 
 

@@ -54,7 +54,7 @@ def test_top_patches_planted_patterns_are_best() -> None:
         assert match.field == (row, row + 3, column, column + 3)
         np.testing.assert_array_equal(match.patch[0] > 0, CROSS > 0)
         assert match.name == f"p{match.index}"
-        assert match.description.startswith(f"rows {row} to {row + 2}, columns {column}")
+        assert match.description.startswith(f"rows {row + 1} to {row + 3}, columns {column + 1}")
     assert (found.n_searched, found.n_examples) == (40, 40)
 
 

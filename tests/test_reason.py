@@ -45,7 +45,7 @@ def test_reason_agrees_with_ledger(drawn: tuple[pw.Network, np.ndarray], label: 
     ours, theirs = explained.votes_for(label), explained.votes_for(rival)
     expected = ours.by_map() - theirs.by_map()
     for one in (*reason.supporting, *reason.opposing):
-        assert one.vote == expected[int(one.name.removeprefix("map "))]
+        assert one.vote == expected[int(one.name.removeprefix("map ")) - 1]
     if reason.supporting:
         assert reason.supporting[0].vote == expected.max() > 0
     if reason.opposing:

@@ -132,7 +132,7 @@ def _map_lines(votes: npt.NDArray[np.float64], bias: float, logit: float) -> lis
     for one in shown_maps:
         bar = "#" * round(24 * abs(float(votes[one])) / largest)
         side = ("against", "neither", "for")[int(np.sign(votes[one])) + 1]
-        lines.append(f"  {votes[one]:>12.4g}  map {one:<4} {side} {bar}")
+        lines.append(f"  {votes[one]:>12.4g}  map {one + 1:<4} {side} {bar}")
     left = len(order) - len(shown_maps)
     if left:
         others = fsum(votes[order[MAPS_SHOWN:-MAPS_SHOWN]].tolist())

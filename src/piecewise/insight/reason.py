@@ -190,9 +190,8 @@ def _map_votes(walk: Walk, labels: tuple[int, int]) -> _VoteDifferences:
     layer = walk.voting_layer
     ours, theirs = (walk.vote_arrays(label, layer).by_map() for label in labels)
     noun = "channel" if layer == "input" else "map"
-    return _VoteDifferences(
-        noun, [str(one) for one in range(len(ours))], f" of {layer}", ours - theirs
-    )
+    names = [str(number) for number in range(1, len(ours) + 1)]
+    return _VoteDifferences(noun, names, f" of {layer}", ours - theirs)
 
 
 def _where(attribution: Attribution, coordinates: Coordinates) -> str:

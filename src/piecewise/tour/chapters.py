@@ -62,7 +62,7 @@ def matches_step_by_step(_: Facts) -> Blocks:
     for title, row, column in (("A perfect match", 1, 1), ("The center of the X", 3, 3)):
         patch = DECK_X[row : row + 3, column : column + 3]
         products = kernel * patch
-        yield prose(f"{title}: rows {row}-{row + 2}, columns {column}-{column + 2}")
+        yield prose(f"{title}: rows {row + 1}-{row + 3}, columns {column + 1}-{column + 3}")
         yield beside(
             titled("1 line up", picture(kernel)),
             titled("the patch", picture(patch)),
@@ -121,14 +121,14 @@ def vote_table(facts: Facts) -> Blocks:
         votes_x, votes_o = facts.votes[:, number]
         rows.append(
             (
-                f"{name} [{row}, {column}]", truncated(float(pooled.ravel()[number])),
+                f"{name} ({row + 1}, {column + 1})", truncated(float(pooled.ravel()[number])),
                 f"{weights[0, number]:+.3f}", f"{votes_x:+.3f}",
                 f"{weights[1, number]:+.3f}", f"{votes_o:+.3f}",
             )
         )  # fmt: skip
     total_x, total_o = facts.votes.sum(axis=1)
     rows.append(("added up", "", "", f"{total_x:.3f}", "", f"{abs(total_o):.3f}"))
-    yield table(("map [row, column] of the X", "", "weight", "vote X", "weight", "vote O"), rows)
+    yield table(("map (row, column) of the X", "", "weight", "vote X", "weight", "vote O"), rows)
 
 
 def answer_table(facts: Facts) -> Blocks:

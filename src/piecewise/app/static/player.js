@@ -214,11 +214,14 @@ export class Player {
 
   show() {
     const { step } = this;
-    this.label.textContent = words.termOf(step, this.count);
+    const bias = this.groups[0].start; // 1 if there is one: it is the first term
+    const products = Math.max(0, step - bias);
+    const said = words.added(products, this.count - bias, step > products);
+    this.label.textContent = said;
     this.chart.setAttribute("aria-valuenow", String(step));
     this.soFar.textContent = this.sum === undefined ? "" : number(this.sum, 6);
     const sum = this.sum === undefined ? "" : `, ${words.soFar} ${exactNumber(this.sum)}`;
-    this.chart.setAttribute("aria-valuetext", words.termOf(step, this.count) + sum);
+    this.chart.setAttribute("aria-valuetext", said + sum);
     const own = this.groups.find(({ start, end }) => start < step && step <= end);
     this.current?.setAttribute("x", String(this.x(own?.start ?? 0)));
     const isShown = own && step < this.count;

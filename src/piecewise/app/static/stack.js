@@ -38,7 +38,6 @@ export class Stack {
     /** @type {number[]} */
     this.order = [];
     this.showsAll = false;
-    this.firstMap = 0; // its number where maps are named
     /** The map that is chosen. @type {number | null} */
     this.chosen = null;
     /** The map that a finger has reached last. @type {number | null} */
@@ -207,7 +206,7 @@ export class Stack {
       context.strokeRect(left + inset, top + inset, width - 2 * inset, height - 2 * inset);
       context.lineWidth = 1;
       if (width >= LABEL && height >= LABEL && this.shape[0] > 1)
-        this.label(context, String(map + this.firstMap), left, top, quiet, paper);
+        this.label(context, String(map + 1), left, top, quiet, paper);
     });
   }
 

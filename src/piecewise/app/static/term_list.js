@@ -59,7 +59,7 @@ export class TermList {
   /** @param {Position} position */
   shortName([layer, map, row, column]) {
     const [, rows, columns] = this.walk.layer(layer).shape;
-    return rows * columns > 1 ? `${map} [${row}, ${column}]` : String(map);
+    return rows * columns > 1 ? `${map + 1} (${row + 1}, ${column + 1})` : String(map + 1);
   }
 
   /** @param {{ term: KnownTerm, index: number }} item */

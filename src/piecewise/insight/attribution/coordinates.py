@@ -32,7 +32,7 @@ class Axis(PlainRecord):
     labels: tuple[str, ...]
 
     def describe(self, start: int, stop: int) -> str:
-        """The cells ``start`` to ``stop - 1`` as text."""
+        """The cells ``start`` to ``stop - 1`` as text, which counts rows and columns from 1."""
         if stop <= start:
             return f"no {self.name}"
         ends = self.spans[start:stop]
@@ -42,8 +42,8 @@ class Axis(PlainRecord):
         if self.unit == "seconds":
             return f"{low:.3f} to {high:.3f} s"
         if self.unit == "pixels":
-            several = f"{self.name}s {start} to {stop - 1}"
-            return several if stop - start > 1 else f"{self.name} {start}"
+            several = f"{self.name}s {start + 1} to {stop}"
+            return several if stop - start > 1 else f"{self.name} {start + 1}"
         between = "" if self.unit == "letters" else " "
         return between.join(filter(None, self.labels[start:stop])) or "no text"
 
@@ -94,7 +94,7 @@ def input_coordinates(
         return Coordinates("texts", _one_row("words"), _counted("word", "words", labels))
     _, height, width = preprocessor.shape
     rows, columns = (
-        _counted(name, "pixels", [f"{name} {index}" for index in range(size)])
+        _counted(name, "pixels", [f"{name} {index}" for index in range(1, size + 1)])
         for name, size in (("row", height), ("column", width))
     )
     return Coordinates(preprocessor.kind, rows, columns)

@@ -83,8 +83,9 @@ export function panel(walk, onOpen, show = showTerms) {
    * @param {number} index
    */
   function crumb(position, index) {
-    const words =
-      position[0] === "input" ? "input" : `${position[0]}[${position.slice(1).join(", ")}]`;
+    const [name, ...place] = position;
+    const counted = place.map((one) => one + 1); // from 1
+    const words = name === "input" ? name : `${name} (${counted.join(", ")})`;
     const last = index === trail.length - 1;
     const inside = last
       ? element("span", { text: words, "aria-current": "true" })

@@ -132,7 +132,7 @@ function name({ perturbation }) {
  */
 function changeText(curve, end, classes) {
   const lost = end.lost
-    ? ` The votes that fell most are those of map ${end.lost.map} of ${end.lost.layer}, from ${number(end.lost.before, 3)} to ${number(end.lost.after, 3)}.`
+    ? ` The votes that fell most are those of map ${end.lost.map + 1} of ${end.lost.layer}, from ${number(end.lost.before, 3)} to ${number(end.lost.after, 3)}.`
     : "";
   return `At ${number(end.size, 3)} ${curve.unit}, the prediction becomes ${classes[end.predicted] ?? `class ${end.predicted}`}.${lost}`;
 }

@@ -20,7 +20,7 @@ function block(feature) {
   return element(
     "div",
     { class: "feature" },
-    element("h3", { text: `${feature.layer}, map ${feature.map}` }),
+    element("h3", { text: `${feature.layer}, map ${feature.map + 1}` }),
     row("best", feature.best),
     row("worst", feature.worst),
   );

@@ -215,18 +215,19 @@ export class Walk {
     if (layer === "input" && this.data.channels.length) return this.data.channels[map];
     if (layer === this.last && layer !== "input")
       return `logit of ${this.data.classes[map] ?? `class ${map}`}`;
-    return `map ${map}`;
+    return `map ${map + 1}`;
   }
 
   /**
-   * A position as text: conv1, map 3, row 4, column 5.
+   * A position as text, counted from 1: conv1, map 3, row 4, column 5.
    * @param {Position} position
    */
-  describe([name, map, row, column]) {
+  describe([name, map, y, x]) {
     const { shape } = this.layer(name);
+    const [row, column] = [y + 1, x + 1];
     if (name === "input" && shape[0] === 1) return `input, row ${row}, column ${column}`;
     if (shape[1] === 1 && shape[2] === 1)
-      return `${name}, ${name === this.last ? this.mapName(name, map) : `number ${map}`}`;
+      return `${name}, ${name === this.last ? this.mapName(name, map) : `number ${map + 1}`}`;
     return `${name}, ${this.mapName(name, map)}, row ${row}, column ${column}`;
   }
 }

@@ -169,7 +169,6 @@ class NetPart {
       (cell) => this.point(cell && position(cell)),
       (cell) => this.choose(position(cell)),
     );
-    stack.firstMap = 1;
     this.stacks.push(stack);
     if (name === "input" && this.options.moves)
       this.drag(stack.button, () => stack.size.width / stack.shape[2]);

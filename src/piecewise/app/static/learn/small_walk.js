@@ -4,23 +4,6 @@ import { request } from "app/ask.js";
 import { unpackedAnswer } from "app/live.js";
 import { Walk } from "piecewise/walk.js";
 
-/** A walk whose maps, rows and columns are counted from 1, as in the lessons. */
-class CountedWalk extends Walk {
-  /**
-   * @param {string} layer
-   * @param {number} map
-   */
-  mapName(layer, map) {
-    const name = super.mapName(layer, map);
-    return name === `map ${map}` ? `map ${map + 1}` : name;
-  }
-
-  /** @param {Position} position */
-  describe([name, map, row, column]) {
-    return super.describe([name, map, row + 1, column + 1]);
-  }
-}
-
 /**
  * What is asked: a drawing by its number, how far it is moved, which of its pixels are flipped, and
  * which maps do not vote.
@@ -36,7 +19,7 @@ export class SmallWalk {
     this.changed = changed;
     /** @type {Asked} */
     this.asked = { drawing: 0, down: 0, right: 0, flipped: [], mute: [] };
-    /** @type {CountedWalk | null} */
+    /** @type {Walk | null} */
     this.walk = null;
     this.isAsking = false;
     this.isOld = false;
@@ -59,7 +42,7 @@ export class SmallWalk {
         const response = await request("POST", "/api/small-net/walk", this.asked);
         const { data, arrays } = await unpackedAnswer(response);
         if (this.walk) this.walk.renew(data, arrays);
-        else this.walk = new CountedWalk(data, arrays);
+        else this.walk = new Walk(data, arrays);
         this.changed();
       }
     } finally {

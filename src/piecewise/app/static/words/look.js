@@ -43,10 +43,12 @@ export const lookWords = {
   speed: "Speed",
   speeds: { slow: "1\u00d7", fast: "4\u00d7", maps: "by map" },
   /**
-   * @param {number} term
-   * @param {number} terms
+   * @param {number} count
+   * @param {number} products
+   * @param {boolean} hasBias
    */
-  termOf: (term, terms) => `term ${whole.format(term)} of ${whole.format(terms)}`,
+  added: (count, products, hasBias) =>
+    `${hasBias ? "bias and " : ""}${whole.format(count)} of ${counted(products, "product", "products")}`,
   sumChart: "The sum as it grows, a bar for each term",
   soFar: "so far",
   /**
@@ -55,7 +57,7 @@ export const lookWords = {
    */
   patchOf: (layer, map) =>
     layer === "input"
-      ? `patch of the ${map === "map 0" ? layer : map}`
+      ? `patch of the ${map === "map 1" ? layer : map}`
       : `patch of ${layer}, ${map}`,
   kernel: "kernel",
   weights: "weights",
@@ -89,7 +91,7 @@ export const lookWords = {
   otherBits: "added again from these terms: not the same",
   copy: "Copy",
   copied: "Copied",
-  python: "The same in Python",
+  python: "The same in Python, which counts from 0",
   spreadsheet: "As a spreadsheet",
   /** @param {string} map */
   looksFor: (map) => `What ${map} looks for`,
@@ -106,7 +108,7 @@ export const lookWords = {
    * @param {number} map
    * @param {string} layer
    */
-  mapOf: (map, layer) => `Map ${map} of ${layer}`,
+  mapOf: (map, layer) => `Map ${map + 1} of ${layer}`,
   mapBefore: "The map before",
   mapAfter: "The next map",
   /**
@@ -159,8 +161,10 @@ export const lookWords = {
    * @param {number[]} maps
    */
   toAny: (kind, maps) =>
-    `to any of your ${KINDS[kind][1]}: ${maps.slice(0, 16).join(", ")}${maps.length > 16 ? " \u2026" : ""}.` +
-    " Fewer features might do as well.",
+    `to any of your ${KINDS[kind][1]}: ${maps
+      .slice(0, 16)
+      .map((map) => map + 1)
+      .join(", ")}${maps.length > 16 ? " \u2026" : ""}.` + " Fewer features might do as well.",
   /** @param {number} features */
   tryFewer: (features) => `Try ${whole.format(features)}`,
 
