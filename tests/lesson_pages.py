@@ -38,12 +38,19 @@ Work it out.
 
 ::: result
 It is {{ seen.value(cell) | 2 }}. The slide says 0.49{slip: error(0, 0.51) | 2}.
+
+| drawing | match |
+|---|---|
+| X | {{ x.best("x") | ninths }} |
+| deck | {{ deck.best("x", "X") | ninths }} |
 :::
 
 ::: why
 - Because.
+> It has no cause.
 * Because it is.
 - Because it is not.
+> It is {{ seen.value(cell) | 2 }}.
 :::
 
 ::: sentence

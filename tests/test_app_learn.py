@@ -22,9 +22,12 @@ from piecewise.app.lesson_pages import LessonPages
 from piecewise.app.project import Project
 from piecewise.app.project_files import OWN
 from piecewise.app.teaching import Teacher
+from piecewise.data.xo import FEATURES
 from piecewise.lessons.answer_key import answer_key
 from piecewise.lessons.catalog import LESSONS, lesson
+from piecewise.lessons.feature_matches import best_match
 from piecewise.lessons.learner import project_learner
+from piecewise.lessons.net_quantities import ink, shared_ink
 from piecewise.lessons.question_pools import POOLS
 from piecewise.lessons.references import LessonError
 from piecewise.lessons.typed_numbers import read_number
@@ -72,8 +75,26 @@ def test_result_is_sent_after_the_prediction_only(room: Room, name: str) -> None
     assert after["answer"] is None
     assert {"number", "name"} & set(after["outcome"]["run"])
     assert all(after[kind] for kind in ("task", "result", "sentence", "play", "checks"))
-    assert sorted(after["why"]) == ["chosen", "is_right", "reasons", "words"]
+    assert sorted(after["why"]) == ["chosen", "is_right", "reasons", "why_not", "words"]
     assert len(after["why"]["reasons"]) == 3
+
+
+def said(cell: list[dict[str, str]]) -> str:
+    """The text of a cell of a table."""
+    return "".join(next(run[kind] for kind in ("text", "code", "name", "number") if kind in run)
+                   for run in cell)  # fmt: skip
+
+
+def test_matches_of_the_features_are_a_table(room: Room) -> None:
+    own = project_learner(room.project.root)
+    *_, table, _ = committed(room, "features")["result"]
+    assert [[said(cell) for cell in row] for row in table["head"]] == [["drawing", "\\", "x", "/"]]
+    own_rows = [[said(cell) for cell in row] for row in table["rows"][:2]]
+    for number, row in enumerate(own_rows, 1):
+        ninths = [f"{round(9 * best_match(own.drawing(number, 1), one))}/9" for one in FEATURES]
+        assert row == [f"your {own.classes[number - 1]}", *ninths]
+    assert [said(row[1]) for row in table["rows"][2:]] == ["9/9", "7/9"]
+    assert [said(row[2]) for row in table["rows"][2:]] == ["9/9", "9/9"]
 
 
 def test_first_prediction_stays(room: Room) -> None:
@@ -103,15 +124,25 @@ def test_interval_of_the_outcome_holds_the_value(room: Room) -> None:
 
 def test_right_reason_is_known_by_its_text_not_by_its_position(room: Room) -> None:
     right = lesson("literal").of_kind("why")[0].items("* ")[0][2:]
+    own = project_learner(room.project.root)
+    objections = {
+        "The net stores every drawing and looks it up.":
+            f"It keeps {own.small.architecture.parameter_count} numbers, and no drawing.",
+        "Moving changes nothing for a computer.":
+            f"Only {shared_ink(own.drawing(1, 1), 0, 1)} of {ink(own.drawing(1, 1))} ink pixels "
+            "still lie on ink.",
+    }  # fmt: skip
     orders = set()
     for seed in range(6):
         reasons = got(room, "POST", "/api/learn/literal/prediction", answer=None, seed=seed)
         listed = reasons["committed"]["why"]["reasons"]
         orders.add(tuple(listed))
+        assert seed or reasons["committed"]["why"]["why_not"] == ""  # nothing is chosen yet
         for choice, text in enumerate(listed):
             said = got(room, "POST", "/api/learn/literal/reason", choice=choice, seed=seed,
                        words="so")  # fmt: skip
             assert said["is_right"] is (text == right)
+            assert said["why_not"] == objections.get(text, "")
             assert (said["chosen"], said["words"]) == (choice, "so")
     assert len(orders) > 1
     status, _ = room.ask("POST", "/api/learn/literal/reason", {"choice": 3})

@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import FloatRect, Locator, Page, Request, Route, expect
 
 from piecewise.lessons.catalog import lesson
+from piecewise.lessons.descent import Descent
 from piecewise.lessons.feature_matches import agreeing_pixels
 from piecewise.lessons.knob_trial import knob_trial
 from piecewise.lessons.learner import project_learner
@@ -128,7 +129,7 @@ def test_wrong_errors_of_the_slide_are_marked_by_keyboard(opened: AppPage) -> No
     expect(own.locator("tbody tr").last).to_contain_text("all together")
 
 
-def test_map_is_muted_and_weight_is_nudged(opened: AppPage) -> None:
+def test_map_is_muted_and_weight_is_nudged(opened: AppPage, shared: Program) -> None:
     page = opened.page
     go(page, "votes")
     commit(page)
@@ -146,7 +147,15 @@ def test_map_is_muted_and_weight_is_nudged(opened: AppPage) -> None:
     slider.press("ArrowRight")
     expect(slider).not_to_have_attribute("aria-valuetext", before or "")
     page.get_by_role("button", name="One step", exact=True).press("Enter")
-    expect(facts.last).to_contain_text("The loss goes from ")
+    expect(facts.last).to_contain_text("The mean loss of all drawings goes from ")
+    factor = Descent(project_learner(shared.folder)).factor
+    page.get_by_role("button", name=f"One step, {factor} times as long").press("Enter")
+
+    def has_risen() -> bool:
+        said = re.search(r"from ([\d.]+) to ([\d.]+)\. The", facts.last.inner_text())
+        return said is not None and float(said[2]) >= 1.1 * float(said[1])
+
+    wait_until(page, has_risen)
 
 
 def test_knob_is_turned_and_columns_are_shuffled(opened: AppPage, shared: Program) -> None:
@@ -175,7 +184,7 @@ def test_knob_is_turned_and_columns_are_shuffled(opened: AppPage, shared: Progra
         expect(part.get_by_role("button", name="Listen")).to_have_count(2 * (kind == "sound"))
     spoken = part.locator(".said-words")
     words = spoken.first.inner_text().split()
-    expect(spoken.last).to_have_text(" ".join([*words[::2], *words[1::2]]))
+    expect(spoken.last).to_have_text(" ".join([*words[::3], *words[1::3], *words[2::3]]))
     part.get_by_role("combobox", name="Data").select_option("table")
     part.get_by_role("button", name="Train nets").press("Enter")
     expect(part.locator("tbody th", has_text="a table of measurements")).to_be_visible()

@@ -217,6 +217,10 @@ def test_learner_of_generated_drawings_has_a_generated_partner(tmp_path: Path) -
     opened = Room(tmp_path / "project", 4)
     now = got(opened, "GET", "/api/swap")
     assert (now["may_bring"], now["partner"]["origin"]) == (False, "letters")
+    assert now["partner"]["chosen_wrong"] is None  # the prediction comes first
+    committed(opened)
+    chosen = opened.session.learn.swap().partner.chosen_wrong
+    assert got(opened, "GET", "/api/swap")["partner"]["chosen_wrong"] == chosen > 0
     seat = slanted_seat(tmp_path / "anna.zip")
     status, _ = opened.ask("POST", "/api/swap/partner?name=anna.zip", seat.read_bytes())
     assert status == 409

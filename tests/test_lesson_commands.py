@@ -153,6 +153,10 @@ def test_time_of_a_page_is_that_of_its_words_and_steps() -> None:
     longer = page_time(parse_lesson(PAGE.replace("Add.", "Add all ten."), "a.md"),
                        generated_learner())  # fmt: skip
     assert longer.words == time.words + 2
+    longest = "> It has no cause whatsoever, at all times and in all places, as everybody knows."
+    objection = page_time(parse_lesson(PAGE.replace("> It has no cause.", longest), "a.md"),
+                          generated_learner())  # fmt: skip
+    assert objection.words == time.words - 4 + 15
     other = page_time(parse_lesson(PAGE.replace("worked_cell", "mute_map"), "a.md"),
                       generated_learner())  # fmt: skip
     assert time.step_seconds - other.step_seconds == TASKS["worked_cell"] - TASKS["mute_map"]

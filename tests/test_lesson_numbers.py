@@ -84,6 +84,8 @@ def test_every_quantity_refuses_wild_arguments_with_a_sentence(learner: Learner)
     owners = {"": context, "deck": context.deck, "net": learner.small, "drawing": drawing,
               "walk": walk, "cell": cell, "why": walk.why(*cell),
               "ledger": walk.ledger(0), "swap": context.swap,
+              "descent": CALLS["", "descent"].compute(context),
+              "trial": CALLS["", "trial"].compute(context, "table"),
               "samples": CALLS["", "texts"].compute(context)}  # fmt: skip
     flat = Network("full", (1, 9, 9), ("X", "O"))
     wild = {"whole": (0, -1, 999_999_999), "number": (-1e9,), "drawing": (drawing,),

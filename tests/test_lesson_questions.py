@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
 
+from piecewise.data.xo import FEATURES
 from piecewise.lessons import question_pools
 from piecewise.lessons.learner import Learner, generated_learner
 from piecewise.lessons.question_pools import POOLS
@@ -65,9 +66,20 @@ def test_the_checker_reports_two_computations_that_differ(
     assert "there is one question for all seeds" in found
 
 
-def test_drawings_whose_features_tie_are_asked_about_patches(learner: Learner) -> None:
-    mirrored = learner.data.inputs | learner.data.inputs[..., ::-1]  # both diagonals match alike
-    tied = replace(learner, data=replace(learner.data, inputs=mirrored))
-    pool = list(POOLS["best_feature"](tied))
-    assert all(one.agrees and "How many of its 9 pixels agree?" in one.text for one in pool)
-    assert len({one.answer for one in pool if one.can_be_asked}) > 3
+def test_agreement_of_a_feature_is_counted_pixel_by_pixel_within_a_minute(
+    learner: Learner,
+) -> None:
+    asked = re.compile(r"The feature (.) lies on rows (\d) to (\d), columns (\d) to (\d) of this "
+                       r"(.), drawing (\d+)\. How many of its 9 pixels agree\?")  # fmt: skip
+    pool = list(POOLS["patch_agreement"](learner))
+    assert len({one.answer for one in pool if one.can_be_asked}) > 5
+    for one in pool:
+        assert one.drawing is not None
+        drawing = learner.drawings[one.drawing]
+        found = asked.fullmatch(one.text)
+        assert found is not None
+        name, top, bottom, left, right, label, number = found.groups()
+        patch = drawing.pixels[0, int(top) - 1 : int(bottom), int(left) - 1 : int(right)] >= 128
+        assert one.answer == (patch == (FEATURES[name] > 0)).sum()
+        assert patch.sum() >= 2
+        assert (label, number) == (learner.classes[drawing.label], str(one.drawing + 1))

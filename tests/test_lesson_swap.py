@@ -14,6 +14,7 @@ from PIL import Image
 import piecewise as pw
 from piecewise.cli.main import status
 from piecewise.core.errors import DataError
+from piecewise.data.xo import XOVariation
 from piecewise.lessons import partner as partners
 from piecewise.lessons.knob_trial import held_out_logits
 from piecewise.lessons.learner import SMALL_NET, SMALL_RECIPE, generated_learner, project_learner
@@ -21,7 +22,6 @@ from piecewise.lessons.partner import LETTERS, MOVED, SEAT, generated_partner, s
 from piecewise.lessons.seat_swap import AUGMENTED, COVERAGE, SURE, WITH_PARTNER, SeatSwap
 
 from .lesson_pages import save_drawings
-from .long import now_and_long
 from .seats import archive, letter_seat
 from .test_lesson_seats import writers
 
@@ -91,6 +91,29 @@ def test_partner_is_generated_by_another_hand_or_moved(tmp_path: Path) -> None:
     for drawing, pixels in zip(sorted(named.drawings, key=lambda one: one.label),
                                moved.asked.inputs, strict=True):  # fmt: skip
         assert not np.array_equal(drawing.pixels, pixels)
+
+
+def test_generated_letters_are_those_that_the_net_names_wrong_if_there_are_any() -> None:
+    tricky = pw.make_xo(40, 112, 1, XOVariation(rotation=60.0, stroke_width=2.5, noise=0.0))
+    chosen = set()
+    for seed in range(4):
+        own = generated_learner(seed)
+        inputs = [own.data.preprocessor.transform((255 - one)[0][..., None])
+                  for one in tricky.inputs]  # fmt: skip
+        wrong = [row for row, (pixels, label) in enumerate(zip(inputs, tricky.labels, strict=True))
+                 if own.small.walk(pixels).logits.argmax() != label]  # fmt: skip
+        expected = sum(min(2, sum(tricky.labels[row] == label for row in wrong))
+                       for label in (0, 1))  # fmt: skip
+        found = generated_partner(own)
+        assert found.chosen_wrong == expected
+        answers = SeatSwap(own, found).answers
+        assert sum(not one.is_right for one in answers[6:]) == expected  # the usual ones come first
+        asked = {one.tobytes() for one in found.asked.inputs}
+        assert asked >= {inputs[row].tobytes() for row in wrong[: min(1, expected)]}
+        others = {one.tobytes() for one in found.kept.inputs[6:]}
+        assert not others & {one.tobytes() for one in inputs}  # they are not chosen
+        chosen.add(expected)
+    assert max(chosen) > 1
 
 
 def test_letters_of_a_generated_partner_have_the_classes_of_the_learner(tmp_path: Path) -> None:
@@ -178,14 +201,10 @@ def test_swap_command_prints_a_row_for_every_seat(
     assert "cannot be shown" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("count", now_and_long([4, 12], [4]))
-def test_swap_of_many_seats_is_equal_on_two_runs_and_thread_counts(
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-    count: int,
+def test_swap_of_twelve_seats_is_equal_on_two_runs_and_thread_counts(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seats = [str(one) for one in writers(tmp_path, count)]
+    seats = [str(one) for one in writers(tmp_path, 12)]
     tables = []
     for threads in (1, 1, 3):
         for module in ("learner", "knob_trial", "seat_swap"):
@@ -195,5 +214,5 @@ def test_swap_of_many_seats_is_equal_on_two_runs_and_thread_counts(
         tables.append(capsys.readouterr().out)
     assert tables[0] == tables[1] == tables[2]
     rows = list(csv.DictReader(io.StringIO(tables[0])))
-    assert len(rows) == count
-    assert sum(int(one["mistakes"]) > 0 for one in rows) >= count // 4
+    assert len(rows) == 12
+    assert sum(int(one["mistakes"]) > 0 for one in rows) > 2

@@ -12,9 +12,11 @@ from typing import Any
 from ..core.errors import shown
 from ..lessons.answer_key import asked_question, seat_draw
 from ..lessons.catalog import LESSONS, lesson
+from ..lessons.learner import LearnerDrawing
 from ..lessons.lesson_file import LessonPage
 from ..lessons.lesson_view import LessonView
 from ..lessons.net_quantities import ink_pixels
+from ..lessons.order_trial import begin_trials
 from ..lessons.page_values import PageValues
 from ..lessons.questions import CheckQuestion, Draw
 from ..lessons.references import LessonError
@@ -29,8 +31,8 @@ TRIES = 3
 MOST_QUESTIONS = 1_000
 """Questions of a check."""
 PREDICTION, REASON, CHECK = "prediction", "reason", "check"
-SWAP = "swap"
-"""The lesson whose numbers depend on the partner, too."""
+SWAP, BEYOND = "swap", "beyond"
+"""The lesson whose numbers depend on the partner, too; and the one that shows trials."""
 
 
 class LessonPages:
@@ -73,12 +75,14 @@ class LessonPages:
             "part": tasks[0].attributes["part"] if tasks else "",
             "has_example": bool(tasks) and tasks[0].attributes["part"] in EXAMPLES,
             "net": _sha256(pinned),
-            "pixels": _pixels(page, pinned),
+            "pixels": _pixels(view.drawing),
             **view.before(pinned.modality),
             "committed": None,
         }
         made = self._log.last(what=PREDICTION, lesson=name, **about(name, self._state))
         if made is None:
+            if name == BEYOND:
+                begin_trials()
             return found
         after = view.after()
         after["answer"] = made.get("answer")
@@ -99,14 +103,19 @@ class LessonPages:
         if self._log.last(**values) is None:
             self._log.add(**values, answer=answer)
 
-    def _why(self, name: str, reasons: list[str], seed: int, pinned: PinnedLearner) -> Values:
-        """The reasons in the order of the seed, and the last one that was chosen."""
+    def _why(
+        self, name: str, reasons: list[tuple[str, str]], seed: int, pinned: PinnedLearner
+    ) -> Values:
+        """The reasons in the order of the seed, the last one that was chosen, and why it is
+        wrong."""
         order = _order(len(reasons), seat_draw(pinned.learner, name, REASON, seed))
         made = self._log.last(what=REASON, lesson=name, net=_sha256(pinned))
         choice = made.get("choice") if made else None
-        chosen = order.index(choice) if choice in order else None
-        return {"reasons": [reasons[one] for one in order], "chosen": chosen,
+        choice = choice if choice in order else None
+        chosen = None if choice is None else order.index(choice)
+        return {"reasons": [reasons[one][0] for one in order], "chosen": chosen,
                 "is_right": None if chosen is None else choice == 0,
+                "why_not": "" if choice is None else reasons[choice][1],
                 "words": made.get("words", "") if made else ""}  # fmt: skip
 
     def choose_reason(self, name: str, choice: int, words: str, seed: int) -> Values:
@@ -190,11 +199,11 @@ def _sha256(pinned: PinnedLearner) -> str:
     return pinned.learner.small.parameters_sha256
 
 
-def _pixels(page: LessonPage, pinned: PinnedLearner) -> list[list[int]] | None:
-    """The first drawing, in rows of 1 for ink and 0 for background, if the page is about it."""
-    if not any(binding.name == "x" for binding in page.bindings):
+def _pixels(drawing: LearnerDrawing | None) -> list[list[int]] | None:
+    """A drawing, in rows of 1 for ink and 0 for background."""
+    if drawing is None:
         return None
-    rows: list[list[int]] = ink_pixels(pinned.learner.drawing(1, 1)).astype(int).tolist()
+    rows: list[list[int]] = ink_pixels(drawing).astype(int).tolist()
     return rows
 
 

@@ -42,7 +42,8 @@ class SwapPages:
         return {
             "partner": {"name": partner.name, "origin": partner.origin,
                         "kept": len(partner.kept.labels), "words": partner.words,
-                        "unknown_words": partner.unknown_words},
+                        "unknown_words": partner.unknown_words,
+                        "chosen_wrong": partner.chosen_wrong if is_open else None},
             "may_bring": not pinned.why_generated,
             "drawings": [{"pixels": ink_pixels(one).astype(int).tolist(), "label": one.label}
                          for one in swap.asked_drawings],

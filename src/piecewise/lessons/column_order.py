@@ -28,11 +28,16 @@ COMPUTED = {
     TEXTS: "computed questions and statements",
 }
 """What the samples are that no learner made."""
+_FITTED = 4
+"""Sounds to which their preprocessor is fitted."""
+_APART = 3
+"""How far apart columns were that become neighbours."""
 
 
 def new_order(columns: int) -> list[int]:
-    """The other order of columns, counted from 0: every second one, and then the rest."""
-    return [*range(0, columns, 2), *range(1, columns, 2)]
+    """The other order of columns, counted from 0: every third one from the first, from the second
+    and from the third. Columns that were neighbours are too far apart for a kernel of 3x3."""
+    return [at for first in range(_APART) for at in range(first, columns, _APART)]
 
 
 def shuffled_drawing(drawing: LearnerDrawing) -> LearnerDrawing:
@@ -76,15 +81,20 @@ def right_answers(learner: Learner, *, is_shuffled: bool) -> int:
 
 
 @cache
-def tone_sounds(each: int = MOST_DRAWINGS) -> tuple[Sound, ...]:
-    """Computed sounds, by class; by default those of their learner."""
+def tone_sounds() -> tuple[Sound, ...]:
+    """The computed sounds of their learner, by class."""
+    return _tone_sounds(MOST_DRAWINGS)
+
+
+def _tone_sounds(each: int) -> tuple[Sound, ...]:
     return tuple(read_sound(io.BytesIO(one)) for _, files in tones(each) for one in files)
 
 
 def tone_data(each: int) -> Dataset:
-    """Spectrograms of computed sounds."""
-    sounds = tone_sounds(each)
-    preprocessor = small_spectrogram(fit_audio_preprocessor(sounds))
+    """Spectrograms of computed sounds, so many of each class. All of them take the same time, so
+    the preprocessor is fitted to the first ones."""
+    sounds = _tone_sounds(each)
+    preprocessor = small_spectrogram(fit_audio_preprocessor(sounds[:_FITTED]))
     inputs = np.stack([preprocessor.transform(sound) for sound in sounds])
     names = tuple(label for label, _ in tones(1))
     splits = np.full(len(sounds), "train")
@@ -95,19 +105,19 @@ def _with_tones() -> Learner:
     return Learner("computed sounds", tone_data(MOST_DRAWINGS))
 
 
-def sentence_data() -> Dataset:
-    """The computed sentences, as the numbers of their words."""
-    named = dict(sentences(EACH))
+def sentence_data(each: int) -> Dataset:
+    """Computed sentences, so many of each class, as the numbers of their words."""
+    named = dict(sentences(each))
     texts = [text for some in named.values() for text in some]
     preprocessor = fit_text_preprocessor(texts)
     inputs = np.stack([preprocessor.transform(text) for text in texts])
     splits = np.full(len(texts), "train")
-    labels = _labels(tuple(named), EACH)
+    labels = _labels(tuple(named), each)
     return Dataset(inputs, labels, tuple(named), splits, preprocessor, texts=texts)
 
 
 def _with_sentences() -> Learner:
-    data = sentence_data()
+    data = sentence_data(EACH)
     own = text_drawings(data, fit_text_preprocessor(data.texts or ()))
     assert own.data is not None
     return Learner("computed texts", own.data, None, own.rows, own.tokens)

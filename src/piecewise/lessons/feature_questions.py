@@ -7,6 +7,7 @@ from itertools import product
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from ..core.array_types import Bool
 from ..data.xo import FEATURES
 from . import feature_matches as features
 from . import net_quantities as nets
@@ -14,8 +15,8 @@ from .learner import Learner
 from .question_parts import DRAWINGS_ASKED, EXACT, HALF_DIGIT, Pool, class_of, shown_value, some
 from .questions import CheckQuestion
 
-_LEAST_ASKED = 2
-"""Drawings without ties, so that different seeds can ask about different ones."""
+_LEAST_INK = 2
+"""Ink pixels of a patch that is asked about."""
 
 
 def agreeing_pixels(_: Learner) -> Pool:
@@ -34,59 +35,36 @@ def agreeing_pixels(_: Learner) -> Pool:
         )
 
 
-def best_feature(learner: Learner) -> Pool:
-    """The feature that matches a drawing best. Drawings with ties are not asked about; if nearly
-    all have ties, the questions are about single patches."""
-    asked = list(_best_features(learner))
-    yield from asked if len(asked) >= _LEAST_ASKED else _patch_agreement(learner)
-
-
-def _patch_agreement(learner: Learner) -> Pool:
+def patch_agreement(learner: Learner) -> Pool:
     """The pixels of a patch that agree with a feature."""
     for index, drawing in enumerate(learner.drawings[:DRAWINGS_ASKED]):
         ink = nets.ink_pixels(drawing)
-        for name, row, column in product(FEATURES, range(0, 7, 3), range(0, 7, 3)):
-            feature = FEATURES[name]
-            last_row, last_column = row + feature.shape[0], column + feature.shape[1]
-            patch = np.where(ink[row:last_row, column:last_column], 1, -1)
-            agreeing = int(features.agreeing_pixels(drawing, name)[row, column])
-            both = int(((patch > 0) & (feature > 0)).sum())
-            yield CheckQuestion(
-                f"The feature {name} lies on rows {row + 1} to {last_row}, columns "
-                f"{column + 1} to {last_column} of this {class_of(learner, drawing)}, drawing "
-                f"{index + 1}. How many of its {feature.size} pixels agree?",
-                agreeing,
-                (int((patch * feature).sum()) + feature.size) // 2,
-                {feature.size - agreeing: "these pixels disagree",
-                 both: "background that agrees counts, too"},
-                EXACT,
-                f"{both} pixels are ink in both, {agreeing - both} are background in both: "
-                f"{agreeing}.",
-                index,
-            )  # fmt: skip
+        for name, feature in FEATURES.items():
+            agreeing_at = features.agreeing_pixels(drawing, name)
+            for row, column in _inked_patches(ink, feature.shape):
+                last_row, last_column = row + feature.shape[0], column + feature.shape[1]
+                patch = np.where(ink[row:last_row, column:last_column], 1, -1)
+                agreeing = int(agreeing_at[row, column])
+                both = int(((patch > 0) & (feature > 0)).sum())
+                yield CheckQuestion(
+                    f"The feature {name} lies on rows {row + 1} to {last_row}, columns "
+                    f"{column + 1} to {last_column} of this {class_of(learner, drawing)}, drawing "
+                    f"{index + 1}. How many of its {feature.size} pixels agree?",
+                    agreeing,
+                    (int((patch * feature).sum()) + feature.size) // 2,
+                    {feature.size - agreeing: "these pixels disagree",
+                     both: "background that agrees counts, too"},
+                    EXACT,
+                    f"{both} pixels are ink in both, {agreeing - both} are background in both: "
+                    f"{agreeing}.",
+                    index,
+                )  # fmt: skip
 
 
-def _best_features(learner: Learner) -> Pool:
-    numbers = {name: number for number, name in enumerate(FEATURES, 1)}
-    listed = ", ".join(f"{name} ({number})" for name, number in numbers.items())
-    for index, drawing in enumerate(learner.drawings):
-        agreeing = {name: int(features.agreeing_pixels(drawing, name).max()) for name in FEATURES}
-        best = features.best_feature(drawing)
-        if best == features.SEVERAL:
-            continue
-        counts = list(agreeing.values())
-        yield CheckQuestion(
-            f"The features {listed} may stand anywhere on drawing {index + 1}, this "
-            f"{class_of(learner, drawing)}. Type the number of the one with the best match.",
-            numbers[best],
-            1 + counts.index(max(counts)),
-            {numbers[name]: f"at best, {count} pixels agree with {name}"
-             for name, count in agreeing.items() if name != best},
-            EXACT,
-            f"At best, {', '.join(f'{count} with {name}' for name, count in agreeing.items())} of "
-            f"{FEATURES[best].size} pixels agree.",
-            index,
-        )  # fmt: skip
+def _inked_patches(ink: Bool, shape: tuple[int, ...]) -> list[list[int]]:
+    """The rows and columns of the patches with some ink; with the most there is if that is less."""
+    counts = sliding_window_view(ink, shape).sum(axis=(2, 3))
+    return np.argwhere(counts >= min(_LEAST_INK, int(counts.max()))).tolist()
 
 
 def best_flip(learner: Learner) -> Pool:

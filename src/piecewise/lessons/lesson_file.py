@@ -32,8 +32,26 @@ BLOCKS = {
     "tour": ("show",),
 }
 """The blocks and their attributes; ``of`` is a reference, `without` names a modality."""
+RIGHT, WHY_NOT = "* ", "> "
+REASONS = (RIGHT, "- ")
+"""The marks of the lines of a block ``why``: the right reason, what is wrong with the reason before
+it, and all reasons."""
 HEAD = ("lesson", "needs", "minutes", "misconceptions", "bind", "constant")
 _ATTRIBUTE = re.compile(r"\s*([a-z]+)=(\{\{[^{}]*\}\}|\"[^\"]*\"|\S+)")
+
+
+TABLE, _BAR = "|", re.compile(r"\|(?![^{}]*\})")
+"""The mark of the lines of a table, and what is between its cells: no | of a reference."""
+
+
+def table_cells(line: str) -> list[str]:
+    """The cells of a line of a table."""
+    return [cell.strip() for cell in _BAR.split(line)[1:-1]]
+
+
+def is_table_rule(line: str) -> bool:
+    """Whether a line is that between the head of a table and its rows."""
+    return bool(re.fullmatch(r"\|(-+\|)+", line))
 
 
 class Fault(NamedTuple):
@@ -45,6 +63,16 @@ class Fault(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}: {self.sentence}"
+
+
+class LessonReason(NamedTuple):
+    """A reason of a block ``why``: its text, whether it is right, why not if it is wrong, and its
+    line."""
+
+    text: str
+    is_right: bool
+    why_not: str
+    line: int
 
 
 @dataclass
@@ -61,6 +89,18 @@ class LessonBlock:
     def items(self, mark: str) -> list[str]:
         """The lines that begin with a mark such as "- "."""
         return [text for _, text in self.lines if text.startswith(mark)]
+
+    def reasons(self) -> list[LessonReason]:
+        """The reasons of a block ``why``, in the order of the file."""
+        found: list[LessonReason] = []
+        for line, text in self.lines:
+            mark, rest = text[:2], text[2:].strip()
+            if mark in REASONS:
+                found.append(LessonReason(rest, mark == RIGHT, "", line))
+            elif mark == WHY_NOT and found:
+                why_not = f"{found[-1].why_not} {rest}".strip()
+                found[-1] = found[-1]._replace(why_not=why_not)
+        return found
 
 
 class Binding(NamedTuple):

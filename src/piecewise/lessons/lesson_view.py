@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from .lesson_file import PROSE, LessonBlock, LessonPage
+from .learner import LearnerDrawing
+from .lesson_file import PROSE, TABLE, LessonBlock, LessonPage, is_table_rule, table_cells
 from .page_values import PageValues
 from .pieces import CODE, SLIP, TEXT, Piece, pieces_of
 from .references import LessonError
@@ -13,7 +14,11 @@ from .references import LessonError
 Run = dict[str, Any]
 """A piece of a text: ``text``, ``code``, the ``name`` of a class, or a ``number`` with its ``path``
 in the table of quantities and all its digits; a known slip has the true value, too."""
+Line = tuple[int, str]
+"""A line of a block, with its number."""
 Paragraph = list[Run]
+Table = dict[str, list[list[Paragraph]]]
+"""The cells of its ``head`` and of its ``rows``, row by row; the head is one row."""
 
 
 class LessonView:
@@ -23,6 +28,12 @@ class LessonView:
         self._page, self._values = page, values
         for binding in page.bindings:
             values.bind(binding)
+
+    @property
+    def drawing(self) -> LearnerDrawing | None:
+        """The drawing that the lesson is about, which it calls x."""
+        found = self._values.bound("x")
+        return found if isinstance(found, LearnerDrawing) else None
 
     def before(self, modality: str) -> dict[str, Any]:
         """What is shown before the prediction. ``modality``: of the learner's data, singular."""
@@ -43,10 +54,13 @@ class LessonView:
         texts = {kind: self._paragraphs(self._page.of_kind(kind)) for kind in kinds}
         return {"outcome": self._outcome(predict), "reasons": self.reasons(), **texts}
 
-    def reasons(self) -> list[str]:
-        """The reasons to choose from; the first one is right."""
-        items = [block.items(mark) for mark in ("* ", "- ") for block in self._page.of_kind("why")]
-        return [self._values.filled_text(line[2:].strip()) for one in items for line in one]
+    def reasons(self) -> list[tuple[str, str]]:
+        """The reasons to choose from, each with a sentence that says why it is wrong. The first one
+        is right; its sentence is empty."""
+        found = [one for block in self._page.of_kind("why") for one in block.reasons()]
+        ordered = sorted(found, key=lambda one: not one.is_right)
+        fill = self._values.filled_text
+        return [(fill(one.text), fill(one.why_not)) for one in ordered]
 
     def _prediction(self, block: LessonBlock) -> dict[str, Any]:
         """The question of a prediction, and what can be chosen."""
@@ -74,21 +88,27 @@ class LessonView:
         below = [float(limit) < value for limit in limits.split(",")] if limits else []
         return {"index": sum(below), "run": run}
 
-    def _paragraphs(self, blocks: Iterable[LessonBlock]) -> list[Paragraph]:
-        """The paragraphs of blocks, without the lines of lists."""
-        found: list[Paragraph] = []
+    def _paragraphs(self, blocks: Iterable[LessonBlock]) -> list[Paragraph | Table]:
+        """The paragraphs and tables of blocks, without the lines of lists."""
+        found: list[Paragraph | Table] = []
         for block in blocks:
-            last = -1
-            for number, text in block.lines:
-                if text.startswith(("- ", "* ")):
-                    continue
-                runs = [self._run(piece) for piece in pieces_of(text, number)]
-                if number == last + 1 and found:
-                    found[-1] += [{"text": " "}, *runs]
+            for lines in _paragraph_lines(block):
+                if lines[0][1].startswith(TABLE):
+                    found.append(self._table(lines))
                 else:
-                    found.append(runs)
-                last = number
-        return [_joined(paragraph) for paragraph in found]
+                    found.append(self._runs(" ".join(text for _, text in lines), lines[0][0]))
+        return found
+
+    def _table(self, lines: Sequence[Line]) -> Table:
+        head, *rows = [
+            [self._runs(cell, number) for cell in table_cells(text)]
+            for number, text in lines
+            if not is_table_rule(text)
+        ]
+        return {"head": [head], "rows": rows}
+
+    def _runs(self, text: str, line: int) -> Paragraph:
+        return _joined([self._run(piece) for piece in pieces_of(text, line)])
 
     def _run(self, piece: Piece) -> Run:
         if piece.kind == TEXT:
@@ -103,6 +123,18 @@ class LessonView:
             return _run_of_name(true)
         run = _run_of_number(piece.text or true, value, piece.reference.path)
         return {**run, "slip": true} if piece.kind == SLIP else run
+
+
+def _paragraph_lines(block: LessonBlock) -> list[list[Line]]:
+    """The lines of each paragraph or table: those that follow each other."""
+    found: list[list[Line]] = []
+    for number, text in block.lines:
+        if text.startswith(("- ", "* ", "> ")):
+            continue
+        if not found or number != found[-1][-1][0] + 1:
+            found.append([])
+        found[-1].append((number, text))
+    return found
 
 
 def _joined(paragraph: Paragraph) -> Paragraph:

@@ -6,7 +6,9 @@ one of its words: a row is a word, a column a position, and ink is where the wor
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -158,12 +160,17 @@ def text_drawings(data: Dataset, fitted: TextPreprocessor) -> OwnSamples:
 
 
 def _telling_words(tokens: Array, labels: Labels) -> list[int]:
-    """The words whose share of the texts differs most between both classes, the more frequent
-    first."""
-    words = [word for word in np.unique(tokens).tolist() if word > UNKNOWN]
-    counts = [[int((tokens[labels == one] == word).any(axis=1).sum()) for one in (0, 1)]
-              for word in words]  # fmt: skip
+    """The words that tell both classes apart best, alone or with the word after them, the more
+    frequent first: the share of the texts with this word, or with this pair, differs most."""
     sizes = np.bincount(labels, minlength=2).tolist()
-    differences = [-abs(a * sizes[1] - b * sizes[0]) for a, b in counts]
-    order = sorted(range(len(words)), key=lambda at: (differences[at], words[at]))
-    return sorted(words[at] for at in order[:SIDE])
+    counts: dict[tuple[int, ...], list[int]] = defaultdict(lambda: [0, 0])
+    for text, label in zip(tokens.tolist(), labels.tolist(), strict=True):
+        for found in {(word,) for word in text} | set(pairwise(text)):
+            counts[found][label] += 1
+    differences: dict[int, int] = defaultdict(int)
+    for words, (one, other) in counts.items():
+        difference = abs(one * sizes[1] - other * sizes[0])
+        for word in words:
+            differences[word] = max(differences[word], difference)
+    known = sorted(word for word in differences if word > UNKNOWN)
+    return sorted(sorted(known, key=lambda word: -differences[word])[:SIDE])

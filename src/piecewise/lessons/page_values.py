@@ -26,6 +26,10 @@ class PageValues:
         value = value_of(binding.reference, self._context, self._bound)
         self._bound[binding.name] = self._types[binding.name], value
 
+    def bound(self, name: str) -> Any:
+        """The value of a name of the head; None if there is none."""
+        return self._bound.get(name, (None, None))[1]
+
     def type_of(self, reference: Reference) -> str:
         """The type of a value."""
         return type_of(reference, self._types)

@@ -1,7 +1,8 @@
 """The partner of a learner: samples of another seat, for nets that have not seen them.
 
-Without another seat, the partner is generated: drawings of X and O by another hand, or the
-learner's own drawings, moved, where the classes are others.
+Without another seat, the partner is generated: drawings of X and O by another hand, some of them
+chosen because the learner's net names them wrong; or the learner's own drawings, moved, where the
+classes are others.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..core.array_types import Array, Labels
+from ..core.array_types import Array, Bool, Labels
 from ..core.errors import DataError
 from ..data.dataset import read_data
 from ..data.images.preprocessor import ImagePreprocessor
@@ -37,6 +38,8 @@ _USUAL = XOVariation(stroke_width=1.3, noise=0.0)
 _TRICKY = XOVariation(rotation=60.0, stroke_width=2.5, noise=0.0)
 _USUALS, _TRICKIES = 6, 4
 """Drawings of both classes that are usual, and that are turned or bold."""
+_POOL = 40
+"""Tricky drawings among which those that the net names wrong are looked for."""
 _FAR = 2
 
 
@@ -63,6 +66,8 @@ class Partner:
         Others, which no net learns from.
     words, unknown_words : int
         For texts: how many words they have, and how many of these the learner's texts do not have.
+    chosen_wrong : int
+        Of generated letters: how many are asked about because the small net names them wrong.
     """
 
     name: str
@@ -71,6 +76,7 @@ class Partner:
     kept: LabelledDrawings
     words: int = 0
     unknown_words: int = 0
+    chosen_wrong: int = 0
 
     @cached_property
     def sha256(self) -> str:
@@ -145,21 +151,40 @@ def generated_partner(learner: Learner) -> Partner:
     preprocessor = learner.data.preprocessor
     has_letters = set(names) == {"x", "o"} and not learner.rows
     if has_letters and isinstance(preprocessor, ImagePreprocessor):
-        return _letters(preprocessor, names.index("x"))
+        return _letters(learner, preprocessor, names.index("x"))
     return _moved(learner)
 
 
-def _letters(preprocessor: ImagePreprocessor, x_label: int) -> Partner:
-    """Drawings of X and O on white paper, some of them turned and bold, as files are prepared."""
-    parts = []
-    for first in (0, 1):
-        found = [make_xo(each, _LARGE, _SEED, variation, first * each)
-                 for each, variation in ((_USUALS, _USUAL), (_TRICKIES, _TRICKY))]  # fmt: skip
-        pictures = [(WHITE - one)[0][..., None] for data in found for one in data.inputs]
-        labels = np.concatenate([data.labels for data in found])
+def _letters(learner: Learner, preprocessor: ImagePreprocessor, x_label: int) -> Partner:
+    """Drawings of X and O on white paper, some of them turned and bold, as files are prepared. Of
+    the tricky ones that are asked about, as many as possible are named wrong by the small net."""
+
+    def made(count: int, variation: XOVariation, first: int) -> LabelledDrawings:
+        found = make_xo(count, _LARGE, _SEED, variation, first)
+        pictures = [(WHITE - one)[0][..., None] for one in found.inputs]
         inputs = np.stack([preprocessor.transform(one) for one in pictures])
-        parts.append(LabelledDrawings(inputs, labels if x_label == 0 else 1 - labels))
-    return Partner("", LETTERS, parts[0], parts[1])
+        return LabelledDrawings(inputs, found.labels if x_label == 0 else 1 - found.labels)
+
+    many = made(_POOL, _TRICKY, 0)
+    is_right = learner.small.logits(many.inputs).argmax(axis=1) == many.labels
+    rows = _wrong_first(many.labels, is_right)
+    return Partner("", LETTERS,
+                   _together(made(_USUALS, _USUAL, 0), _of_rows(*many, rows)),
+                   _together(made(_USUALS, _USUAL, _USUALS), made(_TRICKIES, _TRICKY, _POOL)),
+                   chosen_wrong=int((~is_right[rows]).sum()))  # fmt: skip
+
+
+def _wrong_first(labels: Labels, is_right: Bool) -> list[int]:
+    """The rows of the tricky drawings that are asked about, as many of each class: those that are
+    named wrong, then others."""
+    ordered = [sorted(np.flatnonzero(labels == one).tolist(), key=lambda row: bool(is_right[row]))
+               for one in (0, 1)]  # fmt: skip
+    return sorted(row for one in ordered for row in one[: _TRICKIES // 2])
+
+
+def _together(*parts: LabelledDrawings) -> LabelledDrawings:
+    inputs, labels = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+    return LabelledDrawings(inputs, labels)
 
 
 def _moved(learner: Learner) -> Partner:

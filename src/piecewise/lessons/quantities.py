@@ -16,8 +16,10 @@ from . import column_order as orders
 from . import feature_matches as features
 from . import net_quantities as nets
 from .deck_quantities import Deck
+from .descent import Descent, hardest_drawing, largest_value
 from .formats import check_format
 from .learner import Learner
+from .order_trial import computed_trial
 from .partner import Partner, generated_partner
 from .references import Argument, Bound, LessonError, Reference, Step
 from .seat_swap import COVERAGE, SURE, SeatSwap
@@ -76,12 +78,16 @@ _ROOT = {
     "net": _q("", "net", lambda at: at.learner.net),
     "swap": _q("", "swap", lambda at: at.swap),
     "own": _q("whole whole", "drawing", lambda at, *which: at.learner.drawing(*which)),
+    "hardest": _q("", "drawing", lambda at: at.learner.drawings[hardest_drawing(at.learner)]),
+    "descent": _q("", "descent", lambda at: Descent(at.learner)),
+    "class_of": _q("drawing", "name", lambda at, drawing: at.learner.classes[drawing.label]),
     "class": _q("whole", "name", lambda at, number: nets.class_name(at.learner, number)),
     "words": _q("", "name", lambda at: ", ".join(at.learner.words) or "none"),
     "drawings": _q("", "whole", lambda at: len(at.learner.drawings)),
     "samples": _q("", "samples", lambda at: _samples(at, orders.kind_of(at.learner))),
     "sounds": _q("", "samples", lambda at: _samples(at, orders.SOUNDS)),
     "texts": _q("", "samples", lambda at: _samples(at, orders.TEXTS)),
+    "trial": _q("name", "trial", _free(computed_trial)),
     "error": _q("number number", "number", _free(nets.error)),
     "total_error": _q("net", "number", lambda at, net: nets.total_error(at.learner, net)),
     "odds": _q("number", "number", _free(nets.odds)),
@@ -138,6 +144,7 @@ _NET = {
     "answer": _q("drawing", "name", nets.answer),
     "probability": _q("drawing", "number", nets.probability),
     "loss": _q("drawing", "number", nets.loss),
+    "largest_value": _q("drawing", "whole", lambda net, drawing: 1 + largest_value(net, drawing)),
     "weight": _q("name whole whole", "number", nets.voting_weight),
     "kernel": _q("whole whole whole", "number", features.kernel_weight),
     "gradient": _q("drawing name whole whole", "number", nets.gradient),
@@ -206,11 +213,27 @@ _SWAP = {
     "coverage": _q("", "number", lambda _: COVERAGE),
     "sure": _q("", "number", lambda _: SURE),
 }
+_TRIAL = {
+    "samples": _q("", "whole", lambda trial: trial.n),
+    "rounds": _q("", "whole", lambda trial: trial.rounds),
+    "accuracy": _q("", "number", lambda trial: trial.accuracy),
+    "shuffled": _q("", "number", lambda trial: trial.shuffled_accuracy),
+    "low": _q("", "number", lambda trial: trial.interval[0]),
+    "high": _q("", "number", lambda trial: trial.interval[1]),
+    "verdict": _q("", "name", lambda trial: trial.verdict),
+}
+_DESCENT = {
+    "before": _q("", "number", lambda descent: descent.before),
+    "after": _q("", "number", lambda descent: descent.after),
+    "factor": _q("", "whole", lambda descent: descent.factor),
+    "long": _q("", "number", lambda descent: descent.long),
+}
 CALLS: Mapping[tuple[str, str], Quantity] = {
     (owner, name): quantity
     for owner, table in {
         ROOT: _ROOT, "deck": _DECK, "net": _NET, "drawing": _DRAWING, "walk": _WALK,
         "cell": _CELL, "why": _WHY, "ledger": _LEDGER, "samples": _SAMPLES, "swap": _SWAP,
+        "descent": _DESCENT, "trial": _TRIAL,
     }.items()
     for name, quantity in table.items()
 }  # fmt: skip

@@ -15,7 +15,7 @@ from .question_parts import Pool
 POOLS: Mapping[str, Callable[[Learner], Pool]] = {
     pool.__name__: pool
     for pool in (
-        maps.shared_ink, maps.equal_pixels, features.agreeing_pixels, features.best_feature,
+        maps.shared_ink, maps.equal_pixels, features.agreeing_pixels, features.patch_agreement,
         maps.cell_sum, features.best_flip, maps.map_rows, maps.kernel_weights, maps.pooled_value,
         maps.pooled_rows, maps.zeros_in_row, maps.relu_then_pool, maps.layer_rows, maps.field_rows,
         learning.one_vote, learning.muted_score, learning.error_sum, learning.voting_gradient,

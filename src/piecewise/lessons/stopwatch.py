@@ -12,7 +12,7 @@ from typing import NamedTuple
 from .answer_key import seat_draw
 from .deck_quantities import Deck
 from .learner import Learner
-from .lesson_file import PROSE, LessonPage
+from .lesson_file import PROSE, LessonBlock, LessonPage
 from .number_words import numbers_in
 from .page_values import PageValues
 from .quantities import Context
@@ -50,18 +50,33 @@ class PageTime(NamedTuple):
         return self.words / WORDS_A_MINUTE + self.step_seconds / 60
 
 
+def _read(block: LessonBlock, values: PageValues) -> list[str]:
+    """The texts that are read. Of the sentences about wrong reasons, it is one, the longest."""
+    fill = values.filled_text
+    if block.kind != "why":
+        return [fill(line) for _, line in block.lines]
+    reasons = block.reasons()
+    why_nots = [fill(one.why_not) for one in reasons]
+    return [*(fill(one.text) for one in reasons), max(why_nots, key=_word_count, default="")]
+
+
+def _word_count(text: str) -> int:
+    """The words of a text; the marks of lists and tables are none."""
+    return sum(not set(word) <= set("|-") for word in text.split())
+
+
 def page_time(page: LessonPage, learner: Learner) -> PageTime:
     """The time of a page for a learner; LessonError if a number cannot be computed."""
     values = PageValues(Context(learner, Deck()))
     for binding in page.bindings:
         values.bind(binding)
     blocks = [block for block in page.blocks if block.kind in IN_CLASS]
-    texts = [values.filled_text(line) for block in blocks for _, line in block.lines]
+    texts = [text for block in blocks for text in _read(block, values)]
     check = page.of_kind("check")[0].attributes["generator"]
     name = page.head["lesson"]
     drawn = draw_question(list(POOLS[check](learner)), seat_draw(learner, name, check, 0))
     question = drawn.text if drawn else ""
-    words = sum(len(text.split()) for text in (page.question, *texts, question))
+    words = sum(_word_count(text) for text in (page.question, *texts, question))
     tasks = sum(TASKS[block.attributes["part"]] for block in page.of_kind("task"))
     answering = CHECK + CHECK_NUMBER * len(list(numbers_in(question)))
     return PageTime(name, words, PREDICT + tasks + WHY + answering)

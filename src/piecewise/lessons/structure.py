@@ -6,7 +6,15 @@ import re
 from collections.abc import Iterator
 
 from ..core.errors import did_you_mean, shown
-from .lesson_file import LessonBlock, LessonPage
+from .lesson_file import (
+    REASONS,
+    TABLE,
+    WHY_NOT,
+    LessonBlock,
+    LessonPage,
+    is_table_rule,
+    table_cells,
+)
 from .question_pools import POOLS
 
 MODALITIES = ("picture", "sound", "text")
@@ -37,6 +45,7 @@ def structure_faults(page: LessonPage) -> Found:
     for block in page.blocks:
         if block.kind in _BLOCK_RULES:
             yield from _BLOCK_RULES[block.kind](block)
+        yield from _table(block)
         if block.kind in ("predict", "task", "result", "sentence") and not block.lines:
             yield block.line, f"{block.kind}: wanted a text"
     generators = [block.attributes.get("generator") for block in page.of_kind("check")]
@@ -107,15 +116,43 @@ def _check(block: LessonBlock) -> Found:
 
 
 def _why(block: LessonBlock) -> Found:
-    right, others = block.items("* "), block.items("- ")
-    if len(right) != 1 or len(right) + len(others) < _REASONS:
+    reasons = block.reasons()
+    right = sum(one.is_right for one in reasons)
+    others = len(reasons) - right
+    if right != 1 or right + others < _REASONS:
         yield (
             block.line,
             (
-                f"why: got {len(right)} right reasons (*) and {len(others)} others (-), wanted one "
+                f"why: got {right} right reasons (*) and {others} others (-), wanted one "
                 f"right reason and {_REASONS - 1} others or more"
             ),
         )
+    for one in reasons:
+        if one.is_right and one.why_not:
+            yield one.line, "why: got a line with > after the right reason, wanted none"
+        elif not one.is_right and not re.fullmatch(r"[^.!?]+([.!?]\S[^.!?]*)*[.!?]", one.why_not):
+            yield (
+                one.line,
+                f"why: got {shown(one.why_not)} after a wrong reason, wanted one sentence that "
+                "says why it is wrong, in lines that begin with >",
+            )
+    for line, text in block.lines:
+        if text[:2] not in (*REASONS, WHY_NOT):
+            yield line, f"why: got {shown(text)}, wanted a line that begins with *, - or >"
+
+
+def _table(block: LessonBlock) -> Found:
+    """A table has a head, a rule, and rows of as many cells."""
+    rows = {line: text for line, text in block.lines if text.startswith(TABLE)}
+    wanted = 0
+    for line, text in rows.items():
+        is_head, count = line - 1 not in rows, len(table_cells(text))
+        wanted = count if is_head else wanted
+        is_second = not is_head and line - 2 not in rows
+        if is_table_rule(text) != is_second or (is_head and line + 1 not in rows):
+            yield line, "table: wanted a head, a line such as |---|---|, and the rows"
+        elif count != wanted:
+            yield line, f"table: got {count} cells, wanted {wanted}"
 
 
 def _tour(block: LessonBlock) -> Found:

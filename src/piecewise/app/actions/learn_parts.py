@@ -13,12 +13,20 @@ from ...insight.explanation import explain
 from ...lessons import net_quantities as nets
 from ...lessons.deck_facts import RIGHT_ANSWERS
 from ...lessons.deck_quantities import Deck
+from ...lessons.descent import (
+    FACTORS,
+    RATE,
+    Descent,
+    descent,
+    hardest_drawing,
+    largest_value,
+    mean_loss,
+)
 from ...lessons.feature_matches import agreeing_pixels
 from ...lessons.formats import printed
 from ...lessons.knob_trial import KERNELS, POOLINGS, SIZES, knob_trial
 from ...lessons.learner import Learner, LearnerDrawing
 from ...network import Network
-from ...reference.optimizers import sgd
 from ..failures import MissingError
 from ..fields import ANY, RequestField, Values, WholeKind, WordKind
 from ..muting import Mutes, checked_maps
@@ -95,15 +103,21 @@ class LearnPartActions:
         return {"slide": _slide_rows(pinned.deck), "drawings": rows, "totals": totals}
 
     def nudge(self, values: Values) -> Values:
-        """The loss of the untrained small net on a drawing as a function of one voting weight, and
-        the losses and the weights after steps of gradient descent."""
+        """The loss of the untrained small net on a drawing as a function of one voting weight; and
+        the mean loss of all drawings and the weight, before and after steps of gradient descent.
+        Without the number of a drawing, it is that with the largest loss; without a column, the
+        weight is that of its largest value. ``factor`` says how many times as long a step is after
+        which the mean loss has risen."""
         learner = self._state.pinned().learner
-        drawing = _drawing(learner, values["drawing"])
-        index = values["row"], values["column"]
+        number = values.get("drawing", hardest_drawing(learner))
+        drawing = _drawing(learner, number)
+        index = values["row"], values.get("column", largest_value(learner.first, drawing))
         pixels, labels = drawing.pixels[None], [drawing.label]
         curve = nudge_curve(learner.first, pixels, labels, "full1.weight", index).to_json()
-        steps, rate = values["steps"], values["rate"] / 10
-        return {**curve, "steps": _descent(learner.first, drawing, index, steps, rate)}
+        nets_of_steps = descent(learner, values["steps"], values["rate"] * RATE)
+        steps = [{"loss": mean_loss(learner, net), "weight": _voting_weight(net, index)}
+                 for net in nets_of_steps]  # fmt: skip
+        return {**curve, "drawing": number, "factor": Descent(learner).factor, "steps": steps}
 
     def knob(self, values: Values) -> Values:
         """The score of a small net with other knobs, each drawing named by nets that never saw
@@ -117,6 +131,10 @@ def _drawing(learner: Learner, number: int) -> LearnerDrawing:
     if number >= len(learner.drawings):
         raise MissingError(f"drawing: there is none of the number {number}")
     return learner.drawings[number]
+
+
+def _voting_weight(net: Network, index: tuple[int, int]) -> float:
+    return float(net.parameters["full1.weight"][index])
 
 
 def _slide_rows(deck: Deck) -> list[Values]:
@@ -159,25 +177,8 @@ def _flipped(drawing: LearnerDrawing, pixels: object) -> Array:
     return flipped
 
 
-def _descent(
-    net: Network, drawing: LearnerDrawing, index: tuple[int, int], steps: int, rate: float
-) -> list[Values]:
-    """The loss, and the weight, before the first step and after each."""
-    changed = Network.from_saved_model(net.saved_model())
-    found = []
-    for number in range(steps + 1):
-        loss, gradients = changed.gradients(drawing.pixels[None], [drawing.label])
-        weight = float(changed.parameters["full1.weight"][index])
-        found.append({"loss": float(loss), "weight": weight,
-                      "gradient": float(gradients["full1.weight"][index])})  # fmt: skip
-        if number < steps:
-            for name, gradient in gradients.items():
-                before = changed.parameters[name]
-                changed.parameters[name], _ = sgd(before, 0 * before, gradient, rate, 0, 0)
-    return found
-
-
-_DRAWING = RequestField("drawing", WholeKind(0, 99), default=0)
+_DRAWINGS = WholeKind(0, 99)
+_DRAWING = RequestField("drawing", _DRAWINGS, default=0)
 _MOVED = WholeKind(-FAR, FAR)
 _WALK = (
     RequestField("net", WordKind("small", "first"), default="small"), _DRAWING,
@@ -185,10 +186,10 @@ _WALK = (
     RequestField("flipped", ANY), RequestField("mute", ANY),
 )  # fmt: skip
 _NUDGE = (
-    _DRAWING, RequestField("row", WholeKind(0, 1), default=0),
-    RequestField("column", WholeKind(0, 11), default=0),
+    RequestField("drawing", _DRAWINGS), RequestField("row", WholeKind(0, 1), default=0),
+    RequestField("column", WholeKind(0, 11)),
     RequestField("steps", WholeKind(0, MOST_STEPS), default=0),
-    RequestField("rate", WholeKind(1, 1_000), default=1),
+    RequestField("rate", WholeKind(1, FACTORS[-1]), default=1),
 )  # fmt: skip
 _KNOBS = (
     RequestField("kernels", WholeKind(KERNELS[0], KERNELS[-1]), default=3),

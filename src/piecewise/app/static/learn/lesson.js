@@ -82,7 +82,7 @@ function taskElements(lesson, { task }, part) {
 /**
  * @param {string} name
  * @param {string} title
- * @param {Paragraph[]} paragraphs
+ * @param {Texts} paragraphs
  */
 function section(name, title, paragraphs) {
   return element("section", { class: name }, element("h2", { text: title }), ...texts(paragraphs));

@@ -6,35 +6,37 @@ import { learnWords as words } from "app/words/learn.js";
 import { element, number, svgElement } from "piecewise/text.js";
 
 const [WIDE, HIGH] = [420, 180];
-/** @type {Record<string, { steps: number, rate: number }>} */
-const STEPS = {
-  one: { steps: 1, rate: 1 },
-  ten: { steps: 10, rate: 1 },
-  long: { steps: 1, rate: 10 },
-};
-/** @typedef {{ values: number[], losses: number[], value: number }} Curve */
+/** @typedef {{ values: number[], losses: number[], value: number, factor: number }} Curve */
 
 export function nudgePart() {
   const place = element("div");
+  const row = element("div", { class: "row" });
   const said = element("p", { class: "facts", role: "status" });
-  const buttons = Object.entries(words.stepKinds).map(([name, text]) =>
-    element("button", { type: "button", text, onclick: () => step(name) }),
-  );
-  /** @param {string} name */
-  const step = async (name) => {
-    const { steps } = await ask("POST", "/api/small-net/nudge", STEPS[name]).catch(() => ({}));
-    if (!steps) return;
-    const [first, last] = [steps[0], steps[steps.length - 1]];
+  /** @param {number} steps @param {number} rate in tenths */
+  const step = async (steps, rate) => {
+    const found = await ask("POST", "/api/small-net/nudge", { steps, rate }).catch(() => null);
+    if (!found) return;
+    const [first, last] = [found.steps[0], found.steps[steps]];
     said.textContent = words.stepped(
       number(first.loss, 4),
       number(last.loss, 4),
       number(last.weight, 4),
     );
   };
+  /** @type {(text: string, steps: number, rate: number) => HTMLElement} */
+  const button = (text, steps, rate) =>
+    element("button", { type: "button", text, onclick: () => step(steps, rate) });
   ask("POST", "/api/small-net/nudge", {})
-    .then((curve) => place.replaceChildren(...chart(curve)))
+    .then((/** @type {Curve} */ curve) => {
+      place.replaceChildren(...chart(curve));
+      row.replaceChildren(
+        button(words.oneStep, 1, 1),
+        button(words.tenSteps, 10, 1),
+        button(words.longStep(curve.factor), 1, curve.factor),
+      );
+    })
     .catch(() => {}); // the strip says that the program is gone
-  return partSection(words.nudge, place, element("div", { class: "row" }, ...buttons), said);
+  return partSection(words.nudge, place, row, said);
 }
 
 /** The curve, and a slider along it. @param {Curve} curve */

@@ -12,7 +12,7 @@ import { element, percent } from "piecewise/text.js";
  *   words?: string[] }} Side
  * @typedef {{ label: string, source: string, is_own: boolean, order: number[], count: number,
  *   right: number, shuffled_right: number, before: Side, after: Side }} Shuffled
- * @typedef {{ n: number, accuracy: number, shuffled_accuracy: number, difference: number,
+ * @typedef {{ n: number, rounds: number, train_size: number, accuracy: number, shuffled_accuracy: number, difference: number,
  *   interval: [number, number], sentence: string }} Trial
  */
 
@@ -95,7 +95,9 @@ function trialElements() {
     /** @type {Trial | null} */
     const found = await ask("POST", "/api/small-net/order", { data }).catch(() => null);
     button.disabled = false;
-    said.textContent = found ? words.verdict(found) : "";
+    said.textContent = found
+      ? [words.verdict(found), found.rounds ? words.meanOf(found) : ""].join(" ")
+      : "";
     if (!found) return;
     const cells = words.trialCells(found).map((text) => element("td", { text: signed(text) }));
     const name = words.trialOf(data, found.n);

@@ -4,11 +4,35 @@ import { learnWords as words } from "app/words/learn.js";
 import { element } from "piecewise/text.js";
 
 /**
- * @param {Paragraph[]} paragraphs
+ * @param {Texts} paragraphs
  * @returns {HTMLElement[]}
  */
 export function texts(paragraphs) {
-  return paragraphs.map((runs) => element("p", {}, ...runs.flatMap(pieces)));
+  return paragraphs.map((one) => ("rows" in one ? textTable(one) : holding("p", {}, one)));
+}
+
+/** @param {TextTable} table */
+function textTable({ head, rows }) {
+  const title = (/** @type {Paragraph} */ runs) => holding("th", { scope: "col" }, runs);
+  const cell = (/** @type {Paragraph} */ runs, /** @type {number} */ column) =>
+    column ? holding("td", {}, runs) : holding("th", { scope: "row" }, runs);
+  const line = (/** @type {HTMLElement[]} */ cells) => element("tr", {}, ...cells);
+  return element(
+    "table",
+    { class: "steps" },
+    element("thead", {}, ...head.map((one) => line(one.map(title)))),
+    element("tbody", {}, ...rows.map((one) => line(one.map(cell)))),
+  );
+}
+
+/**
+ * An element that holds the pieces of a text.
+ * @param {"p" | "td" | "th"} name
+ * @param {Record<string, string>} set
+ * @param {Paragraph} runs
+ */
+function holding(name, set, runs) {
+  return element(name, set, ...runs.flatMap(pieces));
 }
 
 /**

@@ -94,8 +94,9 @@ class SwapPart {
 
   /** @param {Swap} swap */
   partnerElements({ partner, names, may_bring: mayBring }) {
-    const { name, origin, words: count, unknown_words: unknown } = partner;
-    const said = element("p", { class: "facts", text: words.partner(name, origin) });
+    const { name, origin, words: count, unknown_words: unknown, chosen_wrong: wrong } = partner;
+    const sentences = [words.partner(name, origin), wrong ? words.chosenWrong(wrong) : ""];
+    const said = element("p", { class: "facts", text: sentences.join(" ").trim() });
     if (!mayBring) return [said, element("p", { class: "sub", text: words.mayNot })];
     const input = element("input", {
       type: "file",

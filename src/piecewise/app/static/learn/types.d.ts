@@ -15,12 +15,21 @@ interface Run {
 
 type Paragraph = Run[];
 
+/** A table: the cells of its head, which is one row, and those of its rows. */
+interface TextTable {
+  head: Paragraph[][];
+  rows: Paragraph[][];
+}
+
+/** Paragraphs and tables. */
+type Texts = (Paragraph | TextTable)[];
+
 /** Rows of 1 for ink and 0 for background. */
 type Pixels = number[][];
 
 interface Prediction {
   kind: "number" | "interval" | "choice";
-  text: Paragraph[];
+  text: Texts;
   limits: string[];
   options: string[];
   is_integer: boolean;
@@ -30,6 +39,8 @@ interface Why {
   reasons: string[];
   chosen: number | null;
   is_right: boolean | null;
+  /** What is wrong with the reason that was chosen. */
+  why_not: string;
   words: string;
 }
 
@@ -51,10 +62,10 @@ interface Check {
 interface Committed {
   answer: string | null;
   outcome: { index: number; run: Run };
-  task: Paragraph[];
-  result: Paragraph[];
+  task: Texts;
+  result: Texts;
   sentence: Paragraph[];
-  play: Paragraph[];
+  play: Texts;
   why: Why;
   checks: Check[];
 }
@@ -102,6 +113,8 @@ interface Swap {
     kept: number;
     words: number;
     unknown_words: number;
+    /** Generated letters that the net names wrong, after the prediction. */
+    chosen_wrong: number | null;
   };
   may_bring: boolean;
   drawings: { pixels: Pixels; label: number }[];
@@ -126,8 +139,8 @@ interface LessonData {
   part: string;
   /** The drawing that the lesson is about. */
   pixels: Pixels | null;
-  without: Paragraph[];
-  intro: Paragraph[];
+  without: Texts;
+  intro: Texts;
   predict: Prediction;
   committed: Committed | null;
 }

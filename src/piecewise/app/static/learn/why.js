@@ -1,5 +1,6 @@
 /** The question for the reason: one of several to choose, and room for own words. */
 
+import { signed } from "app/learn/runs.js";
 import { learnWords as words } from "app/words/learn.js";
 import { element } from "piecewise/text.js";
 
@@ -24,8 +25,9 @@ export function whySection(why, choose) {
     element("div", { class: "row" }, element("button", { text: words.choose }), said),
   );
   /** @param {Why} now */
-  const show = ({ is_right }) => {
-    said.textContent = is_right === null ? "" : is_right ? words.rightReason : words.wrongReason;
+  const show = ({ is_right, why_not: whyNot }) => {
+    const wrong = words.wrongReason(signed(whyNot));
+    said.textContent = is_right === null ? "" : is_right ? words.rightReason : wrong;
     said.dataset.right = String(is_right);
   };
   form.addEventListener("submit", async (event) => {

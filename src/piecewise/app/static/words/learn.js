@@ -65,7 +65,8 @@ export const learnWords = {
   choose: "Choose",
   ownWords: "In your own words (nobody checks them)",
   rightReason: "Yes, that is true.",
-  wrongReason: "Not that one. Look at the result again.",
+  /** @param {string} whyNot */
+  wrongReason: (whyNot) => `Not that one. ${whyNot}`,
 
   // Checks.
   check: "Check",
@@ -171,14 +172,17 @@ export const learnWords = {
   totalErrors: "all together",
 
   // The nudge of a weight.
-  nudge: "The loss for every value of the weight",
+  nudge: "The loss on the drawing for every value of the weight",
   weight: "Weight",
   /** @param {string} weight @param {string} loss */
   lossAt: (weight, loss) => `At ${weight} the loss is ${loss}.`,
-  stepKinds: { one: "One step", ten: "Ten steps", long: "One step, ten times as long" },
+  oneStep: "One step",
+  tenSteps: "Ten steps",
+  /** @param {number} factor */
+  longStep: (factor) => `One step, ${whole.format(factor)} times as long`,
   /** @param {string} before @param {string} after @param {string} weight */
   stepped: (before, after, weight) =>
-    `All parameters change. The loss goes from ${before} to ${after}. The weight is ${weight} then.`,
+    `All parameters change. The mean loss of all drawings goes from ${before} to ${after}. The weight is ${weight} then.`,
 
   // Trials.
   turnKnob: "Turn a knob",
@@ -236,6 +240,10 @@ export const learnWords = {
     percent(difference),
     `${percent(interval[0])} to ${percent(interval[1])}`,
   ],
+  /** @param {{ rounds: number, train_size: number }} found */
+  meanOf: ({ rounds, train_size: size }) =>
+    `Each percentage is the mean of ${whole.format(rounds)} trainings: in each, a net learns from ` +
+    `${counted(size, "other sample", "other samples")} and is asked about the rest.`,
   /** @param {{ sentence: string }} found */
   verdict: ({ sentence }) => `${sentence[0].toUpperCase()}${sentence.slice(1)}.`,
 

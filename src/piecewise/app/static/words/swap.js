@@ -11,6 +11,10 @@ export const swapWords = {
       letters: "You have no partner yet: generated letters take the place of one.",
       moved: "You have no partner yet: your own samples, moved, take the place of one.",
     })[origin] ?? "",
+  /** @param {number} count */
+  chosenWrong: (count) =>
+    `${whole.format(count)} of the letters ${count === 1 ? "was" : "were"} chosen because your net names ` +
+    `${count === 1 ? "it" : "them"} wrong. So this score is lower than for other letters.`,
   how: "To swap, save your project in the place Take away and give the file to your partner. Drop the file that you get in return on this page, or open it here. It does not come among your samples.",
   draw: "Before you save it, draw ten samples for your partner, choose them in Gather and press T. They are then kept for the test: your partner's net is asked about them, and yours does not learn from them.",
   mayNot: "To swap with a person, draw five or more of each of two classes first.",
