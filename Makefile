@@ -31,7 +31,7 @@ tour: $(VENV)/run  ## walk through the deck in the terminal
 test: $(VENV)/test  ## the tests a newcomer runs
 	$(BIN)/python -m pytest -m "not long and not serial" --ignore tests/toolkits \
 	  -n $(JOBS) --dist loadfile --no-loadscope-reorder
-	$(BIN)/python -m pytest -m "serial and not long" --ignore tests/toolkits
+	$(BIN)/python -m pytest -m "serial and not long" $$(grep -l "pytest.mark.serial" tests/*.py)
 
 test-long: $(VENV)/test  ## the tests that take minutes
 	$(BIN)/python -m pytest -m long --ignore tests/toolkits --durations=0

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import product
 from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from .long import now_and_long
 from .programs import CHROMIUM
 from .steps import HANG
 
@@ -19,6 +21,12 @@ QUIET = (
     "--disable-sync",
     "--no-first-run",
 )
+
+
+WINDOWS = now_and_long(
+    product((390, 1024, 1600), ("light", "dark")), [(390, "light"), (1024, "dark"), (1600, "light")]
+)
+"""For `parametrize`: widths and colour schemes of windows."""
 
 
 @contextmanager

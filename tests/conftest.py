@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from piecewise.engine.runtime import compiled_program
+from piecewise.engine.runtime import compiled_program, program_registry
 from piecewise.engine.runtime.code_cache import VARIABLE
 from piecewise.engine.runtime.thread_pool import MAX_THREADS
+from piecewise.training import train as training_loop
 
 SHARED_MEMORY, ROOM = Path("/dev/shm"), 4 << 30
 
@@ -34,12 +35,16 @@ settings.register_profile("no clock", deadline=None)  # tests also pass on a bus
 settings.load_profile("no clock")
 
 
-@pytest.fixture(scope="session", autouse=True)
-def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+@pytest.fixture(scope="session")
+def common_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of all processes of a run: what one of them makes there, the others need not."""
     place = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        place = place.parent  # what one process of them compiles, the others need not
-    before, folder = os.environ.get(VARIABLE), place / "code"
+    return place.parent if "PYTEST_XDIST_WORKER" in os.environ else place
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(common_folder: Path) -> Iterator[None]:
+    before, folder = os.environ.get(VARIABLE), common_folder / "code"
     folder.mkdir(0o700, exist_ok=True)
     os.environ[VARIABLE] = str(folder)
     yield
@@ -63,8 +68,10 @@ def heard_interrupts() -> Iterator[None]:
 @pytest.fixture(scope="session", autouse=True)
 def many_processors() -> Iterator[None]:
     """As many threads run as a test asks for, also on a machine of few processors and for little
-    work."""
+    work; one thread if it asks for no number, because the processes of a run share the machine."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(compiled_program, "processors", lambda: MAX_THREADS)
         patch.setattr(compiled_program, "WORK_PER_THREAD", 1)
+        for module in (training_loop, program_registry):
+            patch.setattr(module, "processors", lambda: 1)
         yield

@@ -18,7 +18,8 @@ from piecewise.app.project import Project
 from piecewise.app.strokes import checked_drawing, to_png
 
 from .app_page import AppPage, Program, program, wait_until
-from .browser import chromium
+from .browser import WINDOWS, chromium
+from .long import now_and_long
 from .programs import needs_chromium
 from .test_app_imports import archive
 
@@ -304,8 +305,7 @@ def judged(
         app[1].complaints.clear()  # axe sets styles that the policy forbids
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [390, 1024, 1600])
+@pytest.mark.parametrize(("width", "scheme"), WINDOWS)
 def test_gather_is_accessible(judged: tuple[Program, AppPage], width: int, scheme: Any) -> None:
     page = judged[1].page
     page.set_viewport_size({"width": width, "height": 900})
@@ -331,7 +331,6 @@ def test_start_is_accessible(empty: tuple[Program, AppPage]) -> None:
     app.complaints.clear()
 
 
-@pytest.mark.long
 def layer_heights(page: Page) -> list[float]:
     """The heights of the layers that the browser draws once and then moves."""
     devtools = page.context.new_cdp_session(page)
@@ -344,12 +343,13 @@ def layer_heights(page: Page) -> list[float]:
     return [one["height"] for one in layers]
 
 
-def test_five_thousand_pictures_come_in_and_scroll(
-    empty: tuple[Program, AppPage], tmp_path: Path
+@pytest.mark.parametrize("each", now_and_long([500, 2_500], [500]))
+def test_many_pictures_come_in_and_scroll(
+    empty: tuple[Program, AppPage], tmp_path: Path, each: int
 ) -> None:
     page = empty[1].page
     files = {f"{name}/{number}.png": drawing(number, name == "a")
-             for name in "ab" for number in range(2_500)}  # fmt: skip
+             for name in "ab" for number in range(each)}  # fmt: skip
     (tmp_path / "many.zip").write_bytes(archive(files))
     page.locator(".gather-bar input[type=file]").first.set_input_files(tmp_path / "many.zip")
     page.locator(".import-bar").get_by_role("button", name="Stop").click()
@@ -357,7 +357,9 @@ def test_five_thousand_pictures_come_in_and_scroll(
     expect(page.locator(".gather .welcome")).to_be_visible()
     empty[1].complaints.clear()
     page.locator(".gather-bar input[type=file]").first.set_input_files(tmp_path / "many.zip")
-    expect(page.locator(".import-bar")).to_contain_text("5,000 samples of 2 classes imported.")
+    expect(page.locator(".import-bar")).to_contain_text(
+        f"{2 * each:,} samples of 2 classes imported."
+    )
     row(page, "a").locator(".opener").click()
     box = row(page, "a").locator(".sample-box").first
     for step in range(30):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -16,18 +17,22 @@ from piecewise.lessons.learner import project_learner
 from piecewise.lessons.net_quantities import shared_ink
 
 from .app_page import AppPage, Program, program, taught_page
+from .long import now_and_long
 from .programs import needs_chromium
-from .test_app_browser import browser, check_axe, filled
+from .test_app_browser import browser, check_axe, taught
 
 pytestmark = needs_chromium
 __all__ = ["browser"]
 
 SEED = 7
+LESSON_WINDOWS = now_and_long(
+    product((1600, 390), ("light", "dark")), [(1600, "light"), (390, "dark")]
+)
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
-    with program(filled(tmp_path_factory.mktemp("learn") / "project")) as running:
+def shared(common_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
+    with program(taught(common_folder, tmp_path_factory.mktemp("learn") / "project")) as running:
         yield running
 
 
@@ -95,8 +100,10 @@ def test_checks_are_answered_by_keyboard_right_and_three_times_wrong(
         expect(check.locator(".solution")).to_contain_text("Solution:")
 
 
-def test_prediction_is_named_beside_the_result(browser: Browser, tmp_path: Path) -> None:
-    with program(filled(tmp_path / "project")) as running:
+def test_prediction_is_named_beside_the_result(
+    browser: Browser, common_folder: Path, tmp_path: Path
+) -> None:
+    with program(taught(common_folder, tmp_path / "project")) as running:
         app = AppPage(browser, running.link)
         page = app.page
         go(page, "literal")
@@ -202,25 +209,24 @@ def test_teacher_hides_play(opened: AppPage) -> None:
     go(page, "literal", "?seed=1")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_lessons_are_accessible(judged: AppPage, scheme: Any) -> None:
+@pytest.mark.parametrize(("width", "scheme"), LESSON_WINDOWS)
+def test_lessons_are_accessible(judged: AppPage, width: int, scheme: Any) -> None:
     page = judged.page
     page.emulate_media(color_scheme=scheme)
+    page.set_viewport_size({"width": width, "height": 1000})
     for name in LESSONS:
-        for width in (1600, 390):
-            page.set_viewport_size({"width": width, "height": 1000})
-            go(page, name, "?seed=3")
-            if name in ("literal", "filtering"):  # a number and intervals to predict
-                check_axe(judged)
-            commit(page)
-            if name == "errors":
-                page.get_by_role("button", name="Compare").press("Enter")
-            if name == "beyond":
-                page.get_by_role("button", name="Shuffle a sound").press("Enter")
-                expect(page.get_by_role("button", name="Listen")).to_have_count(2)
-                page.get_by_role("button", name="Train nets").press("Enter")
-                expect(page.locator(".lesson .part tbody th", has_text="your")).to_be_visible()
-            if name == "votes" and not page.locator(".lesson .again").count():
-                answer(page, 0, "9999")
+        go(page, name, "?seed=3")
+        if name in ("literal", "filtering"):  # a number and intervals to predict
             check_axe(judged)
-            assert page.evaluate("document.documentElement.scrollWidth") <= width
+        commit(page)
+        if name == "errors":
+            page.get_by_role("button", name="Compare").press("Enter")
+        if name == "beyond":
+            page.get_by_role("button", name="Shuffle a sound").press("Enter")
+            expect(page.get_by_role("button", name="Listen")).to_have_count(2)
+            page.get_by_role("button", name="Train nets").press("Enter")
+            expect(page.locator(".lesson .part tbody th", has_text="your")).to_be_visible()
+        if name == "votes" and not page.locator(".lesson .again").count():
+            answer(page, 0, "9999")
+        check_axe(judged)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width

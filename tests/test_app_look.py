@@ -23,6 +23,7 @@ from .test_app_browser import (
     filled,
     own,
     page_with_cross,
+    taught,
     walked,
 )
 
@@ -31,8 +32,8 @@ __all__ = ["browser", "own"]
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
-    with program(filled(tmp_path_factory.mktemp("look") / "project")) as running:
+def shared(common_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
+    with program(taught(common_folder, tmp_path_factory.mktemp("look") / "project")) as running:
         yield running
 
 
@@ -302,8 +303,10 @@ def test_text_is_typed_in_an_empty_project(browser: Browser, tmp_path: Path) -> 
         app.close()
 
 
-def test_narrow_window_has_knobs_attempts_and_compare(browser: Browser, tmp_path: Path) -> None:
-    with program(filled(tmp_path / "project")) as running:
+def test_narrow_window_has_knobs_attempts_and_compare(
+    browser: Browser, common_folder: Path, tmp_path: Path
+) -> None:
+    with program(taught(common_folder, tmp_path / "project")) as running:
         app = AppPage(browser, running.link, width=390)
         page = app.page
         app.wait_for_score()

@@ -21,17 +21,18 @@ from piecewise.app.project import Project
 from piecewise.app.strokes import checked_drawing, draw
 
 from .app_page import AppPage, Program, answers, program, taught_page, wait_until
+from .browser import WINDOWS
 from .programs import needs_chromium
 from .steps import HANG
-from .test_app_browser import CROSS, browser, check_axe, filled, pixels
+from .test_app_browser import CROSS, browser, check_axe, filled, pixels, taught
 
 pytestmark = needs_chromium
 __all__ = ["browser"]
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
-    with program(filled(tmp_path_factory.mktemp("places") / "project")) as running:
+def shared(common_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
+    with program(taught(common_folder, tmp_path_factory.mktemp("places") / "project")) as running:
         yield running
 
 
@@ -358,8 +359,7 @@ def judged(browser: Browser, shared: Program, opened: AppPage) -> Iterator[AppPa
     page.close()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [390, 1024, 1600])
+@pytest.mark.parametrize(("width", "scheme"), WINDOWS)
 def test_places_are_accessible(judged: AppPage, scheme: Any, width: int) -> None:
     page = judged.page
     page.set_viewport_size({"width": width, "height": 1000})

@@ -25,6 +25,8 @@ from piecewise.serving.refused import RefusedError
 
 pytest.importorskip("starlette", reason="the app's server is an extra")
 
+from .app_process import started
+
 UP, DOWN = [[[20, 90], [90, 20]]], [[[20, 20], [90, 90]]]
 PATIENCE = 120
 
@@ -312,35 +314,32 @@ def test_body_that_is_too_large_is_refused_before_it_is_read(shared: App) -> Non
         assert b"413" in connection.recv(200)
 
 
-def test_second_app_of_a_project_is_refused(shared: App) -> None:
-    command = [sys.executable, "-m", "piecewise", "app", shared.folder, "--no-browser"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
-    assert done.returncode == 1
-    assert "open in another piecewise app" in done.stderr
+def refusal(folder: Path, *arguments: str) -> str:
+    """What the app prints that does not start; the log lies in the folder."""
+    process = started([*arguments, "--no-browser"], folder / "log.txt")
+    process.join(PATIENCE)
+    assert process.exitcode == 1
+    return (folder / "log.txt").read_text()
+
+
+def test_second_app_of_a_project_is_refused(shared: App, tmp_path: Path) -> None:
+    assert "open in another piecewise app" in refusal(tmp_path, shared.folder)
 
 
 def test_port_that_is_taken_is_named(shared: App, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "piecewise", "app", str(tmp_path / "other"), "--no-browser",
-               "--port", str(shared.port)]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
-    assert done.returncode == 1
-    assert f"the port {shared.port} is taken" in done.stderr
+    said = refusal(tmp_path, str(tmp_path / "other"), "--port", str(shared.port))
+    assert f"the port {shared.port} is taken" in said
 
 
 def test_file_that_is_no_project_is_named(tmp_path: Path) -> None:
-    (tmp_path / "notes.txt").write_text("hello")
-    (tmp_path / "broken.zip").write_bytes(b"PK")
-    (tmp_path / "broken.safetensors").write_bytes(b"x")
-    for name in ("notes.txt", "broken.zip", "broken.safetensors"):
-        done = subprocess.run([sys.executable, "-m", "piecewise", "app", name, "--no-browser"],
-                              cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE,
-                              check=False)  # fmt: skip
-        assert done.returncode == 1
-        assert name in done.stderr
-        assert "Traceback" not in done.stderr
-    assert sorted(one.name for one in tmp_path.iterdir()) == [
-        "broken.safetensors", "broken.zip", "notes.txt"
-    ]  # fmt: skip
+    (files := tmp_path / "files").mkdir()
+    contents = {"broken.safetensors": b"x", "broken.zip": b"PK", "notes.txt": b"hello"}
+    for name, content in contents.items():
+        (files / name).write_bytes(content)
+        said = refusal(tmp_path, str(files / name))
+        assert name in said
+        assert "Traceback" not in said
+    assert sorted(one.name for one in files.iterdir()) == list(contents)
 
 
 def test_archive_is_opened_with_its_samples(tmp_path: Path) -> None:

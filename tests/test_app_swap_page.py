@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import zipfile
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from piecewise.lessons.seat_swap import SeatSwap
 
 from .app_page import AppPage, Program, program, wait_until
 from .programs import needs_chromium
-from .test_app_browser import browser, check_axe, filled
+from .test_app_browser import browser, check_axe, filled, taught
 
 pytestmark = needs_chromium
 __all__ = ["browser"]
@@ -53,8 +54,8 @@ def seat(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def own(browser: Browser, tmp_path: Path) -> Iterator[tuple[Program, AppPage]]:
-    with program(filled(tmp_path / "project")) as running:
+def own(browser: Browser, common_folder: Path, tmp_path: Path) -> Iterator[tuple[Program, AppPage]]:
+    with program(taught(common_folder, tmp_path / "project")) as running:
         page = AppPage(browser, running.link)
         yield running, page
         assert page.complaints == []
@@ -159,27 +160,33 @@ def test_dropped_partner_is_not_imported(own: tuple[Program, AppPage], seat: Pat
     wait_until(page, lambda: len(list(running.folder.glob("t*/**/*.png"))) == count + 16)
 
 
-@pytest.mark.parametrize("width", [1600, 390])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_all_steps_are_accessible(
-    browser: Browser, seat: Path, tmp_path: Path, width: int, scheme: Any
+    browser: Browser, seat: Path, common_folder: Path, tmp_path: Path
 ) -> None:
-    with program(filled(tmp_path / "project")) as running:
-        app = AppPage(browser, running.link, width=width)
+    with program(taught(common_folder, tmp_path / "project")) as running:
+        app = AppPage(browser, running.link)
         page = app.page
-        page.emulate_media(color_scheme=scheme)
         go(page)
         drop(page, seat)
         part = page.locator(".lesson .swap")
         expect(part).to_contain_text("Your net meets the seat ben.")
-        check_axe(app)
+        check_looks(app)
         page.get_by_role("button", name="I don't know").press("Enter")
         for said in (".said-sureness", ".said-repair"):
             part.get_by_role("button", name="I don't know").press("Enter")
             expect(part.locator(said)).to_be_focused()
-            check_axe(app)
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
+            check_looks(app)
         app.close()
+
+
+def check_looks(app: AppPage) -> None:
+    """The page as it is now is accessible in both colour schemes, wide and narrow."""
+    scheme: Any
+    for width, scheme in product((1600, 390), ("light", "dark")):
+        app.page.set_viewport_size({"width": width, "height": 1000})
+        app.page.emulate_media(color_scheme=scheme)
+        check_axe(app)
+        assert app.page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 def test_answers_go_into_the_archive_if_the_learner_ticks_it(

@@ -13,9 +13,10 @@ import pytest
 
 from piecewise import LimitError, Network, Recipe, TrainingError, train
 from piecewise.core.array_types import Array
-from piecewise.engine.runtime import compiled_program, thread_pool
+from piecewise.engine.runtime import compiled_program, program_registry, thread_pool
 from piecewise.engine.runtime.thread_pool import run_on_threads
 from piecewise.reference import model
+from piecewise.training import train as training_loop
 
 from .steps import HANG
 
@@ -174,14 +175,22 @@ def test_parameters_flat_cannot_be_replaced() -> None:
         net.parameters.flat = net.parameters.flat[::-1]  # type: ignore[misc]
 
 
-def test_threads_beyond_the_processors_do_not_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    started = list[int]()
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The number of threads of each call."""
+    numbers = list[int]()
 
     def record(function: Callable[[int, int], None], address: int, threads: int) -> None:
-        started.append(threads)
+        numbers.append(threads)
         run_on_threads(function, address, threads)
 
     monkeypatch.setattr(compiled_program, "run_on_threads", record)
+    return numbers
+
+
+def test_threads_beyond_the_processors_do_not_run(
+    started: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
     net = Network("conv 8 3, full", (1, 40, 40), 2)
     x = np.zeros((4_000, 1, 40, 40), np.float32)
     for here, wanted in ((64, 8), (3, 3), (1, 1)):
@@ -191,14 +200,9 @@ def test_threads_beyond_the_processors_do_not_run(monkeypatch: pytest.MonkeyPatc
         assert (logits == logits[0]).all()
 
 
-def test_training_uses_threads_for_enough_work_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    started = set[int]()
-
-    def record(function: Callable[[int, int], None], address: int, threads: int) -> None:
-        started.add(threads)
-        run_on_threads(function, address, threads)
-
-    monkeypatch.setattr(compiled_program, "run_on_threads", record)
+def test_training_uses_threads_for_enough_work_only(
+    started: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
     net, x = Network("conv 4 3, relu, pool 2, full", (1, 9, 9), 2), np.zeros((64, 1, 9, 9))
     step = 64 * net.architecture.multiplications
     digests = set()
@@ -210,3 +214,15 @@ def test_training_uses_threads_for_enough_work_only(monkeypatch: pytest.MonkeyPa
         assert max(started) == wanted
         digests.add(other.parameters_sha256)
     assert len(digests) == 1
+
+
+def test_every_processor_has_a_thread_unless_a_number_is_given(
+    started: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (training_loop, program_registry):
+        monkeypatch.setattr(module, "processors", lambda: 3)
+    net, x = Network("conv 8 3, full", (1, 40, 40), 2), np.zeros((4_000, 1, 40, 40), np.float32)
+    net.logits(x)
+    assert started == [3]
+    train(net, x[:64], np.arange(64) % 2, Recipe(epochs=1, batch_size=64))
+    assert started == [3, 3]

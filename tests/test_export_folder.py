@@ -30,6 +30,12 @@ EVERY = pytest.mark.parametrize("every", [4, pytest.param(1, marks=pytest.mark.l
 USER = {"notes.txt": b"mine", "onnx/load.py": b"my script"}
 
 
+@pytest.fixture(autouse=True)
+def no_toolkits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No toolkit runs what is exported; `tests/toolkits` judges that."""
+    monkeypatch.setattr(registry, "runners", list)
+
+
 def content_of(version: str, *formats: str) -> dict[str, bytes]:
     """All files of an export."""
     listed = {name: {f"{name}/net.bin": f"{name} {version}".encode()} for name in formats}
@@ -183,8 +189,7 @@ def test_formats_of_the_earlier_export_are_removed_but_not_the_files_of_the_user
     assert "removed from the earlier export: theano, cntk" in capsys.readouterr().err
 
 
-def test_readme_of_the_user_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry, "runners", list)
+def test_readme_of_the_user_stays(tmp_path: Path) -> None:
     net = picture_net("grey")
     net.export(tmp_path, ["card", "theano"])
     (tmp_path / "README.md").write_text("my own words")

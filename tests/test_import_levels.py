@@ -18,6 +18,7 @@ from safetensors.numpy import save_file
 import piecewise as pw
 from piecewise.core.array_types import Array, Float32, Uint8
 from piecewise.core.errors import LimitError
+from piecewise.exchange import registry
 
 from .keras_files import dense_end, model
 from .onnx_graphs import Node, graph, outputs, random
@@ -264,7 +265,10 @@ def test_option_that_does_not_fit_is_refused_by_its_name(
     assert str(caught.value).startswith(words)
 
 
-def test_pixels_of_values_and_of_own_files_are_refused(tmp_path: Path) -> None:
+def test_pixels_of_values_and_of_own_files_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry, "runners", list)
     table = graph([("MatMul", ["x", "m"], ["y"])], {"m": random(4, 3)}, ("n", 4))
     with pytest.raises(LimitError, match="range: the inputs are values of the shape 4x1x1"):
         imported(table, tmp_path, range=(0, 1))

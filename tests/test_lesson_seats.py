@@ -31,6 +31,7 @@ from piecewise.lessons.questions import CheckQuestion
 from piecewise.lessons.seats import SEAT_GROUPS, seat_names, seats_of
 
 from .lesson_pages import save_drawings
+from .long import now_and_long
 from .real_data import real
 from .seats import archive
 
@@ -237,18 +238,22 @@ def _is_whole(drawings: list[bytes]) -> bool:
     return len(drawings) == 5
 
 
-def test_key_of_thirty_seats_is_equal_on_two_runs_and_thread_counts(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("count", now_and_long([6, 30], [6]))
+def test_key_of_many_seats_is_equal_on_two_runs_and_thread_counts(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    count: int,
 ) -> None:
-    seats = writers(tmp_path, 30)
+    seats = writers(tmp_path, count)
     keys = []
     for threads in (1, 1, 3):
         monkeypatch.setattr(learner, "train", partial(pw.train, threads=threads))
         keys.append(key_of_seats(seats, capsys))
     assert keys[0] == keys[1] == keys[2]
     rows = list(csv.DictReader(io.StringIO(keys[0])))
-    assert len(rows) == 30 * len(POOLS)
-    assert len({row["seat"] for row in rows}) == 30
+    assert len(rows) == count * len(POOLS)
+    assert len({row["seat"] for row in rows}) == count
     assert [(row["seat"], row["check"]) for row in rows if row["drawings"] != "own"] == []
     for check in POOLS:
         questions = {row["question"] for row in rows if row["check"] == check}

@@ -22,6 +22,7 @@ from piecewise.lessons.partner import LETTERS, MOVED, SEAT, generated_partner, s
 from piecewise.lessons.seat_swap import AUGMENTED, COVERAGE, SURE, WITH_PARTNER, SeatSwap
 
 from .lesson_pages import save_drawings
+from .long import now_and_long
 from .seats import archive, letter_seat
 from .test_lesson_seats import writers
 
@@ -201,10 +202,14 @@ def test_swap_command_prints_a_row_for_every_seat(
     assert "cannot be shown" in capsys.readouterr().err
 
 
-def test_swap_of_twelve_seats_is_equal_on_two_runs_and_thread_counts(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("count", now_and_long([4, 12], [4]))
+def test_swap_of_many_seats_is_equal_on_two_runs_and_thread_counts(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    count: int,
 ) -> None:
-    seats = [str(one) for one in writers(tmp_path, 12)]
+    seats = [str(one) for one in writers(tmp_path, count)]
     tables = []
     for threads in (1, 1, 3):
         for module in ("learner", "knob_trial", "seat_swap"):
@@ -214,5 +219,5 @@ def test_swap_of_twelve_seats_is_equal_on_two_runs_and_thread_counts(
         tables.append(capsys.readouterr().out)
     assert tables[0] == tables[1] == tables[2]
     rows = list(csv.DictReader(io.StringIO(tables[0])))
-    assert len(rows) == 12
-    assert sum(int(one["mistakes"]) > 0 for one in rows) > 2
+    assert len(rows) == count
+    assert sum(int(one["mistakes"]) > 0 for one in rows) >= count // 4
