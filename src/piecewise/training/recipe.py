@@ -110,7 +110,7 @@ class Recipe:
         "running statistics",
         None,
     )
-    seed: int = _knob(SEED, "seeds the shuffling, dropout and augmentation", 0)
+    seed: int = _knob(SEED, "seeds the splits, shuffling, dropout and augmentation", 0)
 
     def __post_init__(self) -> None:
         for knob in knobs():

@@ -8,6 +8,7 @@ take one image.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import fsum
 from typing import NamedTuple
 
 import numpy as np
@@ -84,7 +85,7 @@ def are_drawings(plain: Float64, flat: Sequence[Flatness]) -> bool:
     if np.median(contrast) < LEAST_CONTRAST:
         return bool(contrast.max() < _BLANK)
     levels = np.array([one.level for one in flat])
-    border, whole = (np.mean([one[index] for one in flat]) for index in (2, 3))
+    border, whole = (fsum(one[index] for one in flat) / len(flat) for index in (2, 3))
     if (plain >= 1).mean() >= 0.9 and border >= 0.75:
         return True
     darkness = np.minimum(levels, 255 - levels)
