@@ -3,6 +3,7 @@ processes of a run; and Ctrl-C, which is heard in the background too."""
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import tempfile
@@ -33,6 +34,18 @@ def keep_temporary_files_in_memory() -> None:
 keep_temporary_files_in_memory()  # before pytest and other modules ask for their place
 settings.register_profile("no clock", deadline=None)  # tests also pass on a busy machine
 settings.load_profile("no clock")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Thousands of tests are made, and none is thrown away: looking for garbage among them would
+    take as long as a third of making them."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.freeze()
 
 
 @pytest.fixture(scope="session")
