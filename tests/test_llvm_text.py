@@ -8,6 +8,7 @@ from math import ceil
 from random import Random
 from typing import Any
 
+import llvmlite.binding as llvm
 import numpy as np
 import pytest
 
@@ -28,6 +29,7 @@ from piecewise.engine.runtime.llvm_compiler import (
     CompilationError,
     MachineCode,
     compile_ir,
+    compiler_version,
     host_target,
     load_object,
 )
@@ -282,3 +284,38 @@ def test_compile_invalid_program_raises_error(body: str, complaint: str) -> None
         compile_ir(broken, host_target())
     assert complaint in str(caught.value)
     assert "a bug in piecewise" in str(caught.value)
+
+
+LOOP = """define void @scale(ptr %x, i64 %count) {
+entry:
+  br label %body
+body:
+  %i = phi i64 [ 0, %entry ], [ %next, %body ]
+  %product = mul i64 %i, %count
+  %at = getelementptr i8, ptr %x, i64 %product
+  store i64 %i, ptr %at
+  %next = add i64 %i, 1
+  %more = icmp slt i64 %next, %count
+  br i1 %more, label %body, label %after
+after:
+  ret void
+}"""
+"""A loop whose multiplication loop strength reduction replaces by an addition."""
+
+
+def test_compile_omits_loop_strength_reduction_and_restores_llvms_option() -> None:
+    def with_llvms_own_options() -> bytes:
+        machine = llvm.Target.from_default_triple().create_target_machine(
+            cpu=target.processor, features=target.features, opt=1, jit=True
+        )
+        module = llvm.parse_assembly(LOOP)
+        module.triple = llvm.get_default_triple()
+        module.data_layout = str(machine.target_data)
+        return bytes(machine.emit_object(module))
+
+    target = host_target()
+    before = with_llvms_own_options()
+    assert compile_ir(LOOP, target) != before
+    assert compile_ir(LOOP, target) != before
+    assert with_llvms_own_options() == before
+    assert "-disable-lsr" in compiler_version()

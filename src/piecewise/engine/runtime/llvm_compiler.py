@@ -6,6 +6,8 @@ No other module imports llvmlite.binding.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
@@ -16,6 +18,11 @@ from ..ir.target import Target, choose_target
 # Code generation level 1 and no optimization passes: the generated IR is already vectorized and
 # scheduled, and the passes would take three times as long without making it faster.
 _LEVEL = 1
+# The kernels' pointers already advance by strides, so loop strength reduction finds nothing to
+# improve. It would take a quarter of the compile time.
+_OPTION = "-disable-lsr"
+_KNOWN_VERSION = 22
+"""The last version of LLVM that is known to have the option: an unknown one ends the process."""
 
 
 @cache
@@ -43,7 +50,11 @@ def host_target(name: str | None = None) -> Target:
 def compiler_version() -> str:
     """LLVM's version, the code generation level and the target triple."""
     version = ".".join(str(number) for number in llvm.llvm_version_info)
-    return f"{version} O{_LEVEL} {llvm.get_default_triple()}"
+    return " ".join([version, f"O{_LEVEL}", *_options(), llvm.get_default_triple()])
+
+
+def _options() -> list[str]:
+    return [_OPTION] * (llvm.llvm_version_info[0] <= _KNOWN_VERSION)
 
 
 class CompilationError(RuntimeError):
@@ -74,7 +85,21 @@ def compile_ir(text: str, target: Target) -> bytes:
     module = _parse_verified(text)
     module.triple = llvm.get_default_triple()
     module.data_layout = str(target_machine.target_data)
-    return bytes(target_machine.emit_object(module))
+    with _options_set():
+        return bytes(target_machine.emit_object(module))
+
+
+@contextmanager
+def _options_set() -> Iterator[None]:
+    """Set LLVM's options for a while. They are those of the whole process, which may use LLVM for
+    other purposes."""
+    for option in _options():
+        llvm.set_option("", option)
+    try:
+        yield
+    finally:
+        for option in _options():
+            llvm.set_option("", f"{option}=false")
 
 
 def _parse_verified(text: str) -> Any:
