@@ -110,13 +110,21 @@ def convolution_backward(
     for f in range(0 if in_tiles else len(weight)):
         for i, j, ky, kx, r, s in sorted(all_meetings, key=lambda m: m[2:4]):
             dx[:, r, s] = fma(weight[f, :, ky, kx, None], upstream[f, i, j], dx[:, r, s])
-    sums = np.zeros((*weight.shape, LANES), F)
-    for i, j, ky, kx, r, s in all_meetings:
-        sums[:, :, ky, kx] = fma(upstream[:, None, i, j], x[None, :, r, s], sums[:, :, ky, kx])
-    gradients = {"weight": tree(sums)}
+    gradients = {"weight": weight_gradient(stage, x, weight, upstream)}
     if layer.bias:
         gradients["bias"] = tree(chain(upstream)) * F(not isinstance(after_it, Norm))
     return dx, gradients
+
+
+def weight_gradient(stage: Stage, x: Array, weight: Array, upstream: Array) -> Array:
+    layer = cast("Convolution", stage.layer)
+    if uses_tiles(stage):
+        before = [-positions[0] for positions, _ in axes(layer, x)]
+        return oracle_tiles.weight_gradient(x, upstream, before)
+    sums = np.zeros((*weight.shape, LANES), F)
+    for i, j, ky, kx, r, s in window_cells(layer, x):
+        sums[:, :, ky, kx] = fma(upstream[:, None, i, j], x[None, :, r, s], sums[:, :, ky, kx])
+    return tree(sums)
 
 
 def chain(upstream: Array) -> Array:

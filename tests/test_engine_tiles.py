@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from piecewise.engine.runtime.llvm_compiler import host_target
 from piecewise.reference import model
 from piecewise.spec.architecture import Architecture
 
+from . import oracle_tiles
 from .networks import Sample, numbers_for
 from .test_compiled import assert_same_bits, forms
 from .test_engine import Case, assert_agrees, flat, form
@@ -138,6 +140,67 @@ def test_maps_in_tiles_are_near_the_sums_of_products(
     assert off(np.array([walk.logits for walk in walks]), net.logits(pictures)) < 5 * LIMIT
     why = walks[0].why("conv1", 5, 8, 11)
     assert why.recomputed == why.value == walks[0]["conv1"][5, 8, 11]
+
+
+class WeightGradient(NamedTuple):
+    """The weight gradient of a convolution over one group, and what it is the sum of."""
+
+    found: Array
+    x: Array
+    """(C, H, W, 16)."""
+    upstream: Array
+    """(F, H, W, 16)."""
+
+    @property
+    def exact(self) -> Array:
+        """The sums of products in float64."""
+        high, wide = self.upstream.shape[1:3]
+        x = np.pad(self.x.astype(np.float64), ((0, 0), (1, 1), (1, 1), (0, 0)))
+        sums = [
+            np.einsum("fyxn,cyxn->fc", self.upstream, x[:, ky : ky + high, kx : kx + wide])
+            for ky, kx in np.ndindex(3, 3)
+        ]
+        return np.moveaxis(np.array(sums).reshape(3, 3, *self.found.shape[:2]), (0, 1), (2, 3))
+
+
+def weight_gradient(shape: tuple[int, int, int], features: int, vectors: str) -> WeightGradient:
+    layers = f"conv {features} 3 pad=same, full"
+    made = numbers_for(Architecture(layers, shape, 2), f"weights {shape}", 16)
+    program = TrainingProgram(
+        made.architecture, ProgramSpec("train", loss="squared"), form(vectors)
+    )
+    program.load_parameters(*flat(made))
+    pictures = made.x.astype(np.float32)
+    program.set_inputs(pictures, np.ones(3, np.float32))
+    program.context.write("key", np.zeros(2, np.uint32))
+    rates = np.zeros((1, 4), np.float32)
+    program.run_steps(np.arange(16), made.labels.astype(np.int64), 16, 0, rates, 1)
+    found = program.gradient[: features * shape[0] * 9].reshape(features, shape[0], 3, 3)
+    upstream = map_of(program, "d.conv1", features).reshape(features, *shape[1:], 16)
+    return WeightGradient(found, np.moveaxis(pictures, 0, -1), upstream)
+
+
+@pytest.mark.parametrize("vectors", forms())
+@pytest.mark.parametrize(
+    ("shape", "features"),
+    [((16, 7, 8), 16), ((17, 9, 18), 33), ((33, 18, 7), 20), ((24, 13, 13), 48)],
+)
+def test_weight_gradient_in_tiles_has_the_bits_of_the_oracle(
+    shape: tuple[int, int, int], features: int, vectors: str
+) -> None:
+    made = weight_gradient(shape, features, vectors)
+    wanted = oracle_tiles.weight_gradient(made.x, made.upstream, (1, 1))
+    assert np.array_equal(made.found.view(np.uint32), (wanted + np.float32(0)).view(np.uint32))
+
+
+@pytest.mark.parametrize(
+    ("shape", "features"), [((16, 8, 8), 16), ((32, 40, 40), 32), ((256, 12, 12), 16)]
+)
+def test_weight_gradient_in_tiles_is_near_the_sums_of_products(
+    shape: tuple[int, int, int], features: int
+) -> None:
+    made = weight_gradient(shape, features, forms()[0])
+    assert 0 < off(made.found, made.exact) < LIMIT
 
 
 @pytest.mark.parametrize(("channels", "features"), [(16, 16), (32, 128)])

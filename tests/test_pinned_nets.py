@@ -24,16 +24,16 @@ RECIPE_HASHES = {
 }
 KIND_HASHES = {
     "nudging": "fe07aa4eb5ec157ddfcc55a116b4598a2556f5f64af4980d2903193b211f6954",
-    "drawings": "437b3096e95596365c1272d983afaf870cd28c2cb3c6e3c4a0ba837475867969",
-    "photos": "6309c2df03ea12e2e5613653e7dce680650118fdc836e081e80c72022657b314",
-    "sounds": "fab76fe06fc1464da0c592ea42ec1943be92140c27dc6bc480a651a0bbd78b0b",
+    "drawings": "1594f15a34cf7c0523d2ac034ea652ee71fbfaa0a0ce23b3aad3556a4d62c72a",
+    "photos": "de2be2cd152a31dd8d7a01a0f96a420cb9d9301d4a7ea86aced0b110e9ebefa6",
+    "sounds": "ad8d769fec39b113109b1c300a9667bac87b0aee99aa521aa5dbf2b93de6bdbc",
     "texts": "7524c866f54c316517ae762b2f5dd3df25ced2f164d1a8bdf6e609e98bc9842d",
     "classifier": "2b8686219cb3c26b476b8f8d240005dbe206f51877a5b03e772eaa602cba8683",
 }
 REAL_HASHES = {
     "xo-unipen.npz": "9327315b02eeb9850483345a033149afc8941d0dae781c1e1d85e9b8400bbc1a",
-    "hand-signs.zip": "11e5bbfe9e5b6eedefa297e59836b3de26caa31f3ae20c23a154e2b077b9b347",
-    "spoken-digits.zip": "3357e799e757809d9397b02bd3dbd76568793b707765ee79ebce4784ad0ae453",
+    "hand-signs.zip": "f390c194ed23c4917de2d61b4dc3dd458deb29d085f856d5e911eb5a2e295c9f",
+    "spoken-digits.zip": "b6d9f694aceac7ff2a45818fb823deb9555c35573b8c7d9a679e8d00e1a6d3a2",
     "sms-spam.csv": "b0856a7f65b76b2199b738575b028ebaa2d933a5b857553d08d1cebdf2f1eabb",
 }
 

@@ -17,10 +17,15 @@ or the width of the vectors. A trained network therefore has the same bits on ev
   transformed (`kernels/winograd_transforms.py`), first down the columns, then along the rows.
   Each of the 36 sums of a tile is then one chain from zero over the channels. They are transformed
   in the same way, and the bias is added last.
-- A convolution's weight gradient is one chain per example over the rows and columns of the output.
-  The sixteen examples of a group are then added as a tree (i + 8, i + 4, i + 2, i + 1), and the
-  result is added to the group's shard. Batch norm statistics and bias gradients are summed in the
-  same way.
+- The weight gradient of a convolution in tiles is computed in tiles, too: source cells and output
+  gradients are transformed. At each of the 36 positions, one chain from zero runs over the tiles,
+  up to four at once (`passes/winograd_weight_gradient.py`), and over the sixteen examples of each.
+  These sums are added in the order of the tiles, from zero. They are transformed down the columns,
+  then along the rows, and the result is added to the group's shard.
+- The weight gradient of any other convolution is one chain per example over the rows and columns of
+  the output. The sixteen examples of a group are then added as a tree (i + 8, i + 4, i + 2, i + 1),
+  and the result is added to the group's shard. Batch norm statistics and bias gradients are summed
+  in the same way.
 - Batch norm adds up the differences of a group's values from a shift, and their squares. The shift
   is the mean of the channel's first rows, one for each 32 rows, rounded up. A normalized value is
   (x - shift) / deviation - (mean - shift) / deviation, fused; with running averages, the shift is

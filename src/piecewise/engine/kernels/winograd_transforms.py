@@ -77,6 +77,30 @@ def transformed_sums(f: Function, m: Sequence[str]) -> list[str]:
     ]
 
 
+def transformed_upstream(f: Function, y: Sequence[str]) -> list[str]:
+    """Four gradients of output cells -> six values: the transposed `transformed_sums`."""
+    values = [y[0]]
+    for point, square in ((_NEAR, _NEAR2), (_FAR, _FAR2)):
+        even, odd = (f.fma(y[at + 2], f.constant(square), y[at]) for at in (0, 1))
+        values += [f.fma(odd, f.constant(sign * point), even) for sign in (1, -1)]
+    return [*values, y[3]]
+
+
+def kernel_gradients(f: Function, u: Sequence[str]) -> list[str]:
+    """Six sums -> the gradients of three kernel cells: the transposed `transformed_kernel`."""
+    first, last = f.op("fmul", u[0], f.constant(1 / (_NEAR2 * _FAR2))), u[5]
+    middle = ""
+    for at, point, other in ((1, _NEAR, _FAR2), (3, _FAR, _NEAR2)):
+        square = point * point
+        scale = 1 / (2 * square * (square - other))
+        even, odd = (f.op(operation, u[at], u[at + 1]) for operation in ("fadd", "fsub"))
+        first = f.fma(even, f.constant(scale), first)
+        last = f.fma(even, f.constant(square * scale), last)
+        factor = f.constant(point * scale)
+        middle = f.fma(odd, factor, middle) if middle else f.op("fmul", odd, factor)
+    return [first, middle, last]
+
+
 def transform_weights(weight: Array) -> Float32:
     """weight (F, C, 3, 3) -> (36, C, F), with the bits of `transform_weights_kernel`."""
     cells = np.moveaxis(weight.astype(np.float32), (2, 3), (0, 1))
@@ -123,11 +147,11 @@ def transform_weights_kernel(f: Function) -> None:
     numbers = f.op("mul", "%channels", "9", "i64")
     f.note("6x6 values of each of %features x %channels kernels")
     row_bytes = f.op("shl", numbers, "2", "i64")
-    blocks, text = _sixteens(f, "%features"), "%features / 16 rounded up,"
+    blocks, text = sixteens(f, "%features"), "%features / 16 rounded up,"
     with f.loop("blocks", blocks, trip_count=text, remark="16 features at once") as block:
         feature = _start(f, block, "%features")
         rows = f.at("%weight", f.op("mul", feature, row_bytes, "i64"))
-        count, text = _sixteens(f, numbers), "9 x %channels / 16 rounded up,"
+        count, text = sixteens(f, numbers), "9 x %channels / 16 rounded up,"
         with f.loop("weights", count, trip_count=text, remark="16 at once") as part:
             offset = f.op("shl", _start(f, part, numbers), "2", "i64")
             pointers = [f.at(rows, offset)]
@@ -180,7 +204,7 @@ def _transformed_kernel(f: Function, three: Sequence[str]) -> list[str]:
     )
 
 
-def _sixteens(f: Function, count: str) -> str:
+def sixteens(f: Function, count: str) -> str:
     """How many times sixteen is needed for a count."""
     return f.op("lshr", f.op("add", count, "15", "i64"), "4", "i64")
 

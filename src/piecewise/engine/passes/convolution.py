@@ -29,6 +29,7 @@ from .winograd import (
     uses_tiles,
     write_transform,
 )
+from .winograd_weight_gradient import GRADIENT_TILES, write_weight_gradient
 
 
 @dataclass
@@ -89,6 +90,16 @@ class ConvolutionPass(Pass):
         return TiledConvolution(
             f"d.{self.name}", self.convolved, self.input, before, masked=self.masked, backward=True
         )
+
+    @property
+    def weight_tiles(self) -> TiledConvolution | None:
+        """The weight gradient in tiles, if the forward pass is computed in tiles."""
+        if self.tiles is None:
+            return None
+        rows, columns = self.windows
+        before = (rows.before, columns.before)
+        name, maps, tiles = f"w.{self.name}", self.convolved, GRADIENT_TILES
+        return TiledConvolution(name, self.input, maps, before, tiles=tiles)
 
     @property
     def prepares(self) -> bool:
@@ -219,6 +230,10 @@ class ConvolutionPass(Pass):
     def _weight_gradient(self, writer: NetworkWriter, upstream: str) -> None:
         rows, columns = self.windows
         row = self.stage.parameters[0]
+        if tiles := self.weight_tiles:
+            source, gradient = self.input_pointer(writer), writer.gradient(row)
+            write_weight_gradient(writer, tiles, source, upstream, gradient)
+            return
         spec = WeightGradient(
             self.input,
             self.convolved,

@@ -97,6 +97,8 @@ class TiledConvolution:
     masked: bool = False
     backward: bool = False
     """Whether it computes an input gradient: the source is the upstream gradient."""
+    tiles: int = _TILES
+    """The most tiles that are computed at once."""
 
     @property
     def tile_columns(self) -> int:
@@ -106,12 +108,12 @@ class TiledConvolution:
     def tile_rows(self) -> int:
         """Rows of tiles that are computed at once."""
         every = -(-self.output.shape.height // TILE)
-        return max(1, min(every, _TILES // self.tile_columns))
+        return max(1, min(every, self.tiles // self.tile_columns))
 
     @property
     def most_tiles(self) -> int:
         """Tiles of a row that are computed at once."""
-        return max(split_evenly(self.tile_columns, _TILES))
+        return max(split_evenly(self.tile_columns, self.tiles))
 
     @property
     def most_outputs(self) -> int:
@@ -143,7 +145,7 @@ class TiledConvolution:
         return 0 if self.backward else 64 * self.source.channels
 
 
-class _Segment(NamedTuple):
+class Segment(NamedTuple):
     """Some tiles of a row."""
 
     tiles: int
@@ -155,16 +157,16 @@ class _Segment(NamedTuple):
     """Their output columns."""
 
 
-def _segments(spec: TiledConvolution) -> Iterator[tuple[int, int, _Segment]]:
+def segments(spec: TiledConvolution) -> Iterator[tuple[int, int, Segment]]:
     """The segments of a row of tiles, equal neighbors merged: (first tile, repeats, segment)."""
-    merged: list[tuple[int, int, _Segment]] = []
+    merged: list[tuple[int, int, Segment]] = []
     start = 0
-    for tiles in split_evenly(spec.tile_columns, _TILES):
+    for tiles in split_evenly(spec.tile_columns, spec.tiles):
         left = TILE * start - spec.before[1]
         first = max(0, -left)
         columns = min(TILE * tiles + WINDOW - TILE, spec.source.shape.width - left) - first
         width = min(TILE * tiles, spec.output.shape.width - TILE * start)
-        segment = _Segment(tiles, first, columns, width)
+        segment = Segment(tiles, first, columns, width)
         if merged and merged[-1][2] == segment:
             merged[-1] = (merged[-1][0], merged[-1][1] + 1, segment)
         else:
@@ -224,7 +226,7 @@ def convolve_band(
 ) -> None:
     """Write the calls that compute ``rows`` output rows. ``row`` is their first source row; output
     and mask point to the first output row."""
-    for start, repeat, segment in _segments(spec):
+    for start, repeat, segment in segments(spec):
         left = TILE * start - spec.before[1] + segment.first
         sizes = {
             "source": (pointers.source, left, spec.source.cell_bytes),
@@ -247,7 +249,7 @@ def _compute_segment(
     pointers: TilePointers,
     row: str,
     rows: int,
-    segment: _Segment,
+    segment: Segment,
 ) -> None:
     """The tiles of a segment, for one vector of examples after the other."""
     tile_rows, channels = -(-rows // TILE), spec.source.channels
