@@ -194,10 +194,13 @@ def test_coordinates_of_text_name_words() -> None:
     text = "You won a PRIZE"
     numbers = WORDS.transform(text)
     found = input_coordinates(WORDS, numbers, text)
-    assert found.columns.labels == ("you", "won (unknown)", "a (unknown)", "prize", "", "")
-    assert input_coordinates(WORDS, numbers).columns.labels[1] == "? (unknown)"
+    won, a = "won (not in the vocabulary)", "a (not in the vocabulary)"
+    assert found.columns.labels == ("you", won, a, "prize", "", "")
+    assert input_coordinates(WORDS, numbers).columns.labels[1] == "[word not in the vocabulary]"
     assert found.describe(0, 3) == "prize"
-    assert found.describe_field(ReceptiveField(0, 6, 0, 4)) == "you won (unknown) a (unknown) prize"
+    assert found.describe(0, 1) == won
+    described = found.describe_field(ReceptiveField(0, 6, 0, 4))
+    assert described == "you won a prize (not in the vocabulary: won, a)"
     assert found.describe(0, 5) == "no text"
     assert WORDS.decode(numbers, text)[:4] == ["you", "won", "a", "prize"]
     with pytest.raises(

@@ -125,7 +125,7 @@ def test_top_patches_of_texts_describe_words() -> None:
         assert found.best[0].description == "free prize"
         assert found.best[0].patch.tolist() == [2, 3]
         edge = top_patches(net, given[2:3], "conv1", 0, raw=lambda _: texts[2]).worst[0]
-        assert edge.description == "a (unknown) free"
+        assert edge.description == "a free (not in the vocabulary: a)"
         assert side == weight[0, ..., 0].size
 
 

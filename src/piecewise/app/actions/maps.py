@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from ...core.array_types import Array
@@ -37,14 +39,19 @@ class MapActions:
     def patches(self, values: Values) -> Values:
         """The patches of the samples for learning that a map answers to most."""
         net, inputs, ids = self._samples()
-        found = top_patches(net, inputs, values["layer"], values["map"], MATCHES, ids)
+
+        def original(index: int) -> Any:
+            return net.preprocessor.read(self._project.path(ids[index]))
+
+        # So that words are those that were written, and seconds those of the recording.
+        raw = None if net.preprocessor.modality == "pictures" else original
+        found = top_patches(net, inputs, values["layer"], values["map"], MATCHES, ids, raw)
         matches = top_patches_data(net, [found])[0]["best"]
         best = [{**plain, "id": match.name, "field": list(match.field)}
                 for match, plain in zip(found.best, matches, strict=True)]  # fmt: skip
         if isinstance(net.preprocessor, AudioPreprocessor):
             for match, plain in zip(found.best, best, strict=True):
-                sound = net.preprocessor.read(self._project.path(match.name))
-                plain["sound"] = sound_of_patch(net, sound, match)
+                plain["sound"] = sound_of_patch(net, original(match.index), match)
         return {"best": best, "searched": found.n_searched}
 
     def activity(self, values: Values) -> Values:

@@ -15,6 +15,8 @@ from ...spec.layer_base import PADDING
 from .receptive_field import ReceptiveField
 
 Span = tuple[float, float]
+_NOT_KNOWN = " (not in the vocabulary)"
+"""The end of the label of a word that the net does not know."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +46,16 @@ class Axis(PlainRecord):
         if self.unit == "pixels":
             several = f"{self.name}s {start + 1} to {stop}"
             return several if stop - start > 1 else f"{self.name} {start + 1}"
-        between = "" if self.unit == "letters" else " "
-        return between.join(filter(None, self.labels[start:stop])) or "no text"
+        return self._describe_words([label for label in self.labels[start:stop] if label])
+
+    def _describe_words(self, labels: list[str]) -> str:
+        """Words, and at the end which of them are not in the vocabulary."""
+        if len(labels) < 2:
+            return labels[0] if labels else "no text"
+        written = [label.removesuffix(_NOT_KNOWN) for label in labels]
+        text = ("" if self.unit == "letters" else " ").join(written)
+        unknown = [word for word, label in zip(written, labels, strict=True) if word != label]
+        return f"{text} (not in the vocabulary: {', '.join(unknown)})" if unknown else text
 
 
 @dataclass(frozen=True)
@@ -129,10 +139,11 @@ def _of_sounds(preprocessor: AudioPreprocessor, sound: Sound | None) -> Coordina
 
 
 def _of_texts(preprocessor: TextPreprocessor, numbers: Array, text: str | None) -> Coordinates:
-    written = preprocessor.decode(numbers, text)
+    unit = preprocessor.units[:-1]
+    unknown = f"{{}}{_NOT_KNOWN}" if text is not None else f"[{unit} not in the vocabulary]"
     labels = [
-        f"{word} (unknown)" if number == UNKNOWN else word if number != PADDING else ""
-        for word, number in zip(written, numbers.tolist(), strict=True)
+        unknown.format(word) if number == UNKNOWN else word if number != PADDING else ""
+        for word, number in zip(preprocessor.decode(numbers, text), numbers.tolist(), strict=True)
     ]
-    columns = _counted(preprocessor.units[:-1], preprocessor.units, labels)
+    columns = _counted(unit, preprocessor.units, labels)
     return Coordinates("texts", _one_row(preprocessor.units), columns)

@@ -27,7 +27,7 @@ export function wordList(walk, activation, open) {
       element("button", {
         type: "button",
         class: "opens",
-        text: words[position] || "\u00b7",
+        text: shownWord(words[position]),
         title: `position ${position}: word number ${word}`,
         "aria-label": `position ${position}, word number ${word}${walk.wordAt(position)}; open`,
         onclick: () => open(["input", 0, word, position]),
@@ -44,6 +44,12 @@ export function wordList(walk, activation, open) {
     list.append(...items.slice(WORDS_SHOWN), ...rest),
   );
   return [list, more];
+}
+
+/** A word or a letter as text that can be seen. @param {string | undefined} word */
+function shownWord(word) {
+  if (!word) return "\u00b7";
+  return word.trim() ? word : "\u2423"; // a space
 }
 
 /**

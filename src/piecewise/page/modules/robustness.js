@@ -18,7 +18,8 @@ export function robustnessSection({ robustness: curves, classes }, moved = () =>
     "robustness",
     "Robustness: how far the input can be changed",
     `The line shows the probability of ${classes[curves[0].label]}. The dots show literal ` +
-      "comparison: the fraction of pixels that are equal to those of the unchanged input.",
+      `comparison: the fraction of ${cellsOf(curves[0])} that are equal to those of the ` +
+      "unchanged input.",
     element("div", { class: "figures" }, ...curves.map((curve) => figure(curve, classes, moved))),
   );
 }
@@ -95,6 +96,21 @@ function scaleOf(sizes) {
   return (size) => LEFT + ((WIDE - LEFT - 8) * (size - sizes[0])) / span;
 }
 
+/** What an input is made of. @param {RobustnessCurve} curve */
+function cellsOf(curve) {
+  return isOfSound(curve) ? "cells of the spectrogram" : "pixels";
+}
+
+/** Only sounds are shifted by seconds. @param {RobustnessCurve} curve */
+function isOfSound({ unit }) {
+  return unit === "seconds";
+}
+
+/** @param {RobustnessCurve} curve */
+function equalCells(curve) {
+  return isOfSound(curve) ? "equal cells" : "equal pixels";
+}
+
 /**
  * What the line, the dots and the dashes of a chart mean.
  * @param {RobustnessCurve} curve
@@ -103,7 +119,7 @@ function scaleOf(sizes) {
 function legend(curve, classes) {
   const entries = [
     ["line", `probability of ${classes[curve.label]}`],
-    ["dots", "equal pixels"],
+    ["dots", equalCells(curve)],
   ];
   if (curve.below || curve.above) entries.push(["dashes", "prediction changes"]);
   const items = entries.map(([kind, text]) =>
@@ -113,7 +129,9 @@ function legend(curve, classes) {
 }
 
 /** @param {RobustnessCurve} curve */
-function name({ perturbation }) {
+function name(curve) {
+  const { perturbation } = curve;
+  if (isOfSound(curve)) return "shifted in time";
   return (
     {
       right: "shifted right",
@@ -217,7 +235,7 @@ function table(curve, classes) {
     curve.unit,
     `probability of ${classes[curve.label]}`,
     "prediction",
-    "equal pixels",
+    equalCells(curve),
   ];
   return titledTable({ class: "terms" }, titles, element("tbody", {}, ...rows));
 }
