@@ -135,7 +135,10 @@ def test_untaught_net_of_an_empty_project_reads_drawings(tmp_path: Path) -> None
     sound = room.ask("POST", "/api/answer", {"upload": 1})
     assert (sound[0], sound[1]["error"]["kind"]) == (409, "ConflictError")
     head, _ = parsed(room.ask("POST", "/api/answer", {"strokes": line("up"), "width": 6}))
-    assert head["untaught"] is True
+    assert (head["untaught"], head["kind"]) == (True, "drawings")
+    room.project.set_settings(layers=None)
+    head, _ = parsed(room.ask("POST", "/api/answer", {"text": "hello"}))  # by another net
+    assert (head["untaught"], head["kind"]) == (True, "texts")
     room.close()
 
 
@@ -150,6 +153,17 @@ def test_untaught_net_shows_the_maps_of_a_text(tmp_path: Path) -> None:
     conv = [one["activation conv1"] for one in arrays]
     np.testing.assert_array_equal(conv[0][..., :10], conv[1][..., :10])
     assert room.project.preprocessor is None
+    room.close()
+
+
+def test_sample_whose_file_is_gone_is_missing(tmp_path: Path) -> None:
+    """As between the move of a file and the new listing."""
+    room = Room(tmp_path / "project")
+    sample = room.project.samples("up", "train").ids[0]
+    room.project.path(sample).unlink()
+    for path, body in (("/api/answer", {"sample": sample}), ("/api/content", {"id": sample})):
+        status, answer = room.ask("POST", path, body)
+        assert (status, answer["error"]["where"]) == (404, "sample"), answer
     room.close()
 
 

@@ -186,6 +186,17 @@ def test_files_that_are_dropped_are_taken_and_others_are_said(
     expect(bar.locator("li")).to_contain_text("broken.png")
     bar.get_by_role("button", name="Undo").click()
     expect(thumbs(page, "X")).to_have_count(6)
+    bad = {f"X/{number}.png": b"no" for number in range(120)}
+    notes = {f"X/note {number}.txt": b"hello" for number in range(3)}
+    drop(page, row(page, "X"), {"bad.zip": archive({"X/a.png": drawing(97), **bad, **notes})})
+    bar.get_by_text("123 files or folders were not read: which, and why").click()
+    expect(bar.locator("ul > li")).to_have_count(100 + 3)  # the first ones, and the notes
+    expect(bar.locator("li", has_text="3 files of other kinds").locator("li")).to_have_count(3)
+    bar.get_by_role("button", name="Show all 121").click()
+    expect(bar.locator("li", has_text="X/119.png: ")).to_have_count(1)
+    assert "'" not in bar.inner_text()  # names are written as they are
+    bar.get_by_role("button", name="Undo").click()
+    expect(thumbs(page, "X")).to_have_count(6)
     drop(page, page.locator(".gather-foot"), {"b.png": drawing(98)})
     expect(bar).to_contain_text("1 file. It is:")
     bar.get_by_role("button", name="O", exact=True).click()

@@ -74,7 +74,7 @@ def test_files_of_one_class_are_one_change(room: Room) -> None:
     path = "/api/import?kind=files&folder=down&part=test"
     status, report = room.ask("POST", path, pack(files))
     assert (status, report["classes"]) == (200, {"down": 4})
-    assert report["skipped"] == ["'notes.txt': one of texts, but this project has pictures"]
+    assert report["skipped"] == ["notes.txt: one of texts, but this project has pictures"]
     assert classes(room)["down"] == (0, 4)
     room.ask("POST", "/api/undo")
     assert classes(room)["down"] == (0, 0)

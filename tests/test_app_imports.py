@@ -77,6 +77,22 @@ def test_archive_is_imported_and_what_is_left_out_is_named(room: Room) -> None:
     assert {room.project.content(one) for one in ids} == {picture("up"), picture("up", 1)}
 
 
+def test_each_file_that_is_left_out_is_named(room: Room) -> None:
+    notes = [f"things/train/up/notes {number}.txt" for number in range(3)]
+    loose = ["things/train/also.png", "things/train/loose.png"]
+    files = {"things/train/up/a.png": picture("up"), "things/train/down/b.png": b"\x89PNG no",
+             "things/train/down/c.png": picture("down"), "things/test/up/d.png": picture("up", 4),
+             **dict.fromkeys(loose, picture("up", 2)), **dict.fromkeys(notes, b"hi")}  # fmt: skip
+    status, report = room.ask("POST", "/api/import", archive(files))
+    assert status == 200, report
+    assert report["classes"] == {"up": 2, "down": 1}
+    assert sorted(report["files"].values()) == [loose, notes]
+    assert set(report["files"]) < set(report["skipped"])
+    [broken] = set(report["skipped"]) - set(report["files"])
+    assert broken.startswith("things/train/down/b.png: ")
+    assert report["skipped_count"] == 6
+
+
 def test_import_is_undone_as_one_change(room: Room) -> None:
     many = {f"up/{number}.png": picture("up", number) for number in range(12)}
     many |= {f"down/{number}.png": picture("down", number) for number in range(12)}

@@ -169,6 +169,13 @@ def test_file_that_cannot_be_read_is_named_and_left_out(
     classroom.teacher.changed()
     assert "0099.png" in classroom.wait_for("problems")["messages"][0]
     assert classroom.wait_for("taught")["samples"] == 17
+    assert classroom.teacher.unread[0].startswith("train/up/0099.png: ")
+    (tmp_path / "train" / "up" / "0099.png").unlink()
+    classroom.draw("up", 8)
+    classroom.teacher.changed()
+    assert classroom.wait_for("problems")["messages"] == []  # it is gone
+    assert classroom.wait_for("taught")["samples"] == 18
+    assert classroom.teacher.unread == []
 
 
 def test_damaged_attempts_are_left_out(classroom: Classroom, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 from ..core.array_types import Array, Float32
 from ..core.errors import DataError, LimitError, shown
 from ..data.images.preprocessor import ImagePreprocessor
-from ..data.modalities import MODALITIES
+from ..data.modalities import MODALITIES, MODALITY_OF_SUFFIX
 from ..inputs import layer_inputs
 from ..insight.explanation import Explanation, explain
 from ..insight.robustness.perturbations import apply_together, perturbations_of
@@ -112,8 +112,8 @@ class Answers:
     def add_upload(self, name: str, content: bytes) -> int:
         """Keep a file that is no sample, for questions about it; its number. DataError if it cannot
         be read, or is of another kind than the project's."""
-        kind = self._project.kind
-        checked_upload(name, content, kind)  # it names the kinds that there are
+        suffix = checked_upload(name, content, self._project.fixed_kind).suffix
+        kind = MODALITY_OF_SUFFIX[suffix]
         example = MODALITIES[kind].preprocessor.read(content, name[:200])
         with self._lock:
             self._last += 1

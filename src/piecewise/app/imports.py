@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,8 +19,8 @@ from ..core.progress import OnProgress, Progress
 from ..data.modalities import MODALITIES
 from ..data.sources.class_labels import quantity_error
 from ..data.sources.csv_tables import read_text_table
-from ..data.sources.folder_scan import Traversable, modality_of
-from ..data.sources.folders import FolderListing, list_files
+from ..data.sources.folder_scan import InnerPath, Traversable, modality_of
+from ..data.sources.folders import FolderListing, SkippedFiles, list_files
 from ..data.sources.zip_archives import list_zip, open_zip
 from .folder_names import checked_class_name
 from .incoming import Incoming
@@ -33,18 +33,19 @@ from .uploads import Upload, checked_upload
 
 _BATCH, _BATCH_BYTES = 200, 32 << 20
 """Files, and about how many bytes, that are saved at a time."""
-MAX_MESSAGES = 100
-"""Messages about files that were left out; the others are counted."""
+MAX_MESSAGES = 10_000
+"""Messages, and names of files, about what was left out; the others are counted."""
 _MAX_JSON = 1 << 20
 
 
 class ImportReport(NamedTuple):
-    """What an import did: the samples of each class, messages about what was left out, and how many
-    messages there are."""
+    """What an import did: the samples of each class, messages about what was left out, how many
+    files and folders that is, and, by the message, the paths of the files that one is about."""
 
     classes: dict[str, int]
     skipped: list[str]
     skipped_count: int
+    files: dict[str, list[str]]
 
 
 class Batch(NamedTuple):
@@ -95,7 +96,8 @@ def import_tree(
     batches = tree_batches(root, listing, skipped)
     if seat:
         batches = (one.in_seat(seat) for one in batches)
-    return import_batches(project, batches, skipped, len(listing.files), name, report)
+    done = import_batches(project, batches, skipped, len(listing.files), name, report)
+    return _with_files(done, listing.skipped_files, name)
 
 
 def tree_batches(root: Traversable, listing: FolderListing, skipped: list[str]) -> Iterator[Batch]:
@@ -178,15 +180,27 @@ def import_batches(
         if incoming.count:
             project.take_in(incoming, counted("imported", incoming.count))
     plain = [message.removeprefix(f"{name}: ") for message in skipped]
-    return ImportReport(dict(counts), plain[:MAX_MESSAGES], len(plain))
+    return ImportReport(dict(counts), plain[:MAX_MESSAGES], len(plain), {})
+
+
+def _with_files(done: ImportReport, skipped: Sequence[SkippedFiles], name: str) -> ImportReport:
+    """The report with the files that its messages are about, each of which counts."""
+    files, left = dict[str, list[str]](), MAX_MESSAGES
+    for message, paths in skipped:
+        plain = [path.removeprefix(f"{name}: ") for path in paths[:left]]
+        files[message.removeprefix(f"{name}: ")] = plain
+        left -= len(plain)
+    more = sum(len(one.paths) - 1 for one in skipped)
+    return done._replace(skipped_count=done.skipped_count + more, files=files)
 
 
 def _batches(files: list[Traversable], kind: str, skipped: list[str]) -> Iterator[list[Upload]]:
     """The files that can be read, some at a time; for each of the others a message."""
     batch, size = list[Upload](), 0
     for file in files:
+        path = file.inner_path if isinstance(file, InnerPath) else file.name
         try:
-            batch.append(checked_upload(file.name, file.read_bytes(), kind))
+            batch.append(checked_upload(path, file.read_bytes(), kind))
         except (DataError, OSError) as error:
             skipped.append(str(error))
             continue

@@ -121,11 +121,14 @@ class Listing:
         parts = sample_id.split("/") if isinstance(sample_id, str) else []
         if len(parts) == 3 and parts[0] in PARTS and parts[2] in self._names(parts[0], parts[1]):
             return parts[0], parts[1], parts[2]
-        raise MissingError(f"sample: there is none of the name {shown(sample_id)}")
+        raise _missing(sample_id)
 
     def path(self, sample_id: object) -> Path:
-        """The file of a sample."""
-        return self._root / self.path_of(*self.lookup(sample_id))
+        """The file of a sample; MissingError, too, if it is just being moved or removed."""
+        path = self._root / self.path_of(*self.lookup(sample_id))
+        if not path.is_file():
+            raise _missing(sample_id)
+        return path
 
     def give_numbers(self, folder: str, count: int, others: Iterable[str] = ()) -> int:
         """The first of some numbers that begin no file name of a class, and never will be given
@@ -163,3 +166,7 @@ def _samples(folder: str) -> list[str]:
 def _is_sample(name: str) -> bool:
     _, dot, suffix = name.rpartition(".")
     return is_user_name(name) and dot + suffix.lower() in MODALITY_OF_SUFFIX
+
+
+def _missing(sample_id: object) -> MissingError:
+    return MissingError(f"sample: there is none of the name {shown(sample_id)}")

@@ -62,6 +62,8 @@ class ChangeLog:
 
     def __init__(self, root: Path, file: Path, restore: Restore) -> None:
         self._root, self._file, self._restore = root, file, restore
+        self.count = 0
+        """One more after every change, undo and redo."""
         lines, last = _read(file)
         self._changes, self._done = lines.changes, lines.done
         self.has_finished = last is not None and self._finish(*last)
@@ -112,6 +114,7 @@ class ChangeLog:
             os.truncate(self._file, size)
             self._restore(change, is_done=not is_forward)
             raise
+        self.count += 1
 
     def _move(self, moves: Sequence[Move]) -> None:
         """Do moves, all or none."""

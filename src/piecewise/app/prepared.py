@@ -133,7 +133,7 @@ class PreparedSamples:
             try:
                 inputs.append(self._input(preprocessor, one))
             except (DataError, OSError) as error:
-                problems.append(str(error))
+                problems.append(str(error).removeprefix(f"{self._project.root}/"))
                 continue
             labels.append(number)
             kept.append(one)

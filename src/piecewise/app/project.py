@@ -74,6 +74,11 @@ class Project(ProjectContents):
         except DataError:  # saved with the next setting
             self._values = {**self._values, "preprocessor": value}
 
+    @property
+    def changes(self) -> int:
+        """One more after every change that a person makes, undoes or makes again."""
+        return self._log.count
+
     def set_settings(self, *, can_undo: bool = False, **values: Any) -> None:
         """Change settings; None takes one back. ``can_undo``: so that it can be undone."""
         before, after = self.settings, {**self.settings, **values}

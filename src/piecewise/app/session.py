@@ -46,7 +46,9 @@ class Session:
             "thorough": self.thorough.state(),
             "jobs": self.jobs.states(),
             "importing": self.importing.state(),
+            "unread": self.teacher.unread,
             "version": project.version,
+            "changes": project.changes,
             "seq": self.news.seq,
         }
 

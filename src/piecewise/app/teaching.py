@@ -60,6 +60,8 @@ class Teacher:
         self._net: Network | None = None
         self._attempt: Attempt | None = None
         self._held_out: HeldOut | None = None
+        self.unread: list[str] = []
+        """A message for each sample for learning that could not be read in the last teaching."""
         self._news: dict[str, Any] = {"type": "waiting", "message": ""}
         if latest := self.attempts.latest():
             self._attempt, self._net = latest
@@ -264,8 +266,9 @@ class Teacher:
         folders = [one.folder for one in classes]
         preprocessor = self.samples.for_teaching() if is_new else self.samples.preprocessor()
         split = self.samples.split("train", folders, SKETCH_SAMPLES, self._check, preprocessor)
-        if split.problems:
-            self._tell_current({"type": "problems", "messages": split.problems[:20]})
+        if split.problems or self.unread:
+            self.unread = split.problems
+            self._tell_current({"type": "problems", "messages": self.unread})
         inputs, labels = split.inputs, split.labels
         settings = self.project.settings
         knobs = settings.get("recipe", {})

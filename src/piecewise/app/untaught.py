@@ -16,8 +16,8 @@ from .prepared import PreparedSamples
 from .project import Project
 from .strokes import checked_drawing, draw
 
-OFFERED = "X", "O"
-"""The classes that the page offers to an empty project."""
+OFFERED = {"pictures": ("X", "O"), "sounds": ("B", "A"), "texts": ("B", "A")}
+"""The classes that the page offers to an empty project, by the kind of its samples."""
 LETTERS = " .,:;!?'-abcdefghijklmnopqrstuvwxyz0123456789"
 """What the first text is read with, so that the net stays the same while it is typed."""
 
@@ -28,21 +28,22 @@ class UntaughtNets:
     def __init__(self, project: Project, samples: PreparedSamples) -> None:
         self._project, self._samples = project, samples
         self._lock = Lock()
-        self._last: tuple[int, Network] | None = None
+        self._last: tuple[tuple[int, bool], Network] | None = None
 
     def of(self, question: Question) -> Network:
         """The net that shows what is asked about. ConflictError if there is nothing from which the
         size of its inputs follows: no sample, no drawing and no text."""
         with self._lock:
-            version = self._project.version
-            if self._last is None or self._last[0] != version:
-                self._last = version, self._made(question)
+            key = self._project.version, question.text is None
+            if self._last is None or self._last[0] != key:
+                self._last = key, self._made(question)
             return self._last[1]
 
     def _made(self, question: Question) -> Network:
         preprocessor, count = self._preprocessor(question)
         names = [one.name for one in self._project.classes()]
-        names += [one for one in OFFERED if one not in names][: max(0, 2 - len(names))]
+        offered = OFFERED[preprocessor.modality]
+        names += [one for one in offered if one not in names][: max(0, 2 - len(names))]
         layers = (
             self._project.settings.get("layers")
             or default_config(

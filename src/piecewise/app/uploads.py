@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
-from ..core.errors import DataError, shown
+from ..core.errors import DataError
 from ..data.modalities import MODALITIES, MODALITY_OF_SUFFIX
+from ..data.sources.other_files import advice_for
 
 _MOST_NAME = 40
 
@@ -27,9 +28,10 @@ def checked_upload(name: str, content: bytes, kind: str | None) -> Upload:
     own = MODALITY_OF_SUFFIX.get(suffix)
     if own is None:
         known = " ".join(one[1:] for one in MODALITY_OF_SUFFIX)
-        raise DataError(f"{shown(name)}: of no known kind, wanted one of: {known}")
+        wanted = advice_for(suffix) or f"wanted one of: {known}"
+        raise DataError(f"{name[:200]}: of no known kind; {wanted}")
     if kind is not None and own != kind:
-        raise DataError(f"{shown(name)}: one of {own}, but this project has {kind}")
+        raise DataError(f"{name[:200]}: one of {own}, but this project has {kind}")
     MODALITIES[own].preprocessor.read(content, name[:200])
     letters = (one if one.isalnum() or one in "-_" else "-" for one in stem)
     plain = "".join(letters)[:_MOST_NAME].strip("-")

@@ -78,6 +78,10 @@ async function heard(news) {
     case "project":
       update({ project: news });
       return;
+    case "problems":
+      if (state.project) update({ project: { ...state.project, unread: news.messages } });
+      if (news.messages.length) update({ teaching: news });
+      return;
     case "import":
       update({ importing: news });
       return;

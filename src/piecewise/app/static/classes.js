@@ -2,7 +2,7 @@
 
 import { loadThumbnails, showThumbnail } from "app/atlas.js";
 import { addClass, samplesOf } from "app/samples.js";
-import { state, watch } from "app/store.js";
+import { kindNow, state, watch } from "app/store.js";
 import { rename } from "app/turn.js";
 import { words } from "app/words/en.js";
 import { ask, part } from "app/ask.js";
@@ -10,8 +10,9 @@ import { rovingTabIndex } from "piecewise/grid.js";
 import { element } from "piecewise/text.js";
 
 const SHOWN = 16;
-/** The classes that an empty project offers. */
-const OFFERED = ["O", "X"];
+/** The classes that an empty project offers: letters to draw, or two names for anything. */
+const LETTERS = ["O", "X"];
+const PLAIN = ["A", "B"];
 
 /**
  * The classes, and those that are offered as long as there are fewer than two: in the order that
@@ -20,10 +21,10 @@ const OFFERED = ["O", "X"];
 export function shownClasses() {
   const classes = state.project?.classes ?? [];
   const names = classes.map(({ name }) => name);
-  const offered = OFFERED.filter((name) => !names.includes(name)).slice(
-    0,
-    Math.max(0, 2 - names.length),
-  );
+  const own = kindNow() === "pictures" ? LETTERS : PLAIN;
+  const offered = own
+    .filter((name) => !names.includes(name))
+    .slice(0, Math.max(0, 2 - names.length));
   const all = [
     ...classes,
     ...offered.map((name) => ({ folder: "", name, train: 0, test: 0, revision: 0 })),
@@ -36,7 +37,7 @@ export function shownClasses() {
  */
 export function teachButtons(choose) {
   const row = element("div", { class: "teach" });
-  watch(["project"], () => {
+  watch(["project", "way"], () => {
     const buttons = shownClasses().map((one, i) =>
       element(
         "button",
@@ -182,7 +183,7 @@ export function classHead(folder) {
     name = one.name;
     button.textContent = name;
     button.title = words.rename(name);
-    count.textContent = words.samples(state.project?.kind ?? "pictures", one.train, one.test);
+    count.textContent = words.samples(kindNow(), one.train, one.test);
   };
   return { element: element("div", { class: "class-head" }, place, count), show };
 }

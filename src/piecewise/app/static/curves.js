@@ -1,8 +1,8 @@
 /** How sure the net stays of its answer if the input is shifted, turned, smaller or bolder. */
 
 import { ask } from "app/ask.js";
-import { currentAttempt, state, watch } from "app/store.js";
-import { lookWords as words } from "app/words/look.js";
+import { currentAttempt, kindNow, state, watch } from "app/store.js";
+import { reasonWords as words } from "app/words/reasons.js";
 import { element, percent, svgElement } from "piecewise/text.js";
 
 const WAIT = 400; // milliseconds without another answer until the server is asked
@@ -38,7 +38,7 @@ export function curvesBox() {
 
 /** @param {RobustnessCurve} curve */
 function row(curve) {
-  const name = words.changes[curve.perturbation] ?? curve.perturbation;
+  const name = words.change(curve.perturbation, kindNow());
   return element(
     "div",
     { class: "change-row" },

@@ -4,16 +4,15 @@ import { setView } from "app/address.js";
 import { ask, part, Refused, request } from "app/ask.js";
 import { showPicture } from "app/atlas.js";
 import { askAbout } from "app/live.js";
-import { state, update, watch } from "app/store.js";
+import { kindNow, state, update, watch } from "app/store.js";
+import { answerWords } from "app/words/answer.js";
 import { words } from "app/words/en.js";
-import { lookWords } from "app/words/look.js";
 import { element } from "piecewise/text.js";
 
 export class Inputs {
   /** @param {import("app/pad.js").Pad} pad */
   constructor(pad) {
     this.pad = pad;
-    this.types = false; // in a project without samples: types rather than draws
     /** The sound that was chosen, until it is saved. @type {File | null} */
     this.file = null;
     this.text = element("textarea", { rows: 5, "aria-label": words.typeHere });
@@ -23,58 +22,47 @@ export class Inputs {
     });
     this.sound = this.soundBox();
     this.drawing = element("div", { class: "draw-tools" }, pad.surface, pad.tools);
-    this.modes = [words.draw, words.type].map((text, i) =>
-      element("button", { type: "button", text, onclick: () => this.choose(i === 1) }),
-    );
+    /** In a project without samples, a person chooses what to add. */
+    this.modes = Object.entries(answerWords.ways).map(([kind, text]) => {
+      const choose = () => update({ way: /** @type {Kind} */ (kind) });
+      return element("button", { type: "button", text, "data-kind": kind, onclick: choose });
+    });
     this.choice = element(
       "div",
-      { class: "stages", role: "group", "aria-label": lookWords.how },
+      { class: "stages", role: "group", "aria-label": answerWords.how },
       ...this.modes,
     );
     this.writing = element("div", { class: "text-field" }, this.text);
     this.element = element("div", {}, this.choice, this.drawing, this.writing, this.sound.box);
     this.hint = element("p", { class: "note" });
-    watch(["project"], () => this.show());
-  }
-
-  /** The kind of what is asked about. @returns {Kind} */
-  get kind() {
-    if (!state.project || state.project.is_empty) return this.types ? "texts" : "pictures";
-    return state.project.kind;
-  }
-
-  /** @param {boolean} types */
-  choose(types) {
-    this.types = types;
-    this.show();
+    watch(["project", "way"], () => this.show());
   }
 
   show() {
+    const kind = kindNow();
     this.choice.hidden = state.project?.is_empty === false;
-    this.modes.forEach((one, i) =>
-      one.setAttribute("aria-pressed", String(this.types === (i === 1))),
-    );
-    this.drawing.hidden = this.kind !== "pictures";
-    this.writing.hidden = this.kind !== "texts";
-    this.sound.box.hidden = this.kind !== "sounds";
-    if (this.kind === "sounds") this.offerToRecord();
-    const classes = state.project?.classes ?? [];
-    this.hint.hidden = classes.length > 1 || this.kind === "sounds";
-    this.hint.textContent = this.kind === "texts" ? lookWords.firstText : words.first;
+    for (const one of this.modes)
+      one.setAttribute("aria-pressed", String(one.dataset.kind === kind));
+    this.drawing.hidden = kind !== "pictures";
+    this.writing.hidden = kind !== "texts";
+    this.sound.box.hidden = kind !== "sounds";
+    if (kind === "sounds") this.offerToRecord();
+    this.hint.hidden = (state.project?.classes ?? []).length > 1;
+    this.hint.textContent = answerWords.first[kind];
   }
 
   soundBox() {
     const picture = element("span", { class: "waveform" });
-    const player = element("audio", { controls: true, "aria-label": lookWords.playIt });
+    const player = element("audio", { controls: true, "aria-label": answerWords.playIt });
     const input = element("input", {
       type: "file",
       accept: "audio/*",
       hidden: true,
-      "aria-label": lookWords.chooseSound,
+      "aria-label": answerWords.chooseSound,
     });
     const button = element("button", {
       type: "button",
-      text: lookWords.chooseSound,
+      text: answerWords.chooseSound,
       onclick: () => input.click(),
     });
     input.addEventListener("change", () => {
@@ -129,9 +117,10 @@ export class Inputs {
   take() {
     const { file } = this;
     const strokes = this.pad.take();
-    const text = this.kind === "texts" ? this.text.value.trim() : "";
+    const kind = kindNow();
+    const text = kind === "texts" ? this.text.value.trim() : "";
     if (text) this.text.value = "";
     this.file = null;
-    return { strokes: this.kind === "pictures" ? strokes : [], text, file };
+    return { strokes: kind === "pictures" ? strokes : [], text, file };
   }
 }

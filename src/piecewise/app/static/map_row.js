@@ -6,7 +6,7 @@ import { tryFeatures } from "app/column_knobs.js";
 import { chooseMap, chosenMap, isMuted, matchLayer, toggleMuted } from "app/chosen.js";
 import { isUntaught } from "app/says.js";
 import { showOnce } from "app/small_maps.js";
-import { state, watch } from "app/store.js";
+import { kindNow, state, watch } from "app/store.js";
 import { voteSums } from "app/votes.js";
 import { lookWords as words } from "app/words/look.js";
 import { largestOf } from "piecewise/paint.js";
@@ -68,7 +68,7 @@ export function mapRow() {
     if (key === shown) return;
     shown = key;
     showKernels(kernelTitle, kernels, walk, block[0], map);
-    looksTitle.replaceChildren(`${words.looksForTitle} `, sub(words.bestOf(kind())));
+    looksTitle.replaceChildren(`${words.looksForTitle} `, sub(words.bestOf(kindNow())));
     clearTimeout(timer);
     if (isUntaught(walk)) return; // nothing is known of the samples yet
     timer = setTimeout(async () => {
@@ -88,10 +88,6 @@ export function mapRow() {
 /** @param {string} text */
 function sub(text) {
   return element("span", { class: "sub", text });
-}
-
-function kind() {
-  return state.project?.kind ?? "pictures";
 }
 
 /**
@@ -265,14 +261,14 @@ function showActivity(head, silent, block, map, activity) {
   const answers = head.querySelector(".answers-to");
   if (answers)
     answers.textContent = counts
-      ? words.answersTo(counts[map], activity?.samples ?? 0, kind())
+      ? words.answersTo(counts[map], activity?.samples ?? 0, kindNow())
       : "";
   const never = (counts ?? []).flatMap((count, one) => (count ? [] : [one]));
   silent.replaceChildren();
   if (!never.length) return;
   silent.append(
     element("b", { text: words.neverAnswer(never.length, block[0].name) }),
-    ` ${words.toAny(kind(), never)} `,
+    ` ${words.toAny(kindNow(), never)} `,
   );
   const column = state.walk ? blocksOf(state.walk).findIndex(([one]) => one === block[0]) : -1;
   const left = (counts ?? []).length - never.length;

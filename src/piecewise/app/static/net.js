@@ -8,9 +8,10 @@ import { Links } from "app/links.js";
 import { mapRow } from "app/map_row.js";
 import { isUntaught } from "app/says.js";
 import { Stack, SHOWN } from "app/stack.js";
-import { state, watch } from "app/store.js";
+import { kindNow, state, watch } from "app/store.js";
 import { VoteColumn } from "app/vote_column.js";
 import { words } from "app/words/en.js";
+import { lookWords } from "app/words/look.js";
 import { wordList } from "piecewise/maps.js";
 import { element, exactNumber } from "piecewise/text.js";
 import { termsOf } from "piecewise/views/index.js";
@@ -55,19 +56,19 @@ export class Net {
       picture,
       this.columns,
       this.silent,
+      this.line,
       mapRow(),
       asText(),
-      this.line,
     );
     new ResizeObserver(() => this.fit()).observe(this.section);
-    watch(["walk", "chosen", "muted"], () => this.show());
+    watch(["walk", "chosen", "muted", "way"], () => this.show());
   }
 
   show() {
     const { walk } = state;
     this.section.classList.toggle("empty", !walk);
     this.section.classList.toggle("untaught", walk !== null && isUntaught(walk));
-    if (!walk) return this.line.replaceChildren(words.noNet);
+    if (!walk) return this.line.replaceChildren(lookWords.noNet[kindNow()]);
     const structure = structureOf(walk);
     if (structure !== this.structure) {
       this.structure = structure;
@@ -258,7 +259,9 @@ export class Net {
   point(position) {
     const { walk } = state;
     if (!walk) return;
-    if (!position || !walk.has(position)) {
+    const isIdle = !position || !walk.has(position);
+    this.line.classList.toggle("idle", isIdle);
+    if (isIdle) {
       this.links.clear();
       this.line.replaceChildren(words.hint);
       return;

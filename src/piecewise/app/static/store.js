@@ -20,6 +20,7 @@ export const state = {
   asked: null,
   weights: null,
   order: "added",
+  way: "pictures",
   problem: "",
 };
 
@@ -50,4 +51,9 @@ export function update(changes) {
 /** The attempt whose net answers. */
 export function currentAttempt() {
   return state.attempts.find((one) => one.number === state.project?.attempt) ?? null;
+}
+
+/** The kind of the samples; of an empty project, the kind that a person is about to add. */
+export function kindNow() {
+  return state.project?.is_empty === false ? state.project.kind : state.way;
 }

@@ -4,7 +4,8 @@ import { attemptDots } from "app/attempts.js";
 import { knobs } from "app/knobs.js";
 import { progressBar } from "app/jobs.js";
 import { change } from "app/samples.js";
-import { currentAttempt, state, update, watch } from "app/store.js";
+import { currentAttempt, kindNow, state, update, watch } from "app/store.js";
+import { answerWords } from "app/words/answer.js";
 import { words } from "app/words/en.js";
 import { element, svgElement } from "piecewise/text.js";
 
@@ -47,7 +48,7 @@ function teachingState() {
   const detail = element("span", { class: "sub" });
   const dot = element("span", { class: "dot", "aria-hidden": "true" });
   const box = element("div", { class: "state", role: "status" }, dot, title, detail);
-  watch(["connection", "teaching", "project", "attempts", "pending"], () => {
+  watch(["connection", "teaching", "project", "attempts", "pending", "way"], () => {
     const [heading, more] = sentences();
     title.textContent = heading;
     detail.textContent = more;
@@ -82,8 +83,9 @@ function sentences() {
   if (connection === "gone") return [words.stopped, words.startAgain(pending.length)];
   if (connection === "opening") return [words.opening, ""];
   const attempt = currentAttempt();
-  const kind = state.project?.kind ?? "pictures";
-  const taught = attempt ? words.taughtFrom(kind, attempt.samples, attempt.seconds) : "";
+  const taught = attempt
+    ? words.taughtFrom(kindNow(), attempt.samples, attempt.seconds, state.project?.unread.length)
+    : "";
   switch (teaching.type) {
     case "teaching":
       return [words.teachingNow, words.epochOf(teaching.epoch ?? 0, teaching.epochs ?? 0)];
@@ -95,7 +97,8 @@ function sentences() {
       if (teaching.message) return [words.notYet, teaching.message];
   }
   if (attempt) return [words.taught, taught];
-  return [words.notYet, state.project?.is_empty === false ? words.reading : words.first];
+  const isEmpty = state.project?.is_empty !== false;
+  return [words.notYet, isEmpty ? answerWords.first[kindNow()] : words.reading];
 }
 
 /** The loss after every epoch of the net that answers, or of the one that is taught. */

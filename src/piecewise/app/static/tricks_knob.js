@@ -1,9 +1,9 @@
 /** The knob of the tricks: the random changes of the samples while the net learns. */
 
 import { closeOnEscape } from "app/knobs.js";
-import { currentAttempt, state, watch } from "app/store.js";
+import { currentAttempt, kindNow, state, watch } from "app/store.js";
 import { turnKnob } from "app/turn.js";
-import { lookWords as words } from "app/words/look.js";
+import { trickWords as words } from "app/words/tricks.js";
 import { element } from "piecewise/text.js";
 
 /**
@@ -26,7 +26,8 @@ const round = (/** @type {number} */ value) => Math.round(1e4 * value) / 1e4;
 const TRICKS = {
   translation: {
     ...plain(0.1, 0.02, 0.5),
-    of: (strength) => [strength, strength],
+    // A sound is shifted in time only: its pitch is a part of what it is.
+    of: (strength) => [kindNow() === "sounds" ? 0 : strength, strength],
     strength: (value) => round(Math.max(...(Array.isArray(value) ? value : [value ?? 0]))),
   },
   scale: {
@@ -42,6 +43,8 @@ const TRICKS = {
   noise: plain(0.1, 0.05, 1),
   band_masking: plain(0.2, 0.1, 0.9),
 };
+/** Those that suit a spectrogram; a person sees another one only while it is on. */
+const OF_SOUNDS = ["translation", "contrast", "brightness", "noise", "band_masking"];
 
 /** The augmentation of the net that answers, or that a person wants. @returns {Record<string, any>} */
 function current() {
@@ -73,9 +76,10 @@ export function tricksKnob() {
   watch(["project", "attempts"], () => {
     details.hidden = state.project?.kind === "texts";
     const values = current();
-    const on = Object.entries(TRICKS).filter(([name, one]) => one.strength(values[name]) > 0);
-    count.textContent = words.tricksOn(on.length, Object.keys(TRICKS).length);
     for (const row of rows) row.show(values);
+    const shown = rows.filter((row) => !row.element.hidden);
+    const on = Object.entries(TRICKS).filter(([name, one]) => one.strength(values[name]) > 0);
+    count.textContent = words.tricksOn(on.length, shown.length);
   });
 
   /** @param {Record<string, any> | undefined} augmentation */
@@ -101,22 +105,27 @@ export function tricksKnob() {
 function trickRow(name, trick, turn) {
   const { first, step, most } = trick;
   const box = element("input", { type: "checkbox" });
-  const text = words.trickNames[name];
-  const field = element("input", { type: "number", min: 0, max: most, step, "aria-label": text });
+  const label = element("span");
+  const field = element("input", { type: "number", min: 0, max: most, step });
   box.addEventListener("change", () => turn(name, box.checked ? first : 0));
   field.addEventListener("change", () => turn(name, Math.min(most, Number(field.value))));
   const isFlip = name === "horizontal_flip";
-  const unit = element("span", { class: "sub", text: words.trickUnits[name] ?? "" });
+  const unit = element("span", { class: "sub" });
   const row = element(
     "div",
     { class: "trick-row" },
-    element("label", {}, box, ` ${text}`),
+    element("label", {}, box, " ", label),
     isFlip ? null : field,
     unit,
   );
   /** @param {Record<string, any>} values */
   const show = (values) => {
+    const kind = kindNow();
     const strength = trick.strength(values[name]);
+    row.hidden = kind === "sounds" && !OF_SOUNDS.includes(name) && !strength;
+    label.textContent = words.trickName(name, kind);
+    unit.textContent = words.trickUnit(name, kind);
+    field.setAttribute("aria-label", words.trickName(name, kind));
     box.checked = strength > 0;
     field.hidden = unit.hidden = !strength;
     if (document.activeElement !== field) field.value = String(strength);

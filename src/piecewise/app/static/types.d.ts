@@ -30,8 +30,12 @@ interface Project {
   teaching: News;
   thorough: Thorough;
   jobs: Job[];
+  /** A message for each sample that could not be read when a net was taught. */
+  unread: string[];
   /** One more after every change. */
   version: number;
+  /** One more after every change that a person makes, undoes or makes again. */
+  changes: number;
 }
 
 /** How right nets are about samples that they never saw. */
@@ -197,8 +201,12 @@ interface Importing {
 
 interface ImportReport {
   classes: Record<string, number>;
+  /** Messages about what was left out. */
   skipped: string[];
+  /** The files and folders that were left out. */
   skipped_count: number;
+  /** By the message, the files that one is about if they are several. */
+  files: Record<string, string[]>;
   /** The file of a net that answers now. */
   opened?: string;
   /** How many changes it was; 1 if it is left out. */
@@ -243,6 +251,8 @@ interface State {
   weights: File | null;
   /** Of the samples in Gather. */
   order: Order;
+  /** The kind of samples that a person adds to an empty project. */
+  way: Kind;
   /** What failed, where a person sees it. */
   problem: string;
 }

@@ -31,16 +31,24 @@ class LabeledFile(NamedTuple):
     inner: str = ""
 
 
+class SkippedFiles(NamedTuple):
+    """A message about files that are left out, and their paths."""
+
+    message: str
+    paths: list[str]
+
+
 class FolderListing(NamedTuple):
     """The files of a folder of class folders: their modality (a key of `MODALITIES`), the files
     sorted by name, a message for each group of files that is left out, how the folder was
-    understood, and what may be wrong with it."""
+    understood, what may be wrong with it, and the files that a message of ``skipped`` is about."""
 
     modality: str
     files: list[LabeledFile]
     skipped: list[str]
     description: str = ""
     warnings: tuple[str, ...] = ()
+    skipped_files: tuple[SkippedFiles, ...] = ()
 
 
 def list_files(path: Traversable) -> FolderListing:
@@ -75,18 +83,22 @@ def list_files(path: Traversable) -> FolderListing:
             f"{path}: the folders {folders} are splits, but there is no folder of a class in them; "
             "wanted one folder per class in each, or a table metadata.csv with file_name and label"
         )
-    skipped = layout.skipped + _loose_files(layout, scanner)
-    skipped += [message for _, found in contents for message in found.messages]
+    loose, broken = _loose_files(layout, scanner)
+    skipped = layout.skipped + [one.message for one in loose] + broken
+    for _, found in contents:
+        skipped += [one.message for one in found.others] + found.messages
+    of_messages = *loose, *(one for _, found in contents for one in found.others)
     description = _description(path, layout, files)
-    return FolderListing(modality, files, skipped, description, tuple(warnings))
+    return FolderListing(modality, files, skipped, description, tuple(warnings), of_messages)
 
 
 class _ClassContents(NamedTuple):
-    """The files of a class, each with its path in the folder, and a message for each group of files
-    that is left out."""
+    """The files of a class, each with its path in the folder; those of other kinds; and a message
+    for everything else that is left out."""
 
     folder: Traversable
     files: list[tuple[Traversable, str]]
+    others: list[SkippedFiles]
     messages: list[str]
 
 
@@ -97,12 +109,11 @@ class _ClassReader:
         self.scanner, self.modality = scanner, modality
 
     def read(self, folder: Traversable) -> _ClassContents:
-        found, others = _ClassContents(folder, [], []), list[str]()
+        found, others = _ClassContents(folder, [], [], []), list[str]()
         self._add(folder, "", found, others)
         if others:
-            found.messages.insert(
-                0, f"{folder}: {describe_others(others, f' than {self.modality}')}"
-            )
+            message = f"{folder}: {describe_others(others, f' than {self.modality}')}"
+            found.others.append(SkippedFiles(message, [f"{folder}/{one}" for one in others]))
         if not found.files:
             found.messages.append(
                 f"{folder}: none of the {self.modality} in it, so it is not a class"
@@ -169,16 +180,19 @@ def _names(names: list[str]) -> str:
     return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
 
 
-def _loose_files(layout: FolderLayout, scanner: FolderScanner) -> list[str]:
-    """A message for each folder above the classes that holds files, too."""
-    messages = []
+def _loose_files(
+    layout: FolderLayout, scanner: FolderScanner
+) -> tuple[list[SkippedFiles], list[str]]:
+    """The files in each folder above the classes; and a message for each link to nothing there."""
+    found, broken = list[SkippedFiles](), list[str]()
     for folder in layout.passed:
         contents = scanner.contents(folder)
-        loose = [file for file in contents.files if not is_note(file)]
+        loose = [str(file) for file in contents.files if not is_note(file)]
         if loose:
-            messages.append(f"{folder}: {_files(len(loose))} in no folder of a class")
-        messages += [f"{link}: a link to nothing" for link in contents.broken_links]
-    return messages
+            message = f"{folder}: {_files(len(loose))} in no folder of a class"
+            found.append(SkippedFiles(message, loose))
+        broken += [f"{link}: a link to nothing" for link in contents.broken_links]
+    return found, broken
 
 
 def _description(path: Traversable, layout: FolderLayout, files: list[LabeledFile]) -> str:

@@ -5,7 +5,7 @@ import { nameField } from "app/classes.js";
 import { takeFiles } from "app/gather/files.js";
 import { SampleView } from "app/gather/sample_view.js";
 import { change } from "app/samples.js";
-import { state } from "app/store.js";
+import { kindNow, state } from "app/store.js";
 import { rename } from "app/turn.js";
 import { words } from "app/words/gather.js";
 import { element } from "piecewise/text.js";
@@ -75,7 +75,7 @@ export function classRow(folder) {
     name.textContent = one.name;
     if (isNew) name.title = words.rename(one.name);
     section.setAttribute("aria-label", one.name);
-    count.textContent = words.counts(state.project?.kind ?? "pictures", one.train, one.test);
+    count.textContent = words.counts(kindNow(), one.train, one.test);
     digit.hidden = index > 8;
     digit.textContent = String(index + 1);
     empty.hidden = one.train + one.test > 0;

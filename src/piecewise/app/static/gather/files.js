@@ -80,7 +80,7 @@ export async function takeFiles(files, folder = null) {
  */
 async function importArchives(archives) {
   /** @type {ImportReport & { changes: number }} */
-  const whole = { classes: {}, skipped: [], skipped_count: 0, changes: 0 };
+  const whole = { classes: {}, skipped: [], skipped_count: 0, files: {}, changes: 0 };
   for (const file of archives) {
     const report = await importBody(
       { kind: "archive", ...(archives.length > 1 ? { seat: file.name } : {}) },
@@ -90,8 +90,12 @@ async function importArchives(archives) {
     whole.changes += 1;
     for (const [name, count] of Object.entries(report.classes))
       whole.classes[name] = (whole.classes[name] ?? 0) + count;
-    whole.skipped.push(...report.skipped);
+    // Each message says which archive it is about.
+    const of = (/** @type {string} */ text) =>
+      archives.length > 1 ? `${file.name}: ${text}` : text;
+    whole.skipped.push(...report.skipped.map(of));
     whole.skipped_count += report.skipped_count;
+    for (const [message, paths] of Object.entries(report.files)) whole.files[of(message)] = paths;
   }
   if (archives.length > 1 && whole.changes) update({ imported: whole });
 }
@@ -163,6 +167,7 @@ async function openNet(fields, body) {
       classes: {},
       skipped: [],
       skipped_count: 0,
+      files: {},
       opened: name,
     };
     update({ imported, weights: null, problem: "" });

@@ -8,6 +8,7 @@ import {
   stopImport,
   takeFiles,
 } from "app/gather/files.js";
+import { leftOut } from "app/gather/left_out.js";
 import { addClass, change } from "app/samples.js";
 import { currentAttempt, state, update, watch } from "app/store.js";
 import { words } from "app/words/gather.js";
@@ -49,20 +50,14 @@ function result() {
   const { imported } = state;
   if (!imported) return [];
   const count = Object.values(imported.classes).reduce((sum, one) => sum + one, 0);
-  const skipped = imported.skipped_count;
   return [
     element("span", {
       text: imported.opened
         ? words.opened(imported.opened)
         : words.imported(count, Object.keys(imported.classes).length),
     }),
-    skipped
-      ? element(
-          "details",
-          { class: "refused" },
-          element("summary", { text: words.skipped(skipped) }),
-          element("ul", {}, ...imported.skipped.map((text) => element("li", { text }))),
-        )
+    imported.skipped_count
+      ? leftOut(words.skipped(imported.skipped_count), imported.skipped, imported.files)
       : "",
     element("span", { class: "gap" }),
     count

@@ -48,7 +48,7 @@ export function targets({ press, hold, release }) {
     return made;
   };
   let shown = "";
-  watch(["project"], () => {
+  watch(["project", "way"], () => {
     const classes = shownClasses();
     const key = JSON.stringify(classes.map(({ folder, name }) => [folder, name]));
     if (key === shown) return;

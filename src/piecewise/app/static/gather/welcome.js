@@ -2,7 +2,7 @@
 
 import { takeFiles } from "app/gather/files.js";
 import { change } from "app/samples.js";
-import { state, watch } from "app/store.js";
+import { state, update, watch } from "app/store.js";
 import { words } from "app/words/gather.js";
 import { element } from "piecewise/text.js";
 
@@ -29,6 +29,12 @@ function chooser(text, set) {
   return element("span", { class: "chooser" }, button, input);
 }
 
+/** A link to the pad. @param {string} text */
+export function drawLink(text) {
+  const toDraw = () => update({ way: "pictures" });
+  return element("a", { class: "button", href: "#/look", text, onclick: toDraw });
+}
+
 export function welcome() {
   const examples = words.examples.map(([name, title, text]) =>
     element(
@@ -46,12 +52,7 @@ export function welcome() {
     "section",
     { class: "welcome", "aria-label": words.begin },
     element("h2", { text: words.begin }),
-    element(
-      "div",
-      { class: "begin" },
-      element("a", { class: "button", href: "#/look", text: words.drawSomething }),
-      ...fileButtons(),
-    ),
+    element("div", { class: "begin" }, drawLink(words.drawSomething), ...fileButtons()),
     element("p", { class: "note", text: words.drop }),
     element("h3", { text: words.tryExample }),
     element("div", { class: "examples" }, ...examples),

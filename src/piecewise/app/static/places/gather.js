@@ -3,6 +3,7 @@
 import { alike } from "app/gather/alike.js";
 import { cameraPanel } from "app/gather/camera.js";
 import { classRow } from "app/gather/class_row.js";
+import { leftOut } from "app/gather/left_out.js";
 import { microphonePanel } from "app/gather/microphone.js";
 import {
   chooseNone,
@@ -14,11 +15,11 @@ import {
 } from "app/gather/selection.js";
 import { takes } from "app/gather/targets.js";
 import { typingPanel } from "app/gather/typing.js";
-import { fileButtons, welcome } from "app/gather/welcome.js";
+import { drawLink, fileButtons, welcome } from "app/gather/welcome.js";
 import { forgetThumbnails } from "app/atlas.js";
 import { nameField } from "app/classes.js";
 import { addClass } from "app/samples.js";
-import { currentAttempt, state, update, watch } from "app/store.js";
+import { currentAttempt, kindNow, state, update, watch } from "app/store.js";
 import { words } from "app/words/gather.js";
 import { element } from "piecewise/text.js";
 
@@ -73,6 +74,7 @@ export function gather() {
     ...capture.panels,
     same.box,
     welcome(),
+    unreadSamples(),
     actionBar(),
     rows,
     foot,
@@ -104,6 +106,21 @@ function orderChoice() {
     choice.hidden = !currentAttempt()?.score;
   });
   return choice;
+}
+
+/** The samples that could not be read when a net was taught. */
+function unreadSamples() {
+  const box = element("div", { class: "unread" });
+  let shown = "";
+  watch(["project"], () => {
+    const messages = state.project?.unread ?? [];
+    const key = JSON.stringify(messages);
+    if (key === shown) return;
+    shown = key;
+    const title = words.unread(messages.length, kindNow());
+    box.replaceChildren(...(messages.length ? [leftOut(title, messages)] : []));
+  });
+  return box;
 }
 
 /** What can be done with the chosen samples. */
@@ -154,8 +171,8 @@ function captureBar() {
   ];
   /** @type {ReturnType<typeof typingPanel> | null} */
   let opened = null;
-  const draw = element("a", { class: "button", href: "#/look", text: words.draw });
-  const buttons = devices.map(([text, , device]) => {
+  const draw = drawLink(words.draw);
+  const buttons = devices.map(([text, kind, device]) => {
     const button = element("button", {
       type: "button",
       text,
@@ -165,6 +182,7 @@ function captureBar() {
         close();
         if (isOpen) return;
         opened = device;
+        update({ way: kind });
         button.setAttribute("aria-expanded", "true");
         device.open();
       },

@@ -7,8 +7,9 @@ import { askAbout } from "app/live.js";
 import { Pad } from "app/pad.js";
 import { addClass, change, samplesOf, saveDrawing } from "app/samples.js";
 import { says } from "app/says.js";
-import { state, update, watch } from "app/store.js";
+import { kindNow, state, update, watch } from "app/store.js";
 import { withStyle } from "app/styles.js";
+import { answerWords } from "app/words/answer.js";
 import { words } from "app/words/en.js";
 import { part } from "app/ask.js";
 import { element } from "piecewise/text.js";
@@ -62,7 +63,8 @@ export function look() {
   async function choose(one) {
     sessionStorage.removeItem(KEPT);
     const { strokes, text, file } = inputs.take();
-    if (!text && !file && !strokes.length) return update({ problem: words.nothingToSave });
+    if (!text && !file && !strokes.length)
+      return update({ problem: answerWords.nothingToSave[kindNow()] });
     const folder = one.folder || (await addClass(one.name));
     if (!folder) return undefined;
     if (text) await change("POST", `/api/samples/${part(folder)}`, { texts: [text] });
@@ -74,47 +76,54 @@ export function look() {
     return undefined;
   }
 
-  const isPictures = () => state.project?.kind === "pictures";
   watch(["view", "attempts"], readView);
-  /** What the pad held before; or the newest sample of a class, so that maps are there. */
-  async function showFirst() {
-    if (state.view.on) return;
-    if (isPictures()) pad.restore(keptStrokes());
+  let isLooking = false; // for a sample to show
+  /** Show the newest sample of a class, so that maps are there; also the first that came in. */
+  async function showSample() {
     const own = state.project?.classes.find(({ train }) => train > 0);
-    if (!own || pad.strokes.length) return;
-    const { ids } = await samplesOf(own.folder, "train", 1);
-    if (ids.length && !state.question) lookAt(ids[0], false);
+    if (!own || isLooking || pad.strokes.length) return;
+    isLooking = true;
+    const { ids } = await samplesOf(own.folder, "train", 1).catch(() => ({ ids: [] }));
+    isLooking = false;
+    const isFree = state.place === "look" && !state.question && !state.view.on;
+    if (ids.length && isFree && !pad.strokes.length) lookAt(ids[0], false);
   }
   whenOpened(async () => {
-    showFirst();
+    // What the pad held before the page was loaded anew.
+    if (!state.view.on && kindNow() === "pictures") pad.restore(keptStrokes());
+    watch(["project", "place"], () => {
+      if (state.place === "look" && !state.question && !state.view.on) showSample();
+    });
     const { netView } = await withStyle("net", import("app/net_view.js"));
     visit = netView(section, pad);
   });
   watch(["place"], () => {
-    const { strokes, width = pad.width } = state.question ?? {};
-    if (state.place === "look" && strokes && strokes !== pad.strokes)
-      pad.restore({ strokes, width }); // drawn in another place
+    const { strokes, width = pad.width, sample, text } = state.question ?? {};
+    if (state.place !== "look" || state.view.on) return;
+    // What was asked in another place is shown here, too.
+    if (strokes && strokes !== pad.strokes) pad.restore({ strokes, width });
+    else if (sample) inputs.lookAt(sample);
+    else if (text !== undefined) inputs.text.value = text;
   });
   watch(["question", "place"], () => {
     if (state.place !== "look" || state.question || !state.walk) return;
     setView({ on: null }, false); // what was shown is removed
-    showFirst();
+    showSample();
   });
-  bench.append(
-    element(
-      "section",
-      { class: "draw", "aria-label": words.drawing },
-      inputs.element,
-      inputs.hint,
-      element("h2", { text: words.teach }),
-      teachButtons(choose),
-      element("h2", { text: words.learned }),
-      classList(lookAt),
-    ),
-    section,
-    beginning(),
-    answer,
+  const making = element(
+    "section",
+    { class: "draw" },
+    inputs.element,
+    inputs.hint,
+    element("h2", { text: words.teach }),
+    teachButtons(choose),
+    element("h2", { text: words.learned }),
+    classList(lookAt),
   );
+  watch(["project", "way"], () => {
+    making.setAttribute("aria-label", answerWords.inputs[kindNow()]);
+  });
+  bench.append(making, section, beginning(), answer);
   const keys = { c: () => pad.clear() };
   return { element: bench, choose, undo: () => pad.undo(), keys };
 }

@@ -5,7 +5,7 @@ import { download } from "app/download.js";
 import { jobPanel } from "app/jobs.js";
 import { importButton } from "app/opening.js";
 import { change } from "app/samples.js";
-import { currentAttempt, state, watch } from "app/store.js";
+import { currentAttempt, kindNow, state, watch } from "app/store.js";
 import { takeWords as words } from "app/words/take.js";
 import { element } from "piecewise/text.js";
 
@@ -122,7 +122,7 @@ function netSection() {
  * @param {ToolkitRun[]} [runs]
  */
 function formatRow({ name, title, refusal }, runs) {
-  const about = words.formats[name] ?? "";
+  const about = words.about(name, kindNow());
   if (refusal)
     return element(
       "li",

@@ -8,11 +8,16 @@ import { element } from "piecewise/text.js";
 export function tryPlace() {
   const mistakes = new Mistakes(
     (id, label) => subject.sample(id, label),
-    (id, now) => subject.renamed(id, now),
+    (id, now) => subject.renamed(id, now, now ? mistakes.labelOf(now) : ""),
   );
   const open = (/** @type {string} */ id, /** @type {HTMLElement} */ button) =>
     mistakes.open(id, button);
-  const subject = new Subject(open, mistakes.note);
+  const subject = new Subject(open, mistakes.note, {
+    relabel: (one) => mistakes.relabel(one),
+    remove: () => mistakes.remove(),
+    leave: () => mistakes.leave(),
+    can: (id) => mistakes.can(id),
+  });
   const checks = element(
     "div",
     { class: "checks" },
@@ -23,8 +28,11 @@ export function tryPlace() {
   );
   return {
     element: element("div", { class: "try" }, checks, subject.element),
-    choose: (/** @type {ProjectClass} */ one) => one.folder && mistakes.relabel(one),
-    undo: () => mistakes.undo() || subject.pad.undo(),
+    choose: (/** @type {ProjectClass} */ one) => {
+      if (subject.isOwn) subject.keep.keep(one);
+      else if (one.folder) mistakes.relabel(one);
+    },
+    undo: () => subject.keep.undo() || mistakes.undo() || subject.pad.undo(),
     keys: {
       j: () => mistakes.step(1),
       k: () => mistakes.step(-1),

@@ -16,7 +16,7 @@ const PAGE = 20;
 /** @typedef {{ id: string, label: number, predicted: number, probability: number, label_probability: number }} FoundMistake */
 /** @typedef {{ attempt: number, classes: string[], n: number, count: number, mistakes: FoundMistake[], cells: (Omit<ConfusionCell, "examples"> & { ids: string[] })[], errors: EvaluateData["error_table"] }} Found */
 /** @typedef {{ card: HTMLElement, id: string, note: HTMLElement, isDone: boolean }} ReviewCard */
-/** A change, and the version of the project before it. @typedef {{ one: ReviewCard, oldId: string, before: number }} ReviewChange */
+/** A change, and the number of changes before it. @typedef {{ one: ReviewCard, oldId: string, before: number }} ReviewChange */
 
 export class Mistakes {
   /**
@@ -117,7 +117,7 @@ export class Mistakes {
     this.current = -1;
     this.target = null;
     this.list.replaceChildren();
-    this.help.hidden = !this.found;
+    this.help.hidden = !this.found?.count;
     if (!this.found) {
       this.status.textContent = why;
       this.confusion.replaceChildren();
@@ -175,6 +175,18 @@ export class Mistakes {
     this.note.textContent = "";
     this.target = { card: button, id, note: this.note, isDone: false };
     return this.select(id, this.labelOf(id));
+  }
+
+  /** Something that is no sample is shown: keys mend nothing until one is opened. */
+  leave() {
+    this.cards[this.current]?.card.removeAttribute("aria-current");
+    this.target = null;
+    this.note.textContent = "";
+  }
+
+  /** Whether keys mend a sample. @param {string} id */
+  can(id) {
+    return this.target?.id === id && !this.target.isDone;
   }
 
   /** @param {string} id */
@@ -252,7 +264,7 @@ export class Mistakes {
     const one = this.target;
     if (!one || one.isDone) return;
     const oldId = one.id;
-    const before = state.project?.version ?? 0;
+    const before = state.project?.changes ?? 0;
     one.isDone = true; // no second change while the first one is on its way
     const id = await act(oldId);
     one.isDone = id !== undefined;
@@ -293,7 +305,7 @@ export class Mistakes {
 
   /** @param {ReviewChange} last */
   async takeBack({ one, oldId, before }) {
-    const isOurs = Number(state.project?.version) <= before + 1;
+    const isOurs = Number(state.project?.changes) <= before + 1;
     const done = await change("POST", "/api/undo", {});
     if (!done) return;
     if (!isOurs) return void this.load();

@@ -5,9 +5,11 @@ import { askAbout } from "app/live.js";
 import { showPicture } from "app/atlas.js";
 import { namedSection } from "app/named_section.js";
 import { Pad } from "app/pad.js";
+import { why } from "app/reasons.js";
 import { isUntaught, verdict } from "app/says.js";
-import { state, update, watch } from "app/store.js";
+import { kindNow, state, update, watch } from "app/store.js";
 import { causesBox } from "app/try/causes.js";
+import { Keep } from "app/try/keep.js";
 import { recordButton } from "app/try/record.js";
 import { seenInput } from "app/try/seen.js";
 import { tile } from "app/try/tile.js";
@@ -21,13 +23,18 @@ export class Subject {
   /**
    * @param {(id: string, button: HTMLElement) => void} open shows a sample
    * @param {HTMLElement} note what was done with it
+   * @param {{ relabel: (one: ProjectClass) => unknown, remove: () => unknown, leave: () => void,
+   *   can: (id: string) => boolean }} mend the sample that is shown, if that can be; or leave it
    */
-  constructor(open, note) {
+  constructor(open, note, mend) {
     this.open = open;
+    this.mend = mend;
     /** What is asked about, as it is. @type {Question | null} */
     this.question = null;
     /** What was asked last here. @type {Question | null} */
     this.asked = null;
+    /** The file that is asked about, if it is no sample. @type {File | null} */
+    this.asFile = null;
     /** The label of a sample; empty for one's own. */
     this.label = "";
     /** @type {Record<string, number>} */
@@ -35,12 +42,12 @@ export class Subject {
     this.timer = 0;
     this.pad = new Pad(() => {
       if (this.pad.strokes.length)
-        this.about({ strokes: this.pad.strokes, width: this.pad.width }, "");
+        this.aboutOwn({ strokes: this.pad.strokes, width: this.pad.width });
     });
     this.drawing = element("div", { class: "draw-tools" }, this.pad.surface, this.pad.tools);
     this.text = element("textarea", { rows: 4, "aria-label": words.typeHere });
     this.text.addEventListener("input", () => {
-      if (this.text.value.trim()) this.about({ text: this.text.value }, "");
+      if (this.text.value.trim()) this.aboutOwn({ text: this.text.value });
     });
     this.sound = element("audio", { controls: true, "aria-label": words.playIt, hidden: true });
     this.seen = seenInput();
@@ -51,6 +58,15 @@ export class Subject {
     this.inside = element("a", { href: "#/look", text: words.lookInside });
     this.causes = causesBox(open);
     this.causes.element.hidden = true; // until there is an answer
+    this.whyTitle = element("summary", { text: words.why });
+    this.why = element("details", { class: "subject-why", hidden: true }, this.whyTitle);
+    this.keep = new Keep(
+      {
+        kept: (id) => this.open(id, this.keep.row),
+        again: ({ question, file }) => this.again(question, file),
+      },
+      mend,
+    );
     this.hint = element("p", { class: "note" });
     this.element = namedSection(
       "subject",
@@ -59,19 +75,21 @@ export class Subject {
       this.hint,
       element("div", { class: "subject-input" }, this.drawing, this.text, this.sound),
       this.answer,
+      this.keep.element,
       note,
+      this.why,
       this.near,
       this.tricks,
       this.causes.element,
     );
     this.dropFiles();
-    watch(["project"], () => this.showKind());
+    watch(["project", "way"], () => this.showKind());
     watch(["walk"], () => this.answered());
     watch(["place"], () => this.opened());
   }
 
   showKind() {
-    const kind = state.project?.kind ?? "pictures";
+    const kind = kindNow();
     this.drawing.hidden = kind !== "pictures";
     this.text.hidden = kind !== "texts";
     this.record.hidden = kind !== "sounds";
@@ -108,11 +126,17 @@ export class Subject {
   async file(file) {
     try {
       const { upload } = await ask("POST", `/api/uploads?name=${part(file.name)}`, file);
-      this.about({ upload }, "");
+      this.aboutOwn({ upload }, file);
     } catch (error) {
       if (error instanceof Refused) update({ problem: error.message });
       return;
     }
+    await this.showFile(file);
+  }
+
+  /** Show a file: its picture, its text, or its sound. @param {File} file */
+  async showFile(file) {
+    if (kindNow() === "texts") this.text.value = await file.text();
     this.play(file);
     const url = URL.createObjectURL(file);
     this.pad.show((shown) => {
@@ -122,23 +146,68 @@ export class Subject {
   }
 
   /**
+   * Ask about what is no sample.
+   * @param {Question} question
+   * @param {File | null} [file]
+   */
+  aboutOwn(question, file = null) {
+    this.mend.leave();
+    this.asFile = file;
+    this.about(question, "");
+  }
+
+  /**
+   * Ask again what was kept as a sample, which is undone.
+   * @param {Question} question
+   * @param {File | null} file
+   */
+  async again(question, file) {
+    const { strokes, width = this.pad.width, text } = question;
+    if (strokes) return this.pad.restore({ strokes, width }); // it asks
+    if (file) return this.file(file);
+    this.text.value = text ?? "";
+    return this.aboutOwn(question);
+  }
+
+  /** Whether what is shown is no sample. */
+  get isOwn() {
+    return Boolean(this.question && !this.question.sample);
+  }
+
+  /** The label of the sample that is shown, if it can be mended. */
+  get mendable() {
+    const { sample } = this.question ?? {};
+    return sample && this.mend.can(sample) ? this.label : "";
+  }
+
+  /**
    * Ask about a sample.
    * @param {string} id
    * @param {string} [label]
    */
   sample(id, label = "") {
     this.about({ sample: id }, label);
+    this.reveal();
     return this.show(id);
+  }
+
+  /** Where the lists are below it, scroll back to it. */
+  reveal() {
+    const { top, bottom } = this.element.getBoundingClientRect();
+    if (getComputedStyle(this.element).position === "static" && (top < 0 || bottom > innerHeight))
+      this.element.scrollIntoView({ block: "start" });
   }
 
   /**
    * A sample has another id now, or is gone.
    * @param {string} id
    * @param {string | null} now
+   * @param {string} label that it has now
    */
-  renamed(id, now) {
+  renamed(id, now, label) {
     if (this.question?.sample !== id) return;
-    if (now) this.about({ sample: now }, this.label);
+    this.keep.hide();
+    if (now) this.about({ sample: now }, label);
     else askAbout(null);
   }
 
@@ -178,8 +247,11 @@ export class Subject {
     this.question = this.asked = question;
     this.label = "";
     this.changes = {};
-    const { sample, strokes } = question;
+    this.mend.leave();
+    this.asFile = null;
+    const { sample, strokes, text } = question;
     if (sample) this.show(sample);
+    else if (text) this.text.value = text;
     else if (strokes) {
       this.pad.take();
       this.pad.image.hidden = true;
@@ -213,7 +285,10 @@ export class Subject {
     const label = this.label ? element("p", { text: words.labelled(this.label) }) : null;
     this.answer.replaceChildren(head, element("div", {}, ...verdict(walk), label ?? ""));
     if (Object.keys(this.changes).length) return;
-    this.causes.element.hidden = isUntaught(walk);
+    if (this.question) this.keep.offer(this.question, this.asFile, this.mendable);
+    this.causes.element.hidden = this.why.hidden = isUntaught(walk);
+    const lookInside = () => this.inside.click();
+    this.why.replaceChildren(this.whyTitle, ...why(walk, lookInside));
     this.causes.about(walk, this.label);
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.more(walk), WAIT);

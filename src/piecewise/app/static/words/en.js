@@ -27,19 +27,14 @@ export const words = {
   /** @param {string} name */
   title: (name) => `${name} - piecewise`,
   projectName: "Name of the project",
-  problem: "What went wrong",
 
   // The pad and the classes.
-  drawing: "Drawing",
   pad: "Drawing pad. Arrow keys move the pen, Space puts it down and lifts it.",
   pen: "Pen",
   /** @param {number} width */
   nib: (width) => `Line ${width} pixels wide`,
   undo: "Undo",
   clear: "Clear",
-  draw: "Draw",
-  type: "Type",
-  files: "Files\u2026",
   typeHere: "A text",
   teach: "Teach it: this is",
   learned: "What it learned from",
@@ -58,8 +53,6 @@ export const words = {
   samplesOf: (name) => `Samples of ${name}`,
   /** @param {string} name */
   lookAt: (name) => `Look at ${name}`,
-  first: "Draw an O, press 1. Draw an X, press 2.",
-  nothingToSave: "There is nothing on the pad yet.",
 
   // The strip.
   teaching: "Teaching",
@@ -80,9 +73,11 @@ export const words = {
    * @param {Kind} kind
    * @param {number} samples
    * @param {number} seconds
+   * @param {number} [unread]
    */
-  taughtFrom: (kind, samples, seconds) =>
-    `${counted(samples, ...KINDS[kind])}, ${decimal.format(seconds)} s`,
+  taughtFrom: (kind, samples, seconds, unread) =>
+    `${counted(samples, ...KINDS[kind])}, ${decimal.format(seconds)} s` +
+    (unread ? `; ${whole.format(unread)} cannot be read, see Gather` : ""),
   /**
    * @param {number} epoch
    * @param {number} epochs
@@ -200,9 +195,7 @@ export const words = {
   answer: "Answer",
   itSays: "It says",
   sure: "sure",
-  noAnswer: "When a net is taught, it answers here while you draw.",
   match: "match",
-  noNet: "The maps of the net appear here, live under the pen.",
   /** @param {string} warning */
   doubtful: (warning) => `A doubtful answer: ${warning}.`,
   /**
@@ -210,11 +203,6 @@ export const words = {
    * @param {string} sure
    */
   spokenAnswer: (label, sure) => `It says ${label}, ${sure} sure`,
-  why: "Why",
-  /** @param {string} layer */
-  votesOf: (layer) => `votes of the maps of ${layer}`,
-  /** @param {number} count */
-  others: (count) => counted(count, "other", "others"),
   bias: "bias",
   /** @param {number} count of maps */
   othersAndBias: (count) => `${counted(count, "other", "others")} and bias`,
@@ -237,8 +225,6 @@ export const words = {
     `${layer}, ${counted(maps, "map", "maps")}. Arrow keys move in a map, Page Down goes to the next one, Enter opens a number.`,
   /** @param {number} count */
   weightCount: (count) => counted(count, "weight", "weights"),
-  /** @param {number} count */
-  productCount: (count) => counted(count, "product", "products"),
   /** @param {number} largest */
   fullColour: (largest) => `full colour: ${decimal.format(largest)}`,
   /** @param {number} count */
@@ -264,7 +250,7 @@ export const words = {
   keys: "Keys",
   singleKeys: "Single letters and digits are keys",
   keyList: /** @type {[string, string][]} */ ([
-    ["1 to 9", "save the drawing in this class"],
+    ["1 to 9", "save what you drew or recorded in this class"],
     ["Z", "undo the last stroke, or the last change of samples"],
     ["Shift Z", "do again what was undone"],
     ["C", "clear the pad"],

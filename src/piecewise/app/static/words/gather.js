@@ -1,8 +1,7 @@
 /** The text of the place "Gather", in English. */
 
-import { KINDS, counted, locale, whole } from "app/words/forms.js";
+import { KINDS, counted, whole } from "app/words/forms.js";
 
-const list = new Intl.ListFormat(locale);
 const UNEVEN = 5; // times as many samples, as `piecewise inspect`
 
 export const words = {
@@ -106,7 +105,18 @@ export const words = {
       : "Nothing was imported.",
   /** @param {number} count */
   skipped: (count) =>
-    counted(count, "message about what was left out", "messages about what was left out"),
+    `${counted(count, "file or folder was not read", "files or folders were not read")}: which, and why`,
+  /**
+   * @param {number} count
+   * @param {Kind} kind
+   */
+  unread: (count, kind) =>
+    `${counted(count, ...KINDS[kind])} cannot be read, and the net does not learn from ` +
+    `${count === 1 ? "it" : "them"}: which, and why`,
+  /** @param {number} count */
+  showAllOf: (count) => `Show all ${whole.format(count)}`,
+  /** @param {number} count */
+  whichFiles: (count) => `All ${counted(count, "file", "files")}`,
   /** @param {number} count */
   whichClass: (count) =>
     count === 1 ? "1 file. It is:" : `${whole.format(count)} files. They are:`,
@@ -162,6 +172,4 @@ export const words = {
    * @param {string} other
    */
   chooseOf: (one, other) => `Choose ${other}, which is like ${one}`,
-  /** @param {string[]} names */
-  listed: (names) => list.format(names),
 };

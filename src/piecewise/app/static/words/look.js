@@ -7,12 +7,6 @@ const decimal = new Intl.NumberFormat(locale, {
   maximumFractionDigits: 2,
 });
 const short = new Intl.NumberFormat(locale, { notation: "compact", maximumSignificantDigits: 3 });
-const tenth = new Intl.NumberFormat(locale, { maximumFractionDigits: 1 });
-
-/** @param {number} share */
-function percent(share) {
-  return `${tenth.format(100 * share)}\u00a0%`;
-}
 
 /** @param {number} vote */
 function signed(vote) {
@@ -21,6 +15,13 @@ function signed(vote) {
 }
 
 export const lookWords = {
+  /** @type {Record<Kind, string>} */
+  noNet: {
+    pictures: "The maps of the net appear here, live under the pen.",
+    sounds: "The maps of the net appear here, for every sound that you record or choose.",
+    texts: "The maps of the net appear here, live while you type.",
+  },
+
   // The arithmetic of a number.
   /**
    * @param {string} kernel its size
@@ -96,12 +97,6 @@ export const lookWords = {
   /** @param {string} map */
   looksFor: (map) => `What ${map} looks for`,
 
-  // The input.
-  how: "How to make a sample",
-  firstText: "Type a text, press the button of its class.",
-  playIt: "Play the sound",
-  chooseSound: "Choose a sound\u2026",
-
   // The chosen map.
   chosenMap: "The chosen map",
   /**
@@ -168,41 +163,6 @@ export const lookWords = {
   /** @param {number} features */
   tryFewer: (features) => `Try ${whole.format(features)}`,
 
-  // The tricks.
-  tricks: "tricks",
-  /**
-   * @param {number} on
-   * @param {number} of
-   */
-  tricksOn: (on, of) => `${whole.format(on)} of ${whole.format(of)}`,
-  whatTricksDo:
-    "In every epoch, each sample is changed a little, at random, up to these strengths. So the net " +
-    "learns what does not matter.",
-  chooseTricks: "Choose for me",
-  /** @type {Record<string, string>} */
-  trickNames: {
-    translation: "shift",
-    scale: "smaller, larger",
-    rotation: "turn",
-    stroke_width: "finer, bolder",
-    horizontal_flip: "mirror",
-    contrast: "contrast",
-    brightness: "brightness",
-    noise: "noise",
-    band_masking: "cover a band",
-  },
-  /** @type {Record<string, string>} */
-  trickUnits: {
-    translation: "of the side",
-    scale: "more or less",
-    rotation: "degrees",
-    stroke_width: "pixels",
-    contrast: "of 1",
-    brightness: "of 1",
-    noise: "of 1",
-    band_masking: "of the side",
-  },
-
   // The knobs of a column.
   /** @param {string} layer */
   knobsOf: (layer) => `Knobs of ${layer}`,
@@ -252,39 +212,4 @@ export const lookWords = {
       conv: "Add a convolution after it",
       full: "Add a full layer after it",
     })[edit] ?? `${has ? "Without" : "With"} ${edit}`,
-
-  // The answer.
-  untaught: "Not taught yet",
-  untaughtMeans:
-    "These are the maps of a net that has learned nothing: its weights are random numbers. " +
-    "What it says would mean nothing.",
-  /**
-   * @param {string} threshold
-   * @param {number} coverage
-   * @param {Kind} kind
-   */
-  doubtBelow: (threshold, coverage, kind) =>
-    `Below ${threshold} it says don\u2019t know. Of ${KINDS[kind][1]} it had not seen, it was at ` +
-    `least as sure of ${percent(coverage)}.`,
-  doesNotKnow: "It does not know. Most likely",
-  /** @param {number} count */
-  muted: (count) => `Without the votes of ${counted(count, "map", "maps")}.`,
-  unmuteAll: "Give them back",
-  ifItWere: "If it were",
-  howSure: "how sure it stays",
-  /** @type {Record<string, string>} */
-  changes: {
-    right: "shifted sideways",
-    down: "shifted up or down",
-    scale: "smaller or larger",
-    rotation: "turned",
-    stroke_width: "finer or bolder",
-  },
-  /**
-   * @param {string} name
-   * @param {string} label
-   * @param {string} low
-   * @param {string} high
-   */
-  curve: (name, label, low, high) => `${name}: ${label} stays from ${low} to ${high} sure`,
 };

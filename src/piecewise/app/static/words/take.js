@@ -4,6 +4,13 @@ import { KINDS, counted, locale, percent, whole } from "app/words/forms.js";
 
 const list = new Intl.ListFormat(locale, { type: "conjunction" });
 
+/** How a person asks the page of a net. @type {Record<Kind, string>} */
+const ASKED = {
+  pictures: ", with a drawing pad",
+  sounds: ", with a recorder",
+  texts: ", with a text field",
+};
+
 export const takeWords = {
   noNet: "There is nothing to take away yet: when a net is taught, it is here.",
   net: "The net",
@@ -26,9 +33,14 @@ export const takeWords = {
     theano: "a script and its weights for Theano 1.0",
     numpy: "a Python script that needs NumPy and nothing else",
     c: "C99 without libraries, for microcontrollers",
-    html: "one page for a browser, with a drawing pad, without a network",
+    html: "one page for a browser, without a network",
     card: "a text for people: how it was trained, and how right it is",
   },
+  /**
+   * @param {string} name
+   * @param {Kind} kind
+   */
+  about: (name, kind) => (takeWords.formats[name] ?? "") + (name === "html" ? ASKED[kind] : ""),
   /** @param {string} why */
   cannot: (why) => `cannot express this net: ${why}`,
   check: "Check all formats",

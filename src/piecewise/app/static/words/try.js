@@ -43,6 +43,18 @@ export const tryWords = {
   /** @param {string} label */
   labelled: (label) => `Its label is ${label}.`,
   lookInside: "Look inside",
+  why: "Why",
+  /** Of what is no sample yet. @type {Record<Kind, string>} */
+  keepAs: {
+    pictures: "Keep the drawing, to learn from it, as",
+    sounds: "Keep the sound, to learn from it, as",
+    texts: "Keep the text, to learn from it, as",
+  },
+  /** @param {string} name */
+  keptAs: (name) => `Kept as ${name}; the net learns again.`,
+  undo: "Undo",
+  relabelAs: "Is it another one?",
+  remove: "Remove it",
   seen: "What the net gets",
   playIt: "The sound",
   nearest: "Nearest samples it learned from",
