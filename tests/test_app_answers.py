@@ -136,7 +136,6 @@ def test_untaught_net_of_an_empty_project_reads_drawings(tmp_path: Path) -> None
     assert (sound[0], sound[1]["error"]["kind"]) == (409, "ConflictError")
     head, _ = parsed(room.ask("POST", "/api/answer", {"strokes": line("up"), "width": 6}))
     assert (head["untaught"], head["kind"]) == (True, "drawings")
-    room.project.set_settings(layers=None)
     head, _ = parsed(room.ask("POST", "/api/answer", {"text": "hello"}))  # by another net
     assert (head["untaught"], head["kind"]) == (True, "texts")
     room.close()

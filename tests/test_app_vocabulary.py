@@ -9,9 +9,12 @@ from typing import Any
 import numpy as np
 
 import piecewise as pw
+from piecewise.app.actions.maps import MapActions
 from piecewise.app.attempts import Attempts
+from piecewise.app.news import News
 from piecewise.app.opening import add_net
 from piecewise.app.project import Project
+from piecewise.app.session import Session
 from piecewise.app.teaching import Teacher
 
 from .steps import HANG
@@ -66,6 +69,27 @@ def test_vocabulary_of_an_imported_net_is_kept(tmp_path: Path) -> None:
     finally:
         teacher.close()
         project.close()
+
+
+def test_patches_of_texts_name_unknown_words(tmp_path: Path) -> None:
+    project, news = Project(tmp_path), queue.Queue[dict[str, Any]]()
+    known = pw.TextPreprocessor("words", ("hello", "goodbye"), 8)
+    net = pw.Network("embed 4, full", known.shape, ("greeting", "farewell"), preprocessor=known)
+    add_net(project, Attempts(tmp_path), net)
+    for name, word in (("greeting", "hello"), ("farewell", "goodbye")):
+        project.add_texts(name, "train", [f"{word} my friend {at}" for at in "abcde"])
+    project.set_settings(layers="embed 4, conv 3 1x4, relu, full", recipe={"epochs": 2})
+    teacher = Teacher(project, news.put)
+    session = Session(project, teacher, News())
+    try:
+        teacher.changed()
+        _whole_score(news)
+        best = MapActions(session).patches({"layer": "conv1", "map": 0})["best"]
+        described = {one["description"] for one in best}
+        assert all("my, friend" in one and "[" not in one for one in described)
+        assert any(one.startswith(("hello my friend", "goodbye my friend")) for one in described)
+    finally:
+        session.close()
 
 
 def _whole_score(news: queue.Queue[dict[str, Any]]) -> None:
