@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -84,10 +85,17 @@ def test_rare_ngrams_are_forgotten_if_there_are_too_many(monkeypatch: pytest.Mon
     assert counts["a prize"] == 2
 
 
-def test_vocabulary_has_all_of_a_least_count_or_none() -> None:
+def test_vocabulary_has_all_of_a_least_count_or_only_words_and_parts() -> None:
     counts = count_ngrams(["a b", "a c", "a b"])
-    assert most_common_ngrams(counts, 4) == ("[start]", "[start] a", "a")
+    frequent = "[start]", "[start] a", "a"
     assert most_common_ngrams(counts, 1) == ("[start]",)
+    assert most_common_ngrams(counts, 3) == frequent
+    assert most_common_ngrams(counts, 4) == (*frequent, "b")  # not the sequences of two texts
+    assert most_common_ngrams(counts, 7) == (*frequent, "b", "c")
+    assert most_common_ngrams(counts, 8)[3:] == ("[start] a b", "a b", "a b [end]", "b", "b [end]")
+    parts = Counter({"a": 3, "-b": 1, "c": 1, "a c": 1, "-d": 2, "a d": 2})
+    assert most_common_ngrams(parts, 2) == ("a", "-d")
+    assert most_common_ngrams(parts, 4) == ("a", "-d", "a d", "c")
     assert set(most_common_ngrams(counts, 1_000)) == set(counts)
     assert most_common_ngrams(counts, 9)[:4] == ("[start]", "[start] a", "a", "[start] a b")
 

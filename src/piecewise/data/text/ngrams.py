@@ -118,7 +118,8 @@ def _forget_rare(counts: Counter[str]) -> None:
 def most_common_ngrams(counts: Counter[str], most: int) -> tuple[str, ...]:
     """All n-grams that occur in a least number of texts, which is as small as ``most`` allows; the
     most frequent first, ties by code point. If too many occur in the largest number of texts, the
-    first of them."""
+    first of them. Room that is left is filled with words and parts that occur in fewer texts: these
+    are more likely to occur in new texts than sequences are."""
     by_count = Counter(counts.values())
     least, total = max(by_count, default=0), 0
     for count in sorted(by_count, reverse=True):
@@ -126,9 +127,13 @@ def most_common_ngrams(counts: Counter[str], most: int) -> tuple[str, ...]:
         if total > most:
             break
         least = count
-    frequent = (entry for entry in counts.items() if entry[1] >= least)
-    order = sorted(frequent, key=lambda one: (-one[1], one[0]))
-    return tuple(entry for entry, _ in order[:most])
+    frequent = [entry for entry, count in counts.items() if count >= least]
+    frequent.sort(key=lambda one: (-counts[one], one))
+    if len(frequent) >= most:
+        return tuple(frequent[:most])
+    rarer = [entry for entry, count in counts.items() if count < least and " " not in entry]
+    rarer.sort(key=lambda one: (-counts[one], not is_word(one), one))
+    return (*frequent, *rarer[: most - len(frequent)])
 
 
 class NgramLookup:
