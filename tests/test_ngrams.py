@@ -185,7 +185,7 @@ def test_few_texts_have_one_candidate_many_two(tmp_path: Path) -> None:
     assert (few.splits["train"].inputs[:, 0] == few.splits["train"].inputs[0, 0]).all()  # [start]
     many = plan_training(_spam(tmp_path / "many.csv", 2 * MANY_TEXTS))
     assert [one.name for one in many.candidates] == ["votes of n-grams", "n-grams"]
-    assert many.config.recipe.token_scaling == "idf"
+    assert many.config.recipe.token_scaling == "idf-words"
     assert many.candidates[1].layers == "embed 16, pool all kind=average, dropout 0.5, full"
     chosen = plan_training(_spam(tmp_path / "few.csv", 60), layers="embed 4, pool all, full")
     assert [one.name for one in chosen.candidates] == ["default"]

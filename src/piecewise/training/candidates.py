@@ -210,8 +210,7 @@ def ngram_votes(task: TrainingTask) -> Candidate:
     """The average of the votes of n-grams: a linear model, with one weight for each n-gram and
     class, trained as on TF-IDF features."""
     batch = 64 if len(task.split.labels) < 20_000 else 128
-    default = "idf-words" if len(task.split.labels) < MANY_TEXTS else "idf"
-    scaling = task.chosen.get("token_scaling", default)
+    scaling = task.chosen.get("token_scaling", "idf-words")
     knobs = VOTES_KNOBS | {"token_scaling": scaling, "learning_rate": VOTE_RATES[scaling]}
     length = _length_of_ngrams(task, batch, VOTE_EPOCHS)
     return _of_ngrams(task, VOTES, _votes_layers(task), **knobs, **length)
