@@ -16,18 +16,16 @@ from ..core.rng import NOISE, Key, derive_key, fold_in, permutation, uniform
 
 EACH = 40
 """Samples of a class."""
-_RATE, _SECONDS = 8_000, 1.2
-_GLIDES, _LENGTH = 5, (0.35, 0.6)
+_RATE, _SECONDS = 8_000, 0.6
+_GLIDES, _LENGTH = 5, (0.175, 0.3)
 """Of a sound: how many glides it has at most, and how long the shortest and the longest take, in
 seconds."""
 _NUMBERS = 2 * _GLIDES + 1
-_NAMES = ("anna", "ben", "carla", "david", "ella", "finn", "greta", "hugo", "ida", "jonas", "kim",
-          "lena")  # fmt: skip
-_MOST_NAMES = 5
+_NAMES = ("anna", "ben", "carla", "david", "ella", "finn", "greta", "hugo")
+_MOST_NAMES = 6
 """Of a sentence, which begins with the names of the people whom it addresses."""
-_VERBS = ("see", "hear", "find", "buy", "draw", "remember", "visit", "paint")
-_WHAT = ("apples", "the old house", "a blue bicycle", "music", "long stories", "the sea",
-         "a small dog", "warm bread")  # fmt: skip
+_VERBS = ("see", "find", "buy", "draw")
+_WHAT = ("apples", "bread", "shells", "boats")
 _SPREAD, _SHIFT = 0.7, 0.3
 """Of the measurements: how far they vary, and how far the means of both classes differ at most."""
 
@@ -42,7 +40,7 @@ def tones(each: int) -> Iterator[tuple[str, list[bytes]]]:
 
 
 def sentences(each: int) -> Iterator[tuple[str, list[str]]]:
-    """Questions and statements, by class. Both have the same words, and address up to five people
+    """Questions and statements, by class. Both have the same words, and address up to six people
     first; only the order of "can" and "you" tells them apart."""
     for number, (label, words) in enumerate((("question", "can you"), ("statement", "you can"))):
         texts = (_sentence(words, derive_key(0, NOISE, 3 + number, at)) for at in count())
