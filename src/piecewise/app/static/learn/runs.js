@@ -19,7 +19,7 @@ function textTable({ head, rows }) {
   const line = (/** @type {HTMLElement[]} */ cells) => element("tr", {}, ...cells);
   return element(
     "table",
-    { class: "steps" },
+    { class: "steps text-table" },
     element("thead", {}, ...head.map((one) => line(one.map(title)))),
     element("tbody", {}, ...rows.map((one) => line(one.map(cell)))),
   );
