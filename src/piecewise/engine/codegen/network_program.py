@@ -223,7 +223,7 @@ def _write_input(module: Module, architecture: Architecture, spec: ProgramSpec) 
     elif not architecture.reads_texts:
         names = ("examples", "byte_scaling", "output")
         function = module.add(Function("pack_input", [f"ptr noalias %{name}" for name in names]))
-        pack_input(function, values, kind)
+        pack_input(function, module, values, kind)
     for name in spec.intensity_kernels:
         function = module.add(Function(name, intensity_arguments()))
         if name == "mask_bands":

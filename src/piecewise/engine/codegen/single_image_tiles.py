@@ -11,7 +11,8 @@ from ..ir.memory_plan import NetworkWriter
 from ..ir.target import Target
 from ..ir.window_terms import split_evenly, tile_height
 from ..kernels.single_image_kernels import BLOCK
-from ..kernels.winograd import OutputTiles, SourceTiles, TileLayout, TileProducts, tiles_of
+from ..kernels.winograd import SourceTiles, TileLayout, TileProducts, tiles_of
+from ..kernels.winograd_output import OutputTiles
 from ..kernels.winograd_transforms import POSITIONS, TILE
 from ..passes.base import Pass
 from ..passes.pooling import PoolWindows

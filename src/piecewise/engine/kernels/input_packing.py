@@ -3,10 +3,11 @@ logits."""
 
 from __future__ import annotations
 
-from ..ir.llvm_text import GROUP_BYTES, Function
+from ..ir.llvm_text import GROUP_BYTES, Function, Module
+from .transposition import transpose
 
 
-def pack_input(f: Function, values: int, kind: str) -> None:
+def pack_input(f: Function, module: Module, values: int, kind: str) -> None:
     """Write the kernel (examples, byte_scaling, output). ``examples`` is sixteen pointers, each to
     ``values`` floats or, if ``kind`` is "i8", bytes; a byte becomes (a * byte + b) / c with the
     three numbers of ``byte_scaling``."""
@@ -27,26 +28,24 @@ def pack_input(f: Function, values: int, kind: str) -> None:
         return
     full = values // 16
     with f.loop("blocks", full) as block:
-        _block(f, f.op("shl", block.index, "4", "i64"), kind, numbers)
+        _block(f, module, f.op("shl", block.index, "4", "i64"), numbers)
     if values % 16:
-        _block(f, str(values - 16), kind, numbers)  # some of them a second time
+        _block(f, module, str(values - 16), numbers)  # some of them a second time
 
 
-def _block(f: Function, first: str, kind: str, numbers: list[str]) -> None:
-    """Transpose sixteen values of each example."""
-    size = 1 if kind == "i8" else 4
-    offset = f.op("mul", first, str(size), "i64")
-    vector = f"<16 x {kind}>"
-    rows = [
-        f.load(f.load("%examples", 8 * lane, "ptr"), offset, vector, align=size)
-        for lane in range(16)
-    ]
+def _block(f: Function, module: Module, first: str, numbers: list[str]) -> None:
+    """Transpose sixteen values of each example. If there are ``numbers``, they are bytes."""
     out = f.at("%output", f.op("mul", first, str(GROUP_BYTES), "i64"))
+    if not numbers:
+        transpose(f, module, "%examples", f.op("shl", first, "2", "i64"), out)
+        return
+    vector = "<16 x i8>"
+    rows = [
+        f.load(f.load("%examples", 8 * lane, "ptr"), first, vector, align=1) for lane in range(16)
+    ]
     for index, column in enumerate(f.transpose(rows, vector)):
-        value = column
-        if kind == "i8":
-            wide = f.value(f"zext {vector} {column} to <16 x i32>")
-            value = scale_bytes(f, f.value(f"uitofp <16 x i32> {wide} to {f.vector}"), numbers)
+        wide = f.value(f"zext {vector} {column} to <16 x i32>")
+        value = scale_bytes(f, f.value(f"uitofp <16 x i32> {wide} to {f.vector}"), numbers)
         f.store(value, out, index * GROUP_BYTES)
 
 

@@ -1,21 +1,19 @@
-"""Convolution of 3x3 kernels in tiles of 4x4 output cells: the kernels of its three steps.
+"""Convolution of 3x3 kernels in tiles of 4x4 output cells: the kernels of its first two steps.
 
-The source cells of each tile are transformed, multiplied by the transformed weights, and the sums
-are transformed to output cells. `winograd_transforms` describes the method.
+The source cells of each tile are transformed and multiplied by the transformed weights.
+`winograd_output` transforms the sums to output cells. `winograd_transforms` describes the method.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from math import inf
 from typing import NamedTuple
 
 from ..ir.feature_maps import FeatureMapLayout
-from ..ir.llvm_text import GROUP_BYTES, Function, float64_constant
-from ..ir.loop_notes import relu_mask_text
+from ..ir.llvm_text import GROUP_BYTES, Function
 from ..ir.window_terms import run_lengths, split_evenly
-from .winograd_transforms import POSITIONS, TILE, WINDOW, transformed_source, transformed_sums
+from .winograd_transforms import POSITIONS, TILE, WINDOW, transformed_source
 
 
 class TileLayout(NamedTuple):
@@ -47,15 +45,6 @@ def runs(count: int, most: int, unit: int = 1) -> Iterator[tuple[int, int, int]]
         first += span * repeat
 
 
-def _tile_runs(cells: int) -> Iterator[tuple[int, int, int]]:
-    """Complete tiles, then the remaining cells: (first tile, cells, repeats)."""
-    complete, rest = divmod(cells, TILE)
-    if complete:
-        yield 0, TILE, complete
-    if rest:
-        yield complete, rest, 1
-
-
 @dataclass(frozen=True)
 class SourceTiles:
     """Rows of tiles whose source is transformed. A vector of the source is one channel, or sixteen
@@ -72,14 +61,16 @@ class SourceTiles:
         return (TILE * self.tiles + WINDOW - TILE) * cell_bytes
 
     def lines_bytes(self, cell_bytes: int) -> int:
-        """Bytes of the lines that the kernel works on, and of a cell that is zero."""
-        return WINDOW * self.line_bytes(cell_bytes) + cell_bytes
+        """Bytes of the lines that the kernel works on, and of source cells that are zero."""
+        zeros = (TILE * self.tiles + WINDOW - TILE) * GROUP_BYTES
+        return WINDOW * self.line_bytes(cell_bytes) + zeros
 
     def arguments(self, row: str, first: int, columns: int, cell_bytes: int) -> list[str]:
         """The integers that the kernel takes, in the order of `SOURCE_ARGUMENTS`."""
         maps, values, line = self.source, self.values, self.line_bytes(cell_bytes)
         sizes = (maps.channels, maps.channel_bytes, maps.shape.height, maps.row_bytes)
-        counts = (self.tile_rows, self.tiles, line, line * WINDOW // cell_bytes + 1)
+        cells = self.lines_bytes(cell_bytes) // cell_bytes
+        counts = (self.tile_rows, self.tiles, line, cells)
         steps = (values.position, values.channel, values.tile, self.tiles * values.tile)
         numbers = (row, first, columns, *sizes, *counts, *steps)
         return [f"i64 {number}" for number in numbers]
@@ -105,39 +96,42 @@ def transform_source(f: Function) -> None:
     with f.loop("cells", "%cells", {"line": ("%lines", cell)}, remark="set to zero") as each:
         f.store("zeroinitializer", each["line"])
     inside = f.at("%lines", f.op("mul", "%first", str(cell), "i64"))
-    lines = [f.op("mul", "%line", str(number), "i64") for number in range(WINDOW + 1)]
-    steps = {"values": ("%values", "%value_row")}
+    zeros = f.at("%lines", f.op("mul", "%line", str(WINDOW), "i64"))
+    steps: dict[str, tuple[str, int | str]] = {"values": ("%values", "%value_row")}
     with f.loop("rows", "%tile_rows", steps, remark="a row of tiles") as tile_row:
         offset = f.op("mul", tile_row.index, str(TILE), "i64")
         row = f.op("add", "%row", offset, "i64")
-        rows = [_source_row(f, row, number, lines[-1]) for number in range(WINDOW)]
-        by_channel = {f"{n}": (start, step) for n, (start, step, _) in enumerate(rows)}
-        by_channel["values"] = (tile_row["values"], "%value_channel")
-        with f.loop("channels", "%channels", by_channel, at_least_once=True) as c:
-            by_cell: dict[str, tuple[str, int | str]] = {
-                f"{n}": (c[f"{n}"], step) for n, (_, _, step) in enumerate(rows)
-            }
-            by_cell["line"] = (inside, cell)
-            with f.loop("x", "%columns", by_cell, at_least_once=True) as x:
-                with f.note_products("add a factor times a cell, along 6 rows"):
-                    loaded = [f.load(x[f"{n}"]) for n in range(WINDOW)]
-                    values = transformed_source(f, loaded)
-                for line, value in zip(lines, values, strict=False):
-                    f.store(value, x["line"], line)
+        steps = {
+            "source": ("%source", "%channel_bytes"),
+            "values": (tile_row["values"], "%value_channel"),
+        }
+        with f.loop("channels", "%channels", steps, at_least_once=True) as c:
+            _transform_rows(f, _source_rows(f, c["source"], row, zeros), inside)
             _transform_lines(f, c["values"])
 
 
-def _source_row(f: Function, row: str, number: int, zero: str) -> tuple[str, str, str]:
-    """The pointer to one of the six source rows, and its bytes from one channel and from one cell
-    to the next. For a row outside the map, that is a cell of zeros and no step."""
-    index = f.op("add", row, str(number), "i64")
-    inside = f.op("icmp ult", index, "%height", "i64")
-    pointer = f.at("%source", f.op("mul", index, "%row_bytes", "i64"))
-    return (
-        f.value(f"select i1 {inside}, ptr {pointer}, ptr {f.at('%lines', zero)}"),
-        f.value(f"select i1 {inside}, i64 %channel_bytes, i64 0"),
-        f.value(f"select i1 {inside}, i64 {GROUP_BYTES}, i64 0"),
-    )
+def _source_rows(f: Function, source: str, row: str, zeros: str) -> list[str]:
+    """The pointers to the six source rows from ``row`` on; ``zeros`` for those outside the map."""
+    pointer, rows = f.at(source, f.op("mul", row, "%row_bytes", "i64")), []
+    for number in range(WINDOW):
+        index = f.op("add", row, str(number), "i64") if number else row
+        pointer = f.at(pointer, "%row_bytes") if number else pointer
+        inside = f.op("icmp ult", index, "%height", "i64")
+        rows.append(f.value(f"select i1 {inside}, ptr {pointer}, ptr {zeros}"))
+    return rows
+
+
+def _transform_rows(f: Function, rows: Sequence[str], line: str) -> None:
+    """The first half of the transform, down the columns, into lines from ``line`` on."""
+    steps = {"line": (line, f.lanes * f.bytes)}
+    with f.loop("x", "%columns", steps, [("i64", "0")], at_least_once=True) as x:
+        with f.note_products("add a factor times a cell, along 6 rows"):
+            values = transformed_source(f, [f.load(row, x.carried[0]) for row in rows])
+        pointer = x["line"]
+        for number, value in enumerate(values):
+            pointer = f.at(pointer, "%line") if number else pointer
+            f.store(value, pointer)
+        x.carried = [f.op("add", x.carried[0], str(GROUP_BYTES), "i64")]
 
 
 def _transform_lines(f: Function, values: str) -> None:
@@ -288,111 +282,3 @@ def _sums_over_channels(
                 totals[o * tiles + tile] = f.fma(factor, value, totals[o * tiles + tile])
         c.carried = totals
     return c.carried
-
-
-@dataclass(frozen=True)
-class OutputTiles:
-    """Output cells computed from the sums of tiles."""
-
-    output: FeatureMapLayout
-    rows: int
-    columns: int
-    """The rows and columns that are computed; the last tiles may be partial."""
-    sums: TileLayout
-    bias: str
-    """ "": none; "each": one number for each vector; "vector": one for each lane."""
-    relu: bool = False
-    masked: bool = False
-    """Whether the output is a gradient that is zero where a mask, with the output's layout, is not
-    above zero."""
-
-    def parts(self) -> Iterator[tuple[OutputPart, int, int, list[str]]]:
-        """The complete tiles, and the partial ones at the borders: what a kernel computes, the
-        offsets of its sums and its output, and the integers that it takes."""
-        maps, sums = self.output, self.sums
-        tiles = -(-self.columns // TILE)
-        for first_row, height, rows in _tile_runs(self.rows):
-            for first, width, columns in _tile_runs(self.columns):
-                part = OutputPart(height, width, sums.tile, self.bias, self.masked)
-                numbers = (
-                    maps.channels, maps.channel_bytes, maps.row_bytes, rows, columns,
-                    sums.position, sums.channel, tiles * sums.tile, int(self.relu),
-                )  # fmt: skip
-                offset = TILE * (first_row * maps.row_bytes + first * maps.cell_bytes)
-                start = (first_row * tiles + first) * sums.tile
-                yield part, start, offset, [f"i64 {number}" for number in numbers]
-
-
-class OutputPart(NamedTuple):
-    """Tiles of the same height and width, computed by one kernel."""
-
-    height: int
-    width: int
-    sums_tile: int
-    """Bytes from the sums of a tile to those of the next."""
-    bias: str
-    masked: bool
-
-
-OUTPUT_ARGUMENTS = (
-    "sums bias output mask count:channels count:channel_bytes count:row_bytes "
-    "count:rows count:columns count:position count:sums_channel count:sums_row count:relu"
-)
-
-
-def transform_sums(f: Function, spec: OutputPart) -> None:
-    """Write the kernel that computes output cells from the sums of tiles. ``rows`` and ``columns``
-    count tiles; ``relu`` is 1 if ReLU is applied."""
-    f.note("4x4 output cells of each tile, for %channels channels")
-    moving = {"out": "%output", "mask": "%mask"} if spec.masked else {"out": "%output"}
-    by_channel: dict[str, tuple[str, int | str]] = {
-        name: (pointer, "%channel_bytes") for name, pointer in moving.items()
-    }
-    by_channel["sums"] = ("%sums", "%sums_channel")
-    if spec.bias:
-        by_channel["bias"] = ("%bias", 4 if spec.bias == "each" else GROUP_BYTES)
-    positions = [f.op("mul", "%position", str(WINDOW * row), "i64") for row in range(WINDOW)]
-    band = f.op("mul", "%row_bytes", str(TILE), "i64")
-    relu = f.op("icmp ne", "%relu", "0", "i64")
-    infinity = float64_constant(-inf)
-    least = f.broadcast(f.value(f"select i1 {relu}, float 0.0, float {infinity}"))
-    with f.loop("channels", "%channels", by_channel, at_least_once=True) as c:
-        bias = ""
-        if spec.bias:
-            bias = f.load_splat(c["bias"]) if spec.bias == "each" else f.load(c["bias"])
-        by_row = {name: (c[name], band) for name in moving} | {"sums": (c["sums"], "%sums_row")}
-        remark = f"{spec.height} at once"
-        with f.loop("rows", "%rows", by_row, at_least_once=True, remark=remark) as row:
-            by_tile = {name: (row[name], TILE * GROUP_BYTES) for name in moving}
-            by_tile["sums"] = (row["sums"], spec.sums_tile)
-            remark = f"{spec.width} columns at once"
-            with f.loop("x", "%columns", by_tile, at_least_once=True, remark=remark) as x:
-                pointers = {name: x[name] for name in by_tile}
-                _store_tile(f, spec, pointers, positions, bias, least)
-
-
-def _store_tile(
-    f: Function, spec: OutputPart, pointers: Mapping[str, str], positions: list[str], added: str,
-    least: str,
-) -> None:  # fmt: skip
-    """The output cells of one tile, with a bias ``added`` and not below ``least``."""
-    sums, columns = pointers["sums"], []
-    with f.note_products("add a factor times a sum, along the rows and columns of 36 sums"):
-        for column in range(WINDOW):
-            if column:
-                sums = f.at(sums, "%position")
-            columns.append(transformed_sums(f, [f.load(sums, at) for at in positions]))
-        rows = [transformed_sums(f, [c[row] for c in columns]) for row in range(spec.height)]
-    count, bias = spec.height * spec.width, ", plus bias" * bool(added)
-    f.note(f"store the {count} cells{bias}{relu_mask_text(spec.masked)}")
-    offset = "0"
-    for y, row in enumerate(rows):
-        if y:
-            offset = f.op("add", offset, "%row_bytes", "i64")
-        for x, value in enumerate(row[: spec.width]):
-            result = f.op("fadd", value, added) if added else value
-            result = f.select(f.op("fcmp olt", result, least), least, result)
-            if spec.masked:
-                mask = f.load(f.at(pointers["mask"], offset), x * GROUP_BYTES)
-                result = f.where_positive(mask, result)
-            f.store(result, f.at(pointers["out"], offset), x * GROUP_BYTES)

@@ -19,7 +19,8 @@ from typing import Any
 import numpy as np
 
 from ...core.array_types import Array, Float32
-from ..ir.llvm_text import GROUP_BYTES, Function, Loop
+from ..ir.llvm_text import GROUP_BYTES, Function, Loop, Module
+from .transposition import ROWS_BYTES, store_rows, transpose
 
 TILE, WINDOW, POSITIONS = 4, 6, 36
 """The output cells of a tile along one axis, its source cells, and its transformed values."""
@@ -123,7 +124,7 @@ _PARTS = 3 * WINDOW
 
 def weight_lines_bytes(channels: int) -> int:
     """Bytes of the lines that `transform_weights_kernel` works on."""
-    return GROUP_BYTES * (9 * channels + _PARTS)
+    return GROUP_BYTES * (9 * channels + _PARTS) + ROWS_BYTES
 
 
 def weight_numbers(features: int, channels: int, *, turned: bool) -> list[str]:
@@ -140,33 +141,31 @@ def weight_numbers(features: int, channels: int, *, turned: bool) -> list[str]:
     return [f"i64 {number}" for number in numbers]
 
 
-def transform_weights_kernel(f: Function) -> None:
+def transform_weights_kernel(f: Function, module: Module) -> None:
     """Write the kernel that transforms weights [feature][channel][3][3]. All sizes are arguments.
     ``first_cell`` and ``cell`` lead from one kernel cell to the next. Features and channels are at
     least 16."""
     numbers = f.op("mul", "%channels", "9", "i64")
     f.note("6x6 values of each of %features x %channels kernels")
     row_bytes = f.op("shl", numbers, "2", "i64")
+    parts = f.at("%lines", f.op("mul", numbers, str(GROUP_BYTES), "i64"))
+    rows = f.at(parts, GROUP_BYTES * _PARTS)
     blocks, text = sixteens(f, "%features"), "%features / 16 rounded up,"
     with f.loop("blocks", blocks, trip_count=text, remark="16 features at once") as block:
         feature = _start(f, block, "%features")
-        rows = f.at("%weight", f.op("mul", feature, row_bytes, "i64"))
+        pointers = [f.at("%weight", f.op("mul", feature, row_bytes, "i64"))]
+        for _ in range(15):
+            pointers.append(f.at(pointers[-1], row_bytes))
+        store_rows(f, pointers, rows)
         count, text = sixteens(f, numbers), "9 x %channels / 16 rounded up,"
         with f.loop("weights", count, trip_count=text, remark="16 at once") as part:
             offset = f.op("shl", _start(f, part, numbers), "2", "i64")
-            pointers = [f.at(rows, offset)]
-            for _ in range(15):
-                pointers.append(f.at(pointers[-1], row_bytes))
             line = f.at("%lines", f.op("shl", offset, "4", "i64"))
-            for at, vector in enumerate(f.transpose([f.load(row, align=4) for row in pointers])):
-                f.store(vector, line, GROUP_BYTES * at)
+            transpose(f, module, rows, offset, line)
         by_feature = f.op("mul", feature, "%feature_bytes", "i64")
         by_block = f.op("mul", block.index, "%block_bytes", "i64")
         out = f.at("%output", f.op("add", by_feature, by_block, "i64"))
-        lines, parts = (
-            f.at("%lines", offset)
-            for offset in ("%first_cell", f.op("mul", numbers, str(GROUP_BYTES), "i64"))
-        )
+        lines = f.at("%lines", "%first_cell")
         steps: dict[str, tuple[str, int | str]] = {
             "line": (lines, 9 * GROUP_BYTES), "out": (out, "%channel_bytes")
         }  # fmt: skip

@@ -12,8 +12,9 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from ..ir.feature_maps import FeatureMapLayout
-from ..ir.llvm_text import GROUP_BYTES, Function, vector_of
+from ..ir.llvm_text import GROUP_BYTES, Function, Module, vector_of
 from .reductions import masked_load, masked_store
+from .transposition import ROWS_BYTES, store_rows, transpose
 from .winograd import TileLayout, tiles_of
 from .winograd_transforms import (
     POSITIONS,
@@ -90,15 +91,17 @@ def upstream_numbers(
     return [f"i64 {number}" for number in numbers]
 
 
+_ROWS = TILE * TILE * _SQUARE_BYTES
+"""Where the pointers to sixteen features lie among the cells."""
 UPSTREAM_ARGUMENTS = (
     "upstream values cells count:features count:channel_bytes count:row_bytes "
     "count:rows count:columns count:tiles count:position count:block"
 )
-CELLS_BYTES = TILE * TILE * _SQUARE_BYTES
+CELLS_BYTES = _ROWS + ROWS_BYTES
 """Bytes of the cells that `transform_upstream` works on."""
 
 
-def transform_upstream(f: Function) -> None:
+def transform_upstream(f: Function, module: Module) -> None:
     """Write the kernel that transforms the gradients of output cells. ``rows`` and ``columns``
     count cells; the last tiles may be partial."""
     f.note("4x4 gradients of each tile, transformed for %features features")
@@ -108,7 +111,7 @@ def transform_upstream(f: Function) -> None:
     each = {"values": ("%values", "%block")}
     remark = "16 features at once"
     with f.loop("blocks", blocks, each, at_least_once=True, trip_count=text, remark=remark) as b:
-        offsets = _feature_offsets(f, b.index)
+        _store_features(f, b.index)
         by_row = {"upstream": ("%upstream", band), "values": (b["values"], line)}
         text = "%rows / 4 rounded up,"
         with f.loop("rows", tile_rows, by_row, at_least_once=True, trip_count=text) as row:
@@ -119,20 +122,21 @@ def transform_upstream(f: Function) -> None:
             }
             with f.loop("tiles", "%tiles", by_tile, at_least_once=True) as tile:
                 width = _left(f, tile.index, "%columns", TILE)
-                _load_cells(f, tile["upstream"], offsets, (height, width))
+                _load_cells(f, module, tile["upstream"], (height, width))
                 _transform_cells(f, tile["values"])
 
 
-def _feature_offsets(f: Function, block: str) -> list[str]:
-    """The offsets of sixteen features. What is beyond the last feature is a copy of it."""
+def _store_features(f: Function, block: str) -> None:
+    """Store the pointers to the maps of sixteen features behind the cells. What is beyond the last
+    feature is a copy of it."""
     first, last = f.op("shl", block, "4", "i64"), f.op("sub", "%features", "1", "i64")
-    offsets = []
+    rows = []
     for number in range(_LANES):
         feature = f.op("add", first, str(number), "i64")
         inside = f.op("icmp slt", feature, last, "i64")
         feature = f.value(f"select i1 {inside}, i64 {feature}, i64 {last}")
-        offsets.append(f.op("mul", feature, "%channel_bytes", "i64"))
-    return offsets
+        rows.append(f.at("%upstream", f.op("mul", feature, "%channel_bytes", "i64")))
+    store_rows(f, rows, f.at("%cells", _ROWS))
 
 
 def _left(f: Function, index: str, count: str, most: int) -> str:
@@ -142,7 +146,7 @@ def _left(f: Function, index: str, count: str, most: int) -> str:
     return f.value(f"select i1 {partial}, i64 {left}, i64 {most}")
 
 
-def _load_cells(f: Function, upstream: str, offsets: list[str], sides: tuple[str, str]) -> None:
+def _load_cells(f: Function, module: Module, upstream: str, sides: tuple[str, str]) -> None:
     """The cells of a tile, with features instead of examples in the lanes; those outside of the
     map are zero."""
     height, width = sides
@@ -160,9 +164,12 @@ def _load_cells(f: Function, upstream: str, offsets: list[str], sides: tuple[str
         }  # fmt: skip
         with f.loop("x", width, by_cell, at_least_once=True, trip_count="up to 4") as x:
             f.note("transpose 16 features of 16 examples")
-            loaded = [f.load(x["upstream"], offset, kind=_WIDE) for offset in offsets]
-            for at, vector in enumerate(f.transpose(loaded, _WIDE)):
-                f.store(vector, x["cells"], at * GROUP_BYTES, kind=_WIDE)
+            start, cell = (
+                f.cast("ptrtoint", pointer, "ptr", "i64")
+                for pointer in ("%upstream", x["upstream"])
+            )
+            offset = f.op("sub", cell, start, "i64")
+            transpose(f, module, f.at("%cells", _ROWS), offset, x["cells"])
 
 
 def _transform_cells(f: Function, values: str) -> None:
@@ -307,10 +314,10 @@ GRADIENT_ARGUMENTS = "sums lines gradient count:features count:channels count:po
 def gradient_lines_bytes(channels: int) -> int:
     """Bytes of the lines that `add_weight_gradients` works on."""
     lines = _LANES * -(-_CELLS * channels // _LANES)
-    return GROUP_BYTES * (lines + _LANES + _KERNEL * WINDOW)
+    return GROUP_BYTES * (lines + _LANES + _KERNEL * WINDOW) + ROWS_BYTES
 
 
-def add_weight_gradients(f: Function) -> None:
+def add_weight_gradients(f: Function, module: Module) -> None:
     """Write the kernel that transforms the sums and adds the result to the gradient
     [feature][channel][3][3]."""
     f.note("3x3 gradients of each of %features x %channels kernels")
@@ -319,6 +326,8 @@ def add_weight_gradients(f: Function) -> None:
     chunks = sixteens(f, numbers)
     square = f.at("%lines", f.op("shl", chunks, "10", "i64"))
     parts = f.at(square, _SQUARE_BYTES)
+    lines = f.at(parts, GROUP_BYTES * _KERNEL * WINDOW)
+    store_rows(f, [f.at("%lines", at * GROUP_BYTES) for at in range(_LANES)], lines)
     blocks, text = sixteens(f, "%features"), "%features / 16 rounded up,"
     sixteen_rows = f.op("shl", row_bytes, "4", "i64")
     moving = {"sums": ("%sums", "%block"), "gradient": ("%gradient", sixteen_rows)}
@@ -327,12 +336,10 @@ def add_weight_gradients(f: Function) -> None:
         by_channel = {"sums": (b["sums"], GROUP_BYTES), "line": ("%lines", _CELLS * GROUP_BYTES)}
         with f.loop("channels", "%channels", by_channel, at_least_once=True) as c:
             _transform_sums(f, c["sums"], parts, c["line"])
-        steps = {"line": ("%lines", _SQUARE_BYTES), "gradient": (b["gradient"], GROUP_BYTES)}
+        steps = {"gradient": (b["gradient"], GROUP_BYTES)}
         text = "9 x %channels / 16 rounded up,"
         with f.loop("weights", chunks, steps, at_least_once=True, trip_count=text) as chunk:
-            loaded = [f.load(chunk["line"], at * GROUP_BYTES) for at in range(_LANES)]
-            for at, vector in enumerate(f.transpose(loaded)):
-                f.store(vector, square, at * GROUP_BYTES)
+            transpose(f, module, lines, f.op("shl", chunk.index, "10", "i64"), square)
             mask = f.first_lanes(_left(f, chunk.index, numbers, _LANES))
             rows: dict[str, tuple[str, int | str]] = {
                 "value": (square, GROUP_BYTES),

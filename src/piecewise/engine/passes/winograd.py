@@ -13,11 +13,8 @@ from ..ir.memory_plan import NetworkWriter
 from ..ir.target import Target
 from ..ir.window_terms import split_evenly
 from ..kernels.winograd import (
-    OUTPUT_ARGUMENTS,
     PRODUCT_ARGUMENTS,
     SOURCE_ARGUMENTS,
-    OutputPart,
-    OutputTiles,
     SourceTiles,
     TileLayout,
     TileProducts,
@@ -25,8 +22,8 @@ from ..kernels.winograd import (
     runs,
     tiles_of,
     transform_source,
-    transform_sums,
 )
+from ..kernels.winograd_output import OUTPUT_ARGUMENTS, OutputPart, OutputTiles, transform_sums
 from ..kernels.winograd_transforms import (
     POSITIONS,
     TILE,
@@ -185,7 +182,12 @@ def write_transform(writer: NetworkWriter, spec: TiledConvolution, weight: str) 
     features, channels = spec.output.channels, spec.source.channels
     if spec.backward:
         features, channels = channels, features
-    kernel = writer.kernel("transform_weights", (), WEIGHT_ARGUMENTS, transform_weights_kernel)
+    kernel = writer.kernel(
+        "transform_weights",
+        (),
+        WEIGHT_ARGUMENTS,
+        lambda f: transform_weights_kernel(f, writer.module),
+    )
     lines = writer.buffer(f"{spec.name}.weight_lines", weight_lines_bytes(channels))
     output = transformed_weights(writer, spec)
     numbers = weight_numbers(features, channels, turned=spec.backward)

@@ -53,7 +53,12 @@ def write_weight_gradient(
         for moved, segment in _each_segment(writer, spec, band):
             _transform(writer, spec, layout, moved, (row, rows, segment))
             _multiply(writer, spec, layout, sums, -(-rows // TILE) * segment.tiles)
-    kernel = writer.kernel("add_weight_gradients", (), GRADIENT_ARGUMENTS, add_weight_gradients)
+    kernel = writer.kernel(
+        "add_weight_gradients",
+        (),
+        GRADIENT_ARGUMENTS,
+        lambda f: add_weight_gradients(f, writer.module),
+    )
     lines = writer.buffer(f"{spec.name}.weight_lines", gradient_lines_bytes(layout.channels))
     numbers = (layout.features, layout.channels, layout.sums, layout.sums_block)
     writer.call(kernel, sums, lines, gradient, *[f"i64 {number}" for number in numbers])
@@ -111,7 +116,13 @@ def _transform(
     lines = writer.buffer(f"{spec.name}.lines", widest.lines_bytes(GROUP_BYTES))
     numbers = tiles.arguments(row, segment.first, segment.columns, 4 * lanes)
     writer.call_per_vector(source_kernel(writer), [pointers.source, values], [lines, *numbers])
-    kernel = writer.kernel("transform_upstream", (), UPSTREAM_ARGUMENTS, transform_upstream, lanes)
+    kernel = writer.kernel(
+        "transform_upstream",
+        (),
+        UPSTREAM_ARGUMENTS,
+        lambda f: transform_upstream(f, writer.module),
+        lanes,
+    )
     cells = writer.buffer(f"{spec.name}.cells", CELLS_BYTES)
     numbers = upstream_numbers(spec.output, rows, segment.width, layout)
     writer.call(kernel, pointers.upstream, gradients, cells, *numbers)
