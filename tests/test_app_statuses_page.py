@@ -68,6 +68,21 @@ def test_every_status_is_readable(opened: AppPage, width: int) -> None:
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
+def test_open_knobs_leave_the_score_beside_the_state(opened: AppPage) -> None:
+    page = opened.page
+    page.set_viewport_size({"width": 390, "height": 1000})
+    go(page, "look")
+    knobs = page.get_by_role("button", name="Knobs", exact=True)
+    knobs.click()
+    check_readable(page.locator(".strip .loss"), 390)
+    above = """([one, other]) =>
+        one.getBoundingClientRect().bottom <= other.getBoundingClientRect().top"""
+    handles = [page.locator(".strip .score").element_handle(), knobs.element_handle()]
+    assert page.evaluate(above, handles)
+    knobs.click()
+    expect(page.locator(".strip .loss")).to_be_hidden()
+
+
 @pytest.mark.parametrize("width", [390, 1024, 1600])
 def test_reasons_are_reached(opened: AppPage, width: int) -> None:
     page = opened.page
