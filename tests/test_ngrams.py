@@ -20,6 +20,8 @@ from piecewise.core.errors import LimitError
 from piecewise.data.inspection.near_duplicate_texts import near_texts
 from piecewise.data.text.ngrams import (
     MAX_COUNTED,
+    SMALL_TEXT_SET,
+    START,
     NgramLookup,
     count_ngrams,
     most_common_ngrams,
@@ -97,6 +99,10 @@ def test_vocabulary_has_all_of_a_least_count_or_only_words_and_parts() -> None:
     assert most_common_ngrams(parts, 2) == ("a", "-d")
     assert most_common_ngrams(parts, 4) == ("a", "-d", "a d", "c")
     assert set(most_common_ngrams(counts, 1_000)) == set(counts)
+    counts[START] = SMALL_TEXT_SET - 1
+    assert len(most_common_ngrams(counts, 7)) == 5
+    counts[START] = SMALL_TEXT_SET
+    assert most_common_ngrams(counts, 7) == frequent
     assert most_common_ngrams(counts, 9)[:4] == ("[start]", "[start] a", "a", "[start] a b")
 
 
@@ -183,9 +189,11 @@ def test_few_texts_have_one_candidate_many_two(tmp_path: Path) -> None:
     assert few.config.layers == "embed 2, pool all kind=average"
     assert few.config.recipe.token_scaling == "idf-words"
     assert (few.splits["train"].inputs[:, 0] == few.splits["train"].inputs[0, 0]).all()  # [start]
-    many = plan_training(_spam(tmp_path / "many.csv", 2 * MANY_TEXTS))
-    assert [one.name for one in many.candidates] == ["votes of n-grams", "n-grams"]
+    many = plan_training(_spam(tmp_path / "many.csv", SMALL_TEXT_SET - 1))
     assert many.config.recipe.token_scaling == "idf-words"
+    many = plan_training(_spam(tmp_path / "many.csv", SMALL_TEXT_SET))
+    assert [one.name for one in many.candidates] == ["votes of n-grams", "n-grams"]
+    assert many.config.recipe.token_scaling == "idf"
     assert many.candidates[1].layers == "embed 16, pool all kind=average, dropout 0.5, full"
     chosen = plan_training(_spam(tmp_path / "few.csv", 60), layers="embed 4, pool all, full")
     assert [one.name for one in chosen.candidates] == ["default"]

@@ -34,7 +34,7 @@ REAL_HASHES = {
     "xo-unipen.npz": "9327315b02eeb9850483345a033149afc8941d0dae781c1e1d85e9b8400bbc1a",
     "hand-signs.zip": "f390c194ed23c4917de2d61b4dc3dd458deb29d085f856d5e911eb5a2e295c9f",
     "spoken-digits.zip": "b6d9f694aceac7ff2a45818fb823deb9555c35573b8c7d9a679e8d00e1a6d3a2",
-    "sms-spam.csv": "51970b43cf166271cbf2b755ecab12a4117407bb45e7adf84f273863f49dc143",
+    "sms-spam.csv": "b0856a7f65b76b2199b738575b028ebaa2d933a5b857553d08d1cebdf2f1eabb",
 }
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from ..data.images.preprocessor import ImagePreprocessor
 from ..data.preprocessing import Preprocessor
+from ..data.text.ngrams import SMALL_TEXT_SET
 from ..data.text.preprocessor import NGRAMS, TextPreprocessor, fit_ngram_preprocessor
 from .defaults import (
     MIN_EPOCHS,
@@ -210,7 +211,8 @@ def ngram_votes(task: TrainingTask) -> Candidate:
     """The average of the votes of n-grams: a linear model, with one weight for each n-gram and
     class, trained as on TF-IDF features."""
     batch = 64 if len(task.split.labels) < 20_000 else 128
-    scaling = task.chosen.get("token_scaling", "idf-words")
+    default = "idf-words" if len(task.split.labels) < SMALL_TEXT_SET else "idf"
+    scaling = task.chosen.get("token_scaling", default)
     knobs = VOTES_KNOBS | {"token_scaling": scaling, "learning_rate": VOTE_RATES[scaling]}
     length = _length_of_ngrams(task, batch, VOTE_EPOCHS)
     return _of_ngrams(task, VOTES, _votes_layers(task), **knobs, **length)

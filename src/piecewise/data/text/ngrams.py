@@ -25,6 +25,9 @@ MAX_AFFIX = 4
 MIDDLE, CASELESS_MIDDLE = (3,), (2, 3)
 """Letters of the parts inside words, and inside those of scripts without upper case: Chinese and
 Thai words, say, are short and have no spaces between them."""
+SMALL_TEXT_SET = 2_000
+"""With fewer texts, most n-grams of new texts are rare or unknown: rare ones are kept if there is
+room in the vocabulary, and words learn faster."""
 MAX_COUNTED = 2_000_000
 """N-grams counted at a time; if there are more, those seen once so far are forgotten."""
 MAX_REMEMBERED = 100_000
@@ -118,8 +121,9 @@ def _forget_rare(counts: Counter[str]) -> None:
 def most_common_ngrams(counts: Counter[str], most: int) -> tuple[str, ...]:
     """All n-grams that occur in a least number of texts, which is as small as ``most`` allows; the
     most frequent first, ties by code point. If too many occur in the largest number of texts, the
-    first of them. Room that is left is filled with words and parts that occur in fewer texts: these
-    are more likely to occur in new texts than sequences are."""
+    first of them. With fewer than `SMALL_TEXT_SET` texts, room that is left is filled with words
+    and parts that occur in fewer texts: these are more likely to occur in new texts than sequences
+    are."""
     by_count = Counter(counts.values())
     least, total = max(by_count, default=0), 0
     for count in sorted(by_count, reverse=True):
@@ -129,7 +133,7 @@ def most_common_ngrams(counts: Counter[str], most: int) -> tuple[str, ...]:
         least = count
     frequent = [entry for entry, count in counts.items() if count >= least]
     frequent.sort(key=lambda one: (-counts[one], one))
-    if len(frequent) >= most:
+    if len(frequent) >= most or counts[START] >= SMALL_TEXT_SET:
         return tuple(frequent[:most])
     rarer = [entry for entry, count in counts.items() if count < least and " " not in entry]
     rarer.sort(key=lambda one: (-counts[one], not is_word(one), one))
