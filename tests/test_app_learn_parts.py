@@ -233,6 +233,16 @@ def test_samples_of_a_spoken_or_typed_project_are_its_own(tmp_path: Path, kind: 
     opened.close()
 
 
+def test_trial_is_refused_if_samples_were_removed(room: Room) -> None:
+    got(room, "GET", "/api/learn")
+    ids = room.project.ids("train", "up")
+    room.project.move(ids[:2], None, "test")
+    status, answer = room.ask("POST", "/api/small-net/order")
+    assert (status, answer["error"]["message"]) == (
+        422, "samples: got 4 of a class, wanted 5 or more"
+    )  # fmt: skip
+
+
 def test_nets_are_tried_with_both_orders(room: Room) -> None:
     own = project_learner(room.project.root)
     test = pw.shuffle_test(own.data)
