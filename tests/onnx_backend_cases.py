@@ -83,8 +83,8 @@ def page() -> str:
             "",
             "`piecewise.exchange.onnx_backend` implements `onnx.backend.base` on the engine.",
             "It runs chains of layers. Weights are constants of the graph, or inputs at run time.",
-            f"Of the {len(cases()):,} tests of single nodes in onnx {onnx.__version__}, it "
-            f"supports {len(passed)}, and all of them pass.",
+            f"Of the {len(cases()):,} node tests in onnx {onnx.__version__}, it supports "
+            f"{len(passed)}, and these pass.",
             "`is_compatible` is false for the others, and `reason_against` says why.",
             "",
             "`python -m tests.onnx_backend_cases` writes this page; a test compares it.",

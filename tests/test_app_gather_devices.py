@@ -51,20 +51,20 @@ def test_microphone_records_a_wav_file(empty: tuple[Program, AppPage]) -> None:
     page = app.page
     page.get_by_role("button", name="Microphone", exact=True).click()
     expect(page.locator(".capture:visible [role=status]")).to_contain_text("Hold a class")
-    cross = page.locator(".capture:visible .target", has_text="X")
-    cross.hover()
+    target = page.locator(".capture:visible .target", has_text="A")
+    target.hover()
     page.mouse.down()
     page.wait_for_selector(".capture.recording")
     page.wait_for_timeout(600)
     page.mouse.up()
-    expect(row(page, "X")).to_contain_text("1 sound")
-    [file] = (running.folder / "train" / "X").iterdir()
+    expect(row(page, "A")).to_contain_text("1 sound")
+    [file] = (running.folder / "train" / "A").iterdir()
     with wave.open(io.BytesIO(file.read_bytes())) as sound:
         assert (sound.getnchannels(), sound.getsampwidth()) == (1, 2)
         assert 0.3 < sound.getnframes() / sound.getframerate() < 3
-    expect(thumbs(page, "X").first).to_have_attribute("data-shown", "1")
+    expect(thumbs(page, "A").first).to_have_attribute("data-shown", "1")
     with page.expect_request("**/api/content"):
-        thumbs(page, "X").first.click()
+        thumbs(page, "A").first.click()
 
 
 @pytest.mark.parametrize(("error", "words"), [
