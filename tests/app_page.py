@@ -118,8 +118,10 @@ class AppPage:
             assert time.monotonic() < deadline
             self.page.wait_for_timeout(50)
 
-    def wait_for_score(self) -> None:
-        """Until the net of the last samples is taught and scored."""
+    def wait_for_score(self, pictures: int | None = None) -> None:
+        """Until a net is taught and scored: that of so many pictures, which is not the last one."""
+        if pictures:
+            expect(self.page.locator(".state .sub")).to_contain_text(f"{pictures} pictures")
         self.page.wait_for_selector('.state[data-state="score"]')
         expect(self.page.locator(".score .method")).to_contain_text("never saw")
 

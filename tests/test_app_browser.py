@@ -115,6 +115,8 @@ def own(browser: Browser, common_folder: Path, tmp_path: Path) -> Iterator[tuple
     with program(taught(common_folder, tmp_path / "project")) as running:
         page = AppPage(browser, running.link)
         page.wait_for_score()
+        for name in "XO":
+            expect(page.samples(name)).to_have_count(6)
         yield running, page
         assert page.foreign(running.port) == []
         page.close()
@@ -358,12 +360,12 @@ def test_answer_about_a_removed_sample_is_not_kept(own: tuple[Program, AppPage])
     opened = own[1]
     page = opened.page
     opened.teach("X", CROSS)
-    opened.wait_for_score()
+    opened.wait_for_score(13)
     page.evaluate("location.hash = '#/gather'")
     samples = page.get_by_role("group", name="Samples of X, for learning")
     samples.locator("button[data-shown='1']").first.click()
     page.keyboard.press("x")
-    opened.wait_for_score()
+    opened.wait_for_score(12)
     page.evaluate("location.hash = '#/look'")
     taught = page.evaluate("piecewise.walk.data.parameters_sha256")
     opened.wait_for_net(lambda net: net != taught)

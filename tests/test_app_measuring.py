@@ -74,3 +74,25 @@ def test_net_that_cannot_be_trained_again_is_not_judged(
     classroom.teacher.use(attempt.number)
     with pytest.raises(ConflictError, match=f"^{why}"):
         classroom.teacher.measure()
+
+
+def test_score_of_an_equal_net_is_published_again(classroom: Classroom) -> None:
+    classroom.teacher.changed()
+    first = classroom.wait_for("score", done=5)
+    classroom.teacher.changed()  # nothing was
+    assert classroom.wait_for("taught")["attempt"] == first["attempt"]
+    assert classroom.wait_for("score") == first
+
+
+def test_attempt_that_is_used_brings_its_answers_back(classroom: Classroom) -> None:
+    classroom.teacher.changed()
+    classroom.wait_for("score", done=5)
+    first = classroom.teacher.held_out
+    classroom.project.set_settings(recipe={"epochs": 3})
+    classroom.teacher.changed()
+    classroom.wait_for("score", done=5, attempt=2)
+    classroom.teacher.use(1)
+    assert classroom.teacher.state()["type"] == "score"
+    assert first is not None
+    assert classroom.teacher.held_out is not None
+    assert classroom.teacher.held_out.to_json() == first.to_json()

@@ -385,17 +385,3 @@ def test_attempt_that_is_used_answers_after_a_restart(classroom: Classroom) -> N
     attempt = restarted(classroom).attempt
     assert attempt is not None
     assert attempt.number == 3
-
-
-def test_attempt_that_is_used_brings_its_answers_back(classroom: Classroom) -> None:
-    classroom.teacher.changed()
-    classroom.wait_for("score", done=5)
-    first = classroom.teacher.held_out
-    classroom.project.set_settings(recipe={"epochs": 3})
-    classroom.teacher.changed()
-    classroom.wait_for("score", done=5, attempt=2)
-    classroom.teacher.use(1)
-    assert classroom.teacher.state()["type"] == "score"
-    assert first is not None
-    assert classroom.teacher.held_out is not None
-    assert classroom.teacher.held_out.to_json() == first.to_json()
