@@ -348,6 +348,14 @@ def test_name_of_class_is_not_broken(browser: Browser, tmp_path: Path, width: in
         app.close()
 
 
+def test_rows_of_vote_column_have_the_numbers_of_the_maps(opened: AppPage) -> None:
+    rows = opened.page.locator(".vote-column .vote[data-map]")
+    names = rows.locator(".vote-name").all_text_contents()
+    maps = rows.evaluate_all("rows => rows.map((row) => Number(row.dataset.map))")
+    assert len(names) > 1
+    assert names == [str(index + 1) for index in maps]  # indices count from 0, people from 1
+
+
 def test_rows_of_vote_column_add_up_to_vote(opened: AppPage) -> None:
     texts = opened.page.locator(".vote-column .vote .value").all_text_contents()
     *rows, vote = [float(text.replace("\u2212", "-").replace(",", "")) for text in texts]

@@ -124,7 +124,7 @@ export class VoteColumn {
     const row = element(
       "div",
       { class: vote ? "vote" : "vote nil", "data-map": map },
-      element("span", { class: "vote-name", text: String(map) }),
+      element("span", { class: "vote-name", text: String(map + 1) }),
       element("span", { class: "vote-track", "aria-hidden": "true" }, bar),
       element("span", { class: "value", text: aligned(vote, 10 * largest) }),
     );
