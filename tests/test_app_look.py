@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -285,6 +286,10 @@ def test_words_of_a_text_are_those_that_are_typed(browser: Browser, tmp_path: Pa
             field.fill(text)
             expect(page.locator(".words-column .words")).to_contain_text(text.replace(" ", ""))
         expect(page.locator(".samples .of-text").first).to_contain_text("day")
+        words = page.locator(".words-column .words .opens")
+        for index, word in enumerate(("day", "awful", "the")):
+            said = re.compile(rf"^position {index + 1}, word number \d+ \(\W{word}\W\); open$")
+            expect(words.nth(index)).to_have_attribute("aria-label", said)
         assert app.complaints == []
         app.close()
 

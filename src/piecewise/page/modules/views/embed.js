@@ -17,9 +17,9 @@ export function show(walk, layer, position, terms, open) {
   const line = element(
     "p",
     { class: "step" },
-    `Position ${position[3]} holds word number ${term.position?.[2]}${walk.wordAt(position[3]) || " (no word)"}: its input is `,
+    `Position ${position[3] + 1} holds word number ${(term.position?.[2] ?? 0) + 1}${walk.wordAt(position[3]) || " (no word)"}: its input is `,
     openButton(term, open, walk),
-    `, that of all other words is 0. The number of this word for map ${position[1]} is in the table ${layer.name}.weight.`,
+    `, that of all other words is 0. The number of this word for map ${position[1] + 1} is in the table ${layer.name}.weight.`,
   );
   return [line, resultLine(term.name, walk.value(position))];
 }
