@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect
 
 from .app_process import started
 from .steps import HANG
@@ -75,7 +75,7 @@ class AppPage:
     def new_window(self, link: str) -> Page:
         page = self.context.new_page()
         page.on("request", lambda request: self.requests.append(request.url))
-        page.on("console", lambda message: self.complaints.append(message.text))
+        page.on("console", lambda message: self.complaints.append(complaint(message)))
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         page.goto(link)
         page.wait_for_selector("html[data-ready]")
@@ -147,6 +147,11 @@ def taught_page(browser: Browser, running: Program) -> Iterator[AppPage]:
     assert page.complaints == []
     assert page.foreign(running.port) == []
     page.close()
+
+
+def complaint(message: ConsoleMessage) -> str:
+    """What the console says, and about which address."""
+    return f"{message.text} {message.location.get('url', '')}"
 
 
 def wait_until(page: Page, holds: Callable[[], bool]) -> None:

@@ -6,11 +6,11 @@ import json
 from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from piecewise.app.project_files import OWN
 
-from .app_page import AppPage, Program
+from .app_page import AppPage, Program, wait_until
 from .programs import needs_chromium
 from .test_app_browser import CROSS, browser, own
 
@@ -33,7 +33,13 @@ def windows(own: tuple[Program, AppPage]) -> tuple[Program, AppPage, Page]:
 
 def recipe(program: Program) -> Any:
     settings = json.loads((program.folder / OWN / "project.json").read_text())["settings"]
-    return settings["recipe"]
+    return settings.get("recipe", {})
+
+
+def tricks_that_are_on(program: Program) -> list[bool]:
+    """Whether the drawings are shifted, and whether they are drawn bolder."""
+    found = recipe(program).get("augmentation", {})
+    return [max(found.get("translation", [0])) > 0, found.get("stroke_width", 0) > 0]
 
 
 def knob(page: Page, name: str = "epochs") -> Locator:
@@ -122,6 +128,29 @@ def test_knobs_turned_one_after_another_are_no_conflict(own: tuple[Program, AppP
     expect(page.locator(".loss figcaption")).to_contain_text("4 epochs")
     expect(page.locator(".conflict")).to_be_hidden()
     assert recipe(running) == {"epochs": 4, "learning_rate": 0.01}
+    assert app.complaints == []
+
+
+def test_tricks_turned_before_the_first_is_answered_all_count(
+    own: tuple[Program, AppPage],
+) -> None:
+    running, app = own
+    page = app.page
+    page.locator(".tricks summary").click()
+    shift, bolder = (
+        page.locator(".trick-row", has_text=name).get_by_role("checkbox")
+        for name in ("shift", "finer, bolder")
+    )
+    held: list[Route] = []
+    page.route("**/api/project", lambda route: held.append(route), times=1)
+    wanted = [not box.is_checked() for box in (shift, bolder)]
+    for box, is_on in zip((shift, bolder), wanted, strict=True):
+        box.set_checked(is_on)
+    wait_until(page, lambda: bool(held))
+    held[0].continue_()
+    wait_until(page, lambda: tricks_that_are_on(running) == wanted)
+    assert [box.is_checked() for box in (shift, bolder)] == wanted
+    expect(page.locator(".conflict")).to_be_hidden()
     assert app.complaints == []
 
 

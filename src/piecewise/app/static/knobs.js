@@ -82,7 +82,9 @@ function layersKnob() {
   let timer = 0;
   let known = knobValue("layers"); // as the person saw them
   const teach = async (/** @type {string | undefined} */ layers) => {
-    const message = await turnKnob("layers", layers, known);
+    const turned = turnKnob("layers", layers, known);
+    known = layers; // the next turn may come before this one is done
+    const message = await turned;
     if (message) check.replaceChildren(element("p", { class: "problem", text: message }));
     known = knobValue("layers");
   };

@@ -2,7 +2,7 @@
 
 import { closeOnEscape } from "app/knobs.js";
 import { currentAttempt, kindNow, state, watch } from "app/store.js";
-import { turnKnob } from "app/turn.js";
+import { knobValue, turnKnob } from "app/turn.js";
 import { trickWords as words } from "app/words/tricks.js";
 import { element } from "piecewise/text.js";
 
@@ -48,9 +48,7 @@ const OF_SOUNDS = ["translation", "contrast", "brightness", "noise", "band_maski
 
 /** The augmentation of the net that answers, or that a person wants. @returns {Record<string, any>} */
 function current() {
-  return (
-    state.project?.settings.recipe?.augmentation ?? currentAttempt()?.recipe.augmentation ?? {}
-  );
+  return knobValue("augmentation") ?? currentAttempt()?.recipe.augmentation ?? {};
 }
 
 export function tricksKnob() {

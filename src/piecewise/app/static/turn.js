@@ -9,12 +9,17 @@ import { words } from "app/words/en.js";
 
 /** The turns before. @type {Promise<unknown>} */
 let last = Promise.resolve();
+/** The last turn of each knob that is not answered yet. @type {Map<string, { value: any }>} */
+const unanswered = new Map();
 
 /**
- * The value of a knob, `layers` or one of the recipe; undefined if it is chosen.
+ * The value of a knob, `layers` or one of the recipe, with the turns that are not answered yet;
+ * undefined if it is chosen.
  * @param {string} name
  */
 export function knobValue(name) {
+  const turned = unanswered.get(name);
+  if (turned) return turned.value;
   const { layers, recipe = {} } = state.project?.settings ?? {};
   return name === "layers" ? layers : recipe[name];
 }
@@ -27,7 +32,10 @@ export function knobValue(name) {
  * @returns {Promise<string | null>}
  */
 export function turnKnob(name, value, known = knobValue(name)) {
-  const turn = last.then(() => send(name, value, known));
+  const turned = { value };
+  unanswered.set(name, turned);
+  const forget = () => unanswered.get(name) === turned && unanswered.delete(name);
+  const turn = last.then(() => send(name, value, known, forget));
   last = turn.catch(() => {});
   return turn;
 }
@@ -36,10 +44,12 @@ export function turnKnob(name, value, known = knobValue(name)) {
  * @param {string} name
  * @param {any} value
  * @param {any} known
+ * @param {() => unknown} forget is called when the turn is answered
  */
-async function send(name, value, known) {
+async function send(name, value, known, forget) {
   try {
-    const answer = await ask("PATCH", "/api/project", body(name, value, known));
+    const turned = ask("PATCH", "/api/project", body(name, value, known));
+    const answer = await turned.finally(forget);
     const { project } = state;
     if (project) update({ project: { ...project, settings: answer.settings } });
     return "";
