@@ -44,6 +44,27 @@ def table(path: Path, count: int, *, waves: bool = False) -> Dataset:
     return read_data(path)
 
 
+def drawings_of(counts: tuple[int, ...]) -> Dataset:
+    """So many drawings of each class, in the order of the classes."""
+    drawn = make_xo(sum(counts), 9, seed=0)
+    labels = np.repeat(np.arange(len(counts)), counts)
+    names = tuple(f"class {number}" for number in range(len(counts)))
+    parts = np.full(len(labels), "train")
+    return Dataset(drawn.inputs, labels, names, parts, drawn.preprocessor)
+
+
+@pytest.fixture
+def trained_classes(monkeypatch: pytest.MonkeyPatch) -> list[set[int]]:
+    """The classes of the examples of each training, which is left out."""
+    seen = list[set[int]]()
+
+    def spy(net: Network, inputs: Array, labels: Array, *_: object, **__: object) -> None:
+        seen.append(set(labels.tolist()))
+
+    monkeypatch.setattr(module, "train", spy)
+    return seen
+
+
 def test_shuffle_test_table_finds_no_difference(tmp_path: Path) -> None:
     found = shuffle_test(table(tmp_path / "table.npz", 2000))
     assert found.verdict == "no difference"
@@ -92,22 +113,28 @@ def test_shuffle_test_few_examples_are_inconclusive() -> None:
     assert found.interval[0] < 0 < found.interval[1]
 
 
-def test_shuffle_test_trains_every_round_on_both_classes(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize(
+    ("counts", "rounds"), [((7, 5), 5), ((7, 4), 4), ((12, 2), 2), ((9, 2, 2), 4)]
+)
+def test_shuffle_test_trains_every_round_on_two_classes(
+    counts: tuple[int, ...], rounds: int, trained_classes: list[set[int]]
 ) -> None:
-    seen = list[set[int]]()
+    found = shuffle_test(drawings_of(counts))
+    assert found.rounds == rounds
+    assert len(trained_classes) == 2 * rounds
+    assert min(len(classes) for classes in trained_classes) == 2
 
-    def spy(net: Network, inputs: Array, labels: Array, *_: object, **__: object) -> None:
-        seen.append(set(labels.tolist()))
 
-    monkeypatch.setattr(module, "train", spy)
-    drawn = make_xo(24, 9, seed=0)
-    rows = np.concatenate([np.flatnonzero(drawn.labels == 0)[:7],
-                           np.flatnonzero(drawn.labels == 1)[:5]])  # fmt: skip
-    data = Dataset(drawn.inputs[rows], drawn.labels[rows], drawn.classes,
-                   np.full(12, "train"), drawn.preprocessor)  # fmt: skip
-    shuffle_test(data)
-    assert seen == [{0, 1}] * 10
+def test_shuffle_test_with_groups_trains_every_round_on_two_classes(
+    trained_classes: list[set[int]],
+) -> None:
+    data = drawings_of((15, 10))  # the groups a, b and c have one class each
+    groups = np.array([*"aaaaabbbbbddeee", *"cccccddeee"])
+    assert shuffle_test(replace(data, groups=groups)).rounds == 2
+    assert trained_classes == [{0, 1}] * 4
+    one_class_each = np.array(["x", "o"])[data.labels]
+    with pytest.raises(DataError, match="groups that leave a part with a single class"):
+        shuffle_test(replace(data, groups=one_class_each))
 
 
 def test_shuffle_test_too_few_columns_classes_or_groups() -> None:

@@ -32,6 +32,7 @@ from .train import train
 MAX_EXAMPLES = 3_000
 """The largest number of examples, a random sample stratified by class."""
 ROUNDS = 5
+"""The most rounds; fewer if a round would train on a single class."""
 STEPS, MIN_EPOCHS, MAX_EPOCHS = 200, 3, 30
 TEXT_STEPS = 400
 """Networks for texts need more steps: they learn their embedding, too."""
@@ -114,7 +115,8 @@ def shuffle_test(
     """Test whether the order of columns matters. The test split is never used.
 
     In each of five rounds, two networks are trained on a fifth of at most 3,000 examples, with the
-    columns as they are and shuffled, and measured on the rest. Groups stay together.
+    columns as they are and shuffled, and measured on the rest. Groups stay together. There are
+    fewer rounds, with more examples each, if a round would train on a single class.
 
     Parameters
     ----------
@@ -134,7 +136,8 @@ def shuffle_test(
     Raises
     ------
     DataError
-        If there are not two classes with two examples each.
+        If there are not two classes with two examples each, or if the groups cannot be divided into
+        two parts with two classes each.
 
     Examples
     --------
@@ -153,7 +156,7 @@ def shuffle_test(
     axes = "columns and rows" if _shuffles_rows(data) else "columns"
     if columns < MIN_COLUMNS:
         return ShuffleTestResult("too few columns", len(labels), axes, columns)
-    fold = assign_folds(labels, seed, 0, _round_count(groups), groups)
+    fold = _assign_rounds(labels, seed, groups)
     test = _Rounds(data, inputs, labels, fold, seed, threads)
     baseline = float(np.bincount(labels).max() / len(labels))
     for trial in range(TRIES):
@@ -240,13 +243,19 @@ def _sample(data: Dataset, seed: int) -> tuple[Array, Labels, Groups]:
     return data.inputs[usable], labels, None if data.groups is None else data.groups[usable]
 
 
-def _round_count(groups: Groups) -> int:
-    if groups is None:
-        return ROUNDS
-    count = len(np.unique(groups))
-    if count < 2:
+def _assign_rounds(labels: Labels, seed: int, groups: Groups) -> Labels:
+    """The round (N,) in which each example is a training example, of as many rounds as possible,
+    each with two classes or more; DataError."""
+    if groups is not None and len(np.unique(groups)) < 2:
         raise DataError("shuffle test: got a single group, wanted two or more")
-    return min(ROUNDS, count)
+    for rounds in range(ROUNDS, 1, -1):
+        fold = assign_folds(labels, seed, 0, rounds, groups)
+        if all(len(np.unique(labels[fold == number])) > 1 for number in range(rounds)):
+            return fold
+    raise DataError(
+        "shuffle test: got groups that leave a part with a single class, wanted groups with two "
+        "classes each, or no groups"
+    )
 
 
 def _plan(data: Dataset, count: int, seed: int) -> TrainingConfig:

@@ -5,9 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
-from ...core.errors import DataError, PiecewiseError
+from ...core.errors import PiecewiseError
 from ...data.audio.decoding import Sound
 from ...data.audio.preprocessor import AudioPreprocessor
 from ...insight.attribution.patches import Originals
@@ -17,7 +15,7 @@ from ...lessons.learner import Learner, LearnerDrawing
 from ...lessons.order_trial import TRIALS, computed_trial
 from ...lessons.own_samples import all_samples
 from ...page.media import sound_url
-from ...training.shuffle_test import ROUNDS, shuffle_test
+from ...training.shuffle_test import shuffle_test
 from ..fields import RequestField, Values, WholeKind, WordKind
 from ..routes import AppRoute
 from ..session import Session
@@ -64,8 +62,6 @@ class LearnOrderActions:
             return computed_trial(values["data"]).to_json()
         pinned = self._state.pinned()
         data = pinned.learner.data if pinned.why_generated else all_samples(self._project.root)
-        if (least := min(np.bincount(data.labels, minlength=2).tolist())) < ROUNDS:
-            raise DataError(f"samples: got {least} of a class, wanted {ROUNDS} or more")
         return shuffle_test(data).to_json()
 
     def _media(self, learner: Learner, kind: str, number: int, is_shuffled: bool) -> dict[str, Any]:
