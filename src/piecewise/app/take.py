@@ -16,12 +16,14 @@ from ..exchange.exporter import Exporter
 from ..network import Network
 from ..storage import model_file
 from ..storage.model_file import SavedModel
+from ..training.metrics import score_record
 from .attempts import Attempt
 from .failures import ConflictError, MissingError
 from .learn_log import LOG
 from .project import Project
 from .project_contents import NAMES
 from .project_files import OWN
+from .teaching_data import is_complete
 
 _CHUNK = 1 << 16
 _OWN_FILES = (NAMES, f"{OWN}/project.json")
@@ -117,14 +119,10 @@ def _exported(exporter: Exporter, model: SavedModel) -> bytes:
 def _saved_model(net: Network, attempt: Attempt) -> SavedModel:
     """The contents of the net's file, with the score that the app measured in folds."""
     model, score = net.saved_model(), attempt.score
-    if model.training_summary.get("scores") or not score or score["done"] < score["of"]:
+    if model.training_summary.get("scores") or not score or not is_complete(score):
         return model
-    folds = {
-        "accuracy": score["right"] / score["n"],
-        "accuracy_interval": [score["low"], score["high"]],
-        "n": score["n"],
-        "baseline_accuracy": score["base"],
-    }
+    interval = score["low"], score["high"]
+    folds = score_record(score["right"] / score["n"], interval, score["n"], score["base"])
     summary = {**model.training_summary, "scores": {"folds": folds}}
     return replace(model, training_summary=summary)
 

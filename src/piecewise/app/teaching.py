@@ -26,7 +26,7 @@ from .news import Publish
 from .prepared import PreparedSamples, renumbered
 from .project import Project
 from .sketch import RETRIES, SKETCH_SAMPLES, more_careful, sketch_config
-from .teaching_data import FOLDS, TeachingData
+from .teaching_data import FOLDS, TeachingData, is_complete
 
 LEAST = 5
 """Samples of a class that a net needs to learn it."""
@@ -117,7 +117,7 @@ class Teacher:
             attempt = self._attempt
             score = attempt.score if attempt else None
             self._tell({"type": "stopped", "attempt": attempt and attempt.number, "score": score,
-                        "partial": score is not None and not _is_whole(score)})  # fmt: skip
+                        "partial": score is not None and not is_complete(score)})  # fmt: skip
 
     def _cancel(self) -> None:
         """End what runs and what waits; it publishes nothing from now on."""
@@ -130,7 +130,7 @@ class Teacher:
             attempt, known = self._attempt, self._held_out
             if not attempt or not attempt.score or not known or known.attempt != attempt.number:
                 return
-            if _is_whole(attempt.score):
+            if is_complete(attempt.score):
                 score = {**attempt.score, "doubt": known.doubt(self._coverage)}
                 self._attempt = attempt = self._scored(attempt, score)
                 self._tell(_judged(attempt, known, score))
@@ -176,7 +176,7 @@ class Teacher:
         if attempt is None or net is None or attempt.data_sha256 != self.project.data_sha256():
             return None
         held_out = self.attempts.held_out(attempt.number)
-        if held_out is not None and attempt.score and _is_whole(attempt.score):
+        if held_out is not None and attempt.score and is_complete(attempt.score):
             self._held_out = held_out
             return _judged(attempt, held_out, attempt.score)
         if attempt.stage == "sketch" and net.preprocessor == self.project.preprocessor:
@@ -322,12 +322,12 @@ class Teacher:
     def _score(self, data: TeachingData, attempt: Attempt) -> None:
         """Measure the sketch's recipe in folds, and publish the score after every fold."""
         known = self._held_out
-        whole = attempt.score if attempt.score and _is_whole(attempt.score) else None
+        whole = attempt.score if attempt.score and is_complete(attempt.score) else None
         if whole and known and (known.attempt, known.ids) == (attempt.number, data.ids):
             self._tell_current(_judged(attempt, known, whole))
             return
         for score, held_out in data.folds(attempt.number, self._checked):
-            is_last = score["done"] == score["of"]
+            is_last = is_complete(score)
             score["doubt"] = held_out.doubt(self._coverage) if is_last else None
             if is_last:
                 with suppress(DataError):  # measured again after the next start
@@ -367,11 +367,6 @@ class Teacher:
         with self._wake:
             if not self._is_stale():
                 self._tell(news)
-
-
-def _is_whole(score: dict[str, Any]) -> bool:
-    """Whether all folds of a score are measured."""
-    return bool(score["done"] == score["of"])
 
 
 def _judged(attempt: Attempt, held_out: HeldOut, folds: dict[str, Any]) -> dict[str, Any]:

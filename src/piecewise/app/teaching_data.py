@@ -90,3 +90,8 @@ class TeachingData:
     def _train(self, net: Network, rows: Array, report: Report) -> None:
         train(net, self.inputs[rows], self.labels[rows], self.config.recipe, None, report,
               self.threads)  # fmt: skip
+
+
+def is_complete(score: dict[str, Any]) -> bool:
+    """Whether all folds of a score of `TeachingData.folds` are measured."""
+    return bool(score["done"] == score["of"])

@@ -18,7 +18,7 @@ from .calibrate import calibrate
 from .candidates import Candidate, TrainingTask, linear_candidate
 from .cross_validation import FoldResults, cross_validate
 from .linear_baseline import LinearBaseline, linear_predictions
-from .metrics import Scores, scores_from_logits
+from .metrics import Scores, score_record, scores_from_logits
 from .plan import TrainingPlan, plan_training
 from .ranks import RankStoppedError
 from .splits import Split, assign_folds
@@ -262,12 +262,7 @@ def _summary(plan: TrainingPlan, result: TrainingResult) -> dict[str, Any]:
         "effort": plan.effort,
         "trials": [trial.to_json() for trial in plan.trials],
         "scores": {
-            name: {
-                "accuracy": score.accuracy,
-                "accuracy_interval": list(score.interval),
-                "n": score.n,
-                "baseline_accuracy": score.baseline,
-            }
+            name: score_record(score.accuracy, score.interval, score.n, score.baseline)
             for name, score in result.scores.items()
         },
         "linear": {name: baseline.to_json() for name, baseline in result.linear.items()},

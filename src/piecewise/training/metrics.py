@@ -119,6 +119,18 @@ def scores_from_logits(
     return Scores(classes, confusion, repeats)
 
 
+def score_record(
+    accuracy: float, interval: tuple[float, float], n: int, baseline: float
+) -> dict[str, Any]:
+    """The score of ``n`` examples as a model file keeps it, as JSON values."""
+    return {
+        "accuracy": accuracy,
+        "accuracy_interval": list(interval),
+        "n": n,
+        "baseline_accuracy": baseline,
+    }
+
+
 _NORMAL_QUANTILE = 1.959963984540054
 """The 97.5 % quantile of the standard normal distribution."""
 
