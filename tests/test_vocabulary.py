@@ -8,7 +8,6 @@ from __future__ import annotations
 import ast
 import io
 import re
-import subprocess
 import tokenize
 from collections import Counter
 from collections.abc import Iterator
@@ -17,7 +16,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+from .listed_files import ROOT, listed
+
 SOURCE = ROOT / "src" / "piecewise"
 
 REPLACED_NAMES = {
@@ -109,18 +109,8 @@ EXCEPTIONS: tuple[str, ...] = (
 """Files that the checks skip."""
 
 
-def listed(*endings: str) -> list[Path]:
-    """The project's files with one of these endings, this one and third parties' lists left out."""
-    if (ROOT / ".git").exists():
-        command = ["git", "ls-files", "-co", "--exclude-standard"]
-        names = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-        paths = [ROOT / name for name in names.splitlines() if name.endswith(endings)]
-    else:  # an unpacked sdist
-        paths = sorted(path for path in ROOT.rglob("*") if path.name.endswith(endings))
-    return [path for path in paths if path != Path(__file__) and path.is_file()]
-
-
-PYTHON, PAGES = listed(".py"), listed(".md", ".js", ".css", ".ts")
+PYTHON = [path for path in listed(".py") if path != Path(__file__)]
+PAGES = listed(".md", ".js", ".css", ".ts")
 
 
 @cache
