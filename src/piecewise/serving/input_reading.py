@@ -26,6 +26,9 @@ MAX_INPUTS = 10_000
 MAX_JSON = 8 << 20
 """Bytes of JSON, of which Python's lists need several times as many."""
 NPY = b"\x93NUMPY"
+_WANTED = "inputs: wanted lists of numbers, or texts"
+_MAX_WHOLE = 2**53
+"""Up to here, each whole number is a float."""
 
 
 class RequestValues(NamedTuple):
@@ -46,7 +49,8 @@ def values_of_json(net: Network, body: bytes) -> RequestValues:
     if len(body) > MAX_JSON:
         raise DataError(f"JSON: got {len(body):,} bytes, wanted at most {MAX_JSON:,}; send .npy")
     try:
-        values = json.loads(body)
+        text = body.decode(json.detect_encoding(body), "surrogatepass")
+        values = json.loads(text)
     except (ValueError, RecursionError):
         raise DataError("the request is not JSON") from None
     if not isinstance(values, dict) or "inputs" not in values:
@@ -56,6 +60,8 @@ def values_of_json(net: Network, body: bytes) -> RequestValues:
     inputs, coverage = values["inputs"], _coverage(values.get("coverage", 1.0))
     if isinstance(inputs, list) and inputs and all(isinstance(one, str) for one in inputs):
         return values_of_texts(net, inputs)._replace(coverage=coverage)
+    if "true" in text or "false" in text:  # NumPy would read them as 1 and 0
+        raise DataError(_WANTED)
     return values_of_array(net, _array(inputs))._replace(coverage=coverage)
 
 
@@ -109,11 +115,29 @@ def _array(values: Any) -> Array:
         array = np.asarray(values)
     except ValueError:
         raise DataError("inputs: wanted one array, not a ragged list") from None
+    if array.dtype.kind in "uO":  # 2**63 or larger, or no numbers
+        array = _large_numbers(array)
     if array.dtype.kind == "i" and array.ndim > 2:  # whole numbers of an image are numbers
         return array.astype(np.float32)
+    if array.dtype.kind == "f" and array.ndim == 2 and _is_whole(array):  # JSON's 1.0 is 1
+        return array.astype(np.int64)
     if array.dtype.kind not in "if":
-        raise DataError("inputs: wanted lists of numbers, or texts")
+        raise DataError(_WANTED)
     return array
+
+
+def _large_numbers(array: Array) -> Array:
+    """Whole numbers that do not fit into 64 bits, as floats."""
+    if not all(type(one) in (int, float) for one in array.ravel().tolist()):
+        raise DataError(_WANTED)
+    try:
+        return array.astype(np.float64)
+    except OverflowError:
+        raise DataError("inputs: got values that are not finite numbers") from None
+
+
+def _is_whole(array: Array) -> bool:
+    return bool((np.abs(array) <= _MAX_WHOLE).all() and (array == np.rint(array)).all())
 
 
 def _npy(body: bytes) -> Array:

@@ -4,39 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import quote
 
 from ..core.version import __version__
 from .input_reading import MAX_INPUTS
+from .request_schemas import body_schemas, coverage_schema
 from .served_nets import LoadedNet
 from .settings import ServerSettings
 
 _JSON = "application/json"
 _STRING, _NUMBER = {"type": "string"}, {"type": "number"}
-_FRACTION = {**_NUMBER, "minimum": 0, "maximum": 1}
 
 
 def openapi_document(settings: ServerSettings, nets: Sequence[LoadedNet]) -> dict[str, Any]:
-    """The description of all routes (OpenAPI 3.1), with the names of the nets."""
+    """The description of all routes (OpenAPI 3.1). Each net has a path, with what it accepts."""
     names = [net.name for net in nets]
-    predict = _predict(settings)
     protected: dict[str, Any] = {} if settings.token is None else {"security": [{"token": []}]}
     # fmt: off
     net = {"name": "name", "in": "path", "required": True, "schema": {**_STRING, "enum": names}}
     chosen = {"name": "net", "in": "query", "required": len(names) > 1,
               "schema": {**_STRING, "enum": names},
               "description": "The net that predicts. Leave it out if there is one only."}
-    coverage = {"name": "coverage", "in": "query", "schema": _FRACTION,
-                "description": "Below 1, a prediction is null if its probability is lower than it "
-                               "was for this fraction of the held-out examples."}
+    any_net = _predict("Predict the class of each input.", settings, nets, [chosen])
+    of_one = {f"/v1/nets/{quote(one.name, safe='')}/predict":
+              {"post": _predict(f"Predict with the net {one.name}.", settings, [one], [])}
+              for one in nets}
     return {
         "openapi": "3.1.0",
         "info": {"title": "piecewise prediction server", "version": __version__},
         **protected,
         "paths": {
-            "/v1/predict": {"post": {**predict, "operationId": "predict",
-                                     "parameters": [chosen, coverage]}},
-            "/v1/nets/{name}/predict": {"post": {**predict, "operationId": "predictWithNet",
-                                                 "parameters": [net, coverage]}},
+            "/v1/predict": {"post": {"operationId": "predict", **any_net}},
+            **of_one,
             "/v1/nets": {"get": _get("nets", "The nets.", {"nets": _array({"$ref": _ref("Net")})})},
             "/v1/nets/{name}": {"get": {**_get("net", "One net.", "Net"), "parameters": [net]}},
             "/healthz": {"get": _open("healthz", "Whether the process answers.")},
@@ -100,32 +99,39 @@ def _text(name: str, summary: str) -> dict[str, Any]:
     return {"operationId": name, "summary": summary, "responses": {**found, **_ALWAYS}}
 
 
-def _predict(settings: ServerSettings) -> dict[str, Any]:
-    file = {**_STRING, "contentMediaType": "application/octet-stream"}
-    # Fields of a form have no types: one field or several of a name, of any text.
-    form = {"type": "object", "properties": {
-        "file": {"items": file, "maxItems": MAX_INPUTS,
-                 "description": "Files of images, sounds or texts, under any field name."},
-        "text": {"items": _STRING, "maxItems": MAX_INPUTS,
-                 "description": "Texts, for a net that reads texts."}}}  # fmt: skip
-    body = {
-        _JSON: {"schema": {"$ref": _ref("Inputs")}},
-        "application/x-npy": {"schema": {**file, "description": "An array (N, ...) in NumPy's "
-                                         "file format."}},
-        "multipart/form-data": {"schema": form},
-        "application/octet-stream": {"schema": {**file, "description": "One file."}},
-    }  # fmt: skip
+def _predict(
+    summary: str,
+    settings: ServerSettings,
+    nets: Sequence[LoadedNet],
+    parameters: list[dict[str, Any]],
+) -> dict[str, Any]:
+    """A route that predicts with one of some nets."""
+    networks = [one.net for one in nets]
+    # fmt: off
+    coverage = {"name": "coverage", "in": "query", "schema": coverage_schema(networks),
+                "description": "Below 1, a prediction is null if its probability is lower than it "
+                               "was for this fraction of the held-out examples."}
+    # fmt: on
     answers = {
         "200": {"description": "A prediction for each input.", "content": _content("Predictions")},
-        "422": {"description": "No input can be used.", "content": {_JSON: {"schema": {
-            "anyOf": [{"$ref": _ref("Error")}, {"$ref": _ref("Predictions")}]}}}},
-        **_errors(404, 429, 503), **_ALWAYS,
+        "422": {
+            "description": "No input can be used: files cannot be read, the inputs are not "
+            "those of the net, or their logits are not finite.",
+            "content": {
+                _JSON: {
+                    "schema": {"anyOf": [{"$ref": _ref("Error")}, {"$ref": _ref("Predictions")}]}
+                }
+            },
+        },
+        **_errors(404, 429, 503),
+        **_ALWAYS,
     }  # fmt: skip
     return {
-        "summary": "Predict the class of each input.",
+        "summary": summary,
         "description": f"A request has at most {MAX_INPUTS:,} inputs and "
         f"{settings.max_body_mb} MB.",
-        "requestBody": {"required": True, "content": body},
+        "parameters": [*parameters, coverage],
+        "requestBody": {"required": True, "content": body_schemas(networks)},
         "responses": answers,
     }
 
@@ -133,16 +139,6 @@ def _predict(settings: ServerSettings) -> dict[str, Any]:
 _ERROR = {"type": "object", "required": ["kind", "message"],
           "properties": {"kind": _STRING, "message": _STRING}}  # fmt: skip
 _SCHEMAS: dict[str, Any] = {
-    "Inputs": {
-        "type": "object", "required": ["inputs"], "additionalProperties": False,
-        "properties": {
-            "inputs": {"description": "An array (N, channels, rows, columns), token numbers "
-                                      "(N, positions), or texts.",
-                       "minItems": 1, "maxItems": MAX_INPUTS,
-                       "anyOf": [_array(_STRING), _array({"type": "array"})]},
-            "coverage": _FRACTION,
-        },
-    },
     "Predictions": {
         "type": "object", "required": ["net", "parameters_sha256", "classes", "predictions"],
         "properties": {

@@ -76,7 +76,7 @@ class PredictionServer:
         self._batcher = Batcher(self.metrics)
         self.decoders = Decoders()
         self._readers = ThreadPoolExecutor(2, thread_name_prefix="piecewise read")
-        self._document = openapi_document(settings, self.nets.all())
+        self._settings = settings
         self.app = Starlette(
             routes=[
                 Route("/v1/predict", self._predict, methods=["POST"]),
@@ -207,7 +207,7 @@ class PredictionServer:
         return Response(self.metrics.text(), media_type="text/plain; version=0.0.4")
 
     async def _openapi(self, request: Request) -> Response:
-        return JSONResponse(self._document)
+        return JSONResponse(openapi_document(self._settings, self.nets.all()))
 
 
 def _kind(request: Request) -> str:
