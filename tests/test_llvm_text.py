@@ -20,6 +20,7 @@ from piecewise.engine.ir.window_terms import (
     backward_terms,
     forward_terms,
     run_lengths,
+    runs,
     split_evenly,
     term_steps,
     term_table,
@@ -126,6 +127,12 @@ def test_split_evenly_any_count_gives_fewest_near_equal_parts() -> None:
                 again = [span for span, repeat in run_lengths(found) for _ in range(repeat)]
                 assert again == found
     assert run_lengths([3, 3, 2, 2, 2, 3]) == [(3, 2), (2, 3), (3, 1)]
+
+
+def test_runs_cover_a_range_with_equal_parts_together() -> None:
+    assert list(runs(10, 4)) == [(0, 4, 1), (4, 3, 2)]
+    assert list(runs(70, 32, 16)) == [(0, 32, 2), (64, 6, 1)]
+    assert list(runs(0, 4)) == []
 
 
 def test_split_evenly_puts_larger_parts_first() -> None:

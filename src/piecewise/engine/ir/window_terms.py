@@ -7,7 +7,7 @@ backward pass it is the upstream gradient, and the output cells are input cells.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from ...core.windows import Windows
@@ -40,6 +40,8 @@ def backward_terms(windows: Windows) -> Terms:
 def split_evenly(count: int, most: int, unit: int = 1) -> list[int]:
     """Split ``count`` into the fewest parts of at most ``most``, as equal as possible, larger parts
     first. All but the last are multiples of ``unit``."""
+    if not count:
+        return []
     units = -(-count // unit)
     most_units = max(1, most // unit)
     number = -(-units // most_units)
@@ -66,6 +68,14 @@ def run_lengths(spans: list[int]) -> list[tuple[int, int]]:
         else:
             groups.append((span, 1))
     return groups
+
+
+def runs(count: int, most: int, unit: int = 1) -> Iterator[tuple[int, int, int]]:
+    """The parts of `split_evenly`, those of equal size together: (first, span, repeats)."""
+    first = 0
+    for span, repeat in run_lengths(split_evenly(count, most, unit)):
+        yield first, span, repeat
+        first += span * repeat
 
 
 class TileRun(NamedTuple):

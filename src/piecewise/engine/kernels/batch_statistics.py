@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 
 from ..ir.feature_maps import FeatureMapLayout
 from ..ir.llvm_text import GROUP_BYTES, Function, Loop, float_constant
-from ..ir.window_terms import run_lengths, split_evenly
+from ..ir.window_terms import runs
 from .reductions import cell_sums
 from .text_lengths import column_of, is_left, load_lengths, value_count
 
@@ -33,14 +33,12 @@ def channel_tiles(
 ) -> Iterator[tuple[Loop, int]]:
     """Open loops over channels, a tile of channels at a time. Yields the loop and the channels of
     its tile. ``sizes`` gives each pointer's start and its bytes per channel."""
-    first = 0
-    for tile, repeat in run_lengths(split_evenly(layout.channels, 4)):
+    for first, tile, repeat in runs(layout.channels, 4):
         strided = {
             key: (f.at(start, first * size), size * tile) for key, (start, size) in sizes.items()
         }
         with f.loop("channels", repeat, strided, remark=f"{tile} at once") as c:
             yield c, tile
-        first += tile * repeat
 
 
 def present_values(f: Function, layout: FeatureMapLayout, *, padded: bool) -> tuple[str, str]:

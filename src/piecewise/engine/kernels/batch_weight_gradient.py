@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from ..ir.llvm_text import GROUP_BYTES, Function
-from ..ir.window_terms import run_lengths, split_evenly, tile_height
+from ..ir.window_terms import run_lengths, runs, split_evenly, tile_height
 from .fully_connected_weight_gradient import transposed_row_bytes
 from .reductions import masked_store
 
@@ -41,16 +41,15 @@ def batch_weight_gradient(f: Function, spec: BatchWeightGradient) -> None:
     """Write the kernel (inputs, upstream, gradient, examples, groups, shards, tiles) for the next
     ``tiles`` tiles of neurons. ``inputs`` and ``upstream`` are in the first group's record."""
     full, rest = divmod(spec.inputs, f.lanes)
-    vector, start = 4 * f.lanes, 0
+    vector = 4 * f.lanes
     f.note("weight gradient of a whole batch, when all its groups have run")
-    for span, times in run_lengths(split_evenly(full, _SPAN)) if full else []:
+    for start, span, times in runs(full, _SPAN):
         columns = {
             "inputs": (f.at("%inputs", start * vector), span * vector),
             "gradient": (f.at("%gradient", start * vector), span * vector),
         }
         with f.loop("values", times, columns, remark=f"{span * f.lanes} at once") as x:
             _tiles(f, spec, span, x["inputs"], x["gradient"])
-        start += span * times
     if rest:
         mask = "<" + ", ".join(f"i1 {int(lane < rest)}" for lane in range(f.lanes)) + ">"
         with f.nested(f"for the last {rest} values"):

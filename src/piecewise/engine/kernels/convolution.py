@@ -22,7 +22,7 @@ from ..ir.window_terms import (
     TileRun,
     index_formulas,
     range_text,
-    run_lengths,
+    runs,
     split_evenly,
     term_steps,
     term_table,
@@ -180,8 +180,7 @@ class Emitter:
 
     def _output_tiles(self, pointers: PointerMap) -> Iterator[tuple[PointerMap, int]]:
         f, spec = self.f, self.spec
-        first = 0
-        for count, repeat in run_lengths(split_evenly(spec.output.channels, self.outputs)):
+        for first, count, repeat in runs(spec.output.channels, self.outputs):
             weights = {"weight": self.weight_bytes * spec.output_stride, "bias": self.weight_bytes}
             sizes = weights if spec.bias else {"weight": weights["weight"]}
             sizes |= dict.fromkeys(self._output_pointers, spec.output.channel_bytes)
@@ -191,7 +190,6 @@ class Emitter:
             }
             with f.loop(spec.axis_names[0], repeat, starts, remark=f"{count} at once") as tiles:
                 yield pointers | {key: tiles[key] for key in starts}, count
-            first += count * repeat
 
     def _column_tiles(self, pointers: PointerMap) -> Iterator[tuple[PointerMap, TileRun]]:
         f = self.f

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from ..ir.feature_maps import FeatureMapLayout
 from ..ir.llvm_text import GROUP_BYTES, Function, Loop, Module, Pointers
 from ..ir.target import Target
-from ..ir.window_terms import Terms, index_formulas, range_text, run_lengths, split_evenly
+from ..ir.window_terms import Terms, index_formulas, range_text, runs, split_evenly
 
 _CACHE_BYTES = 32 * 1024
 """Bytes of upstream values that stay in the L1 cache over the loop of kernels."""
@@ -169,22 +169,19 @@ class WeightGradientEmitter:
         """The sums of a block of rows, for tiles of features and channels."""
         f, spec = self.f, self.spec
         size, sums = spec.upstream.channel_bytes, spec.feature_bytes
-        feature = 0
-        for count, repeat in run_lengths(split_evenly(spec.upstream.channels, self.tile.features)):
+        for feature, count, repeat in runs(spec.upstream.channels, self.tile.features):
             strided = {
                 "upstream": (f.at("%upstream", feature * size), count * size),
                 "sums": (f.at("%sums", feature * sums), count * sums),
             }
             with f.loop("features", repeat, strided, remark=f"{count} at once") as features:
                 self._features(table, features, count)
-            feature += count * repeat
 
     def _features(self, table: str, features: Pointers, count: int) -> None:
         """The sums of a block of rows and a tile of features, channel tile by channel tile."""
         f, spec = self.f, self.spec
         size, sums = spec.source.channel_bytes, spec.channel_bytes
-        channel = 0
-        for channels, times in run_lengths(split_evenly(spec.source.channels, self.tile.channels)):
+        for channel, channels, times in runs(spec.source.channels, self.tile.channels):
             strided = {
                 "source": (f.at("%source", channel * size), channels * size),
                 "sums": (f.at(features["sums"], channel * sums), channels * sums),
@@ -199,7 +196,6 @@ class WeightGradientEmitter:
                         "sums": ky["sums"],
                     }
                     self._kernel_row(pointers, _WeightTile(count, channels))
-            channel += channels * times
 
     def _kernel_row(self, pointers: dict[str, str], tile: _WeightTile) -> None:
         """The sums of one kernel row. ``pointers`` includes the ``count`` of its upstream rows."""

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from ..ir.llvm_text import Function
 from ..ir.loop_notes import relu_mask_text
 from ..ir.target import Target
-from ..ir.window_terms import run_lengths, split_evenly, tile_height
+from ..ir.window_terms import runs, tile_height
 
 _BLOCK = 128
 """Terms that are added to all outputs before the next ones. The weights of an input gradient lie a
@@ -119,7 +119,7 @@ class _FullSumsEmitter:
     def _tiles(self, start: Mapping[str, str], terms: int, which: str) -> None:
         """Add the next terms to all sums, tile by tile. ``which``: "all" terms, those of an
         "earlier" block or of the "last" one."""
-        f, spec, output = self.f, self.spec, 0
+        f, spec = self.f, self.spec
         steps = {"weight": spec.output_stride * f.bytes}
         steps |= {f"output{group}": self.cell_bytes for group in range(spec.groups)}
         if spec.bias:
@@ -127,7 +127,7 @@ class _FullSumsEmitter:
         if spec.masked and which != "earlier":
             steps |= {f"mask{group}": self.cell_bytes for group in range(spec.groups)}
         height = tile_height(spec.outputs, self.height)
-        for count, repeat in run_lengths(split_evenly(spec.outputs, height)):
+        for output, count, repeat in runs(spec.outputs, height):
             strided = {
                 name: (f.at(start[name], output * step), count * step)
                 for name, step in steps.items()
@@ -137,7 +137,6 @@ class _FullSumsEmitter:
                 pointers |= {name: tile[name] for name in steps}
                 for vectors in self.vectors:
                     self._tile(pointers, vectors, count, terms, which)
-            output += count * repeat
 
     def _tile(
         self, pointers: Mapping[str, str], vectors: Vectors, count: int, terms: int, which: str

@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from ..ir.llvm_text import GROUP_BYTES, Function
-from ..ir.window_terms import run_lengths, split_evenly
+from ..ir.window_terms import runs, split_evenly
 from .reductions import masked_load, masked_store
+
+_SPAN = 4
+"""The most vectors of inputs per tile."""
 
 
 def transposed_row_bytes(values: int) -> int:
@@ -56,18 +59,16 @@ def full_weight_gradient(f: Function, spec: FullWeightGradient) -> None:
     """
     f.note(f"gradient of {spec.neurons} x {spec.inputs} weights, added example by example")
     full, rest = divmod(spec.inputs, f.lanes)
-    spans = split_evenly(full, 4) if full else []
-    wide = max(spans, default=1)
+    wide = max(split_evenly(full, _SPAN), default=1)
     row, vector = 4 * spec.inputs, 4 * f.lanes
-    neuron = 0
-    for count, repeat in run_lengths(split_evenly(spec.neurons, max(1, min(8, spec.sums // wide)))):
+    for neuron, count, repeat in runs(spec.neurons, max(1, min(8, spec.sums // wide))):
         strided = {
             "upstream": (f.at("%upstream", neuron * GROUP_BYTES), count * GROUP_BYTES),
             "gradient": (f.at("%gradient", neuron * row), count * row),
         }
         with f.loop("neurons", repeat, strided, remark=f"{count} at once") as tiles:
-            start, upstream = 0, tiles["upstream"]
-            for span, times in run_lengths(spans):
+            upstream = tiles["upstream"]
+            for start, span, times in runs(full, _SPAN):
                 columns = {
                     "transposed": (f.at("%transposed", start * vector), span * vector),
                     "gradient": (f.at(tiles["gradient"], start * vector), span * vector),
@@ -81,7 +82,6 @@ def full_weight_gradient(f: Function, spec: FullWeightGradient) -> None:
                         spec,
                         _OuterProductTile(count, span, x["transposed"], upstream, x["gradient"]),
                     )
-                start += span * times
             if rest:
                 offset = full * vector
                 transposed, gradient = f.at("%transposed", offset), f.at(tiles["gradient"], offset)
@@ -90,7 +90,6 @@ def full_weight_gradient(f: Function, spec: FullWeightGradient) -> None:
                     _add_examples(
                         f, spec, _OuterProductTile(count, 1, transposed, upstream, gradient), mask
                     )
-        neuron += count * repeat
 
 
 def _add_examples(

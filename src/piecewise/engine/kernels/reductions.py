@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..ir.feature_maps import FeatureMapLayout
 from ..ir.llvm_text import GROUP_BYTES, Function
-from ..ir.window_terms import run_lengths, split_evenly
+from ..ir.window_terms import runs
 
 
 def reduce_lanes(f: Function) -> None:
@@ -51,8 +51,8 @@ def sum_cells(f: Function, upstream: FeatureMapLayout) -> None:
     """Write the kernel (upstream, sums): the sum of each channel's cells for each example, row by
     row; sums [channel][16]."""
     f.note("sum of the cells of each channel, per example")
-    channel, size = 0, upstream.channel_bytes
-    for count, repeat in run_lengths(split_evenly(upstream.channels, 8)):
+    size = upstream.channel_bytes
+    for channel, count, repeat in runs(upstream.channels, 8):
         strided = {
             "upstream": (f.at("%upstream", channel * size), count * size),
             "sums": (f.at("%sums", channel * GROUP_BYTES), count * GROUP_BYTES),
@@ -61,7 +61,6 @@ def sum_cells(f: Function, upstream: FeatureMapLayout) -> None:
             totals = cell_sums(f, upstream, channels["upstream"], count)
             for o, total in enumerate(totals):
                 f.store(total, channels["sums"], o * GROUP_BYTES)
-        channel += count * repeat
 
 
 def cell_sums(

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from ..ir.feature_maps import FeatureMapLayout
 from ..ir.llvm_text import GROUP_BYTES, Function
-from ..ir.window_terms import run_lengths, split_evenly
+from ..ir.window_terms import runs
 from .winograd_transforms import POSITIONS, TILE, WINDOW, transformed_source
 
 
@@ -34,15 +34,6 @@ def tiles_of(channels: int, tiles: int, cell_bytes: int) -> TileLayout:
     """The layout [position][channel][tile]. An unused cell after each position keeps the positions
     from competing for the same lines of the cache."""
     return TileLayout((channels * tiles + 1) * cell_bytes, tiles * cell_bytes, cell_bytes)
-
-
-def runs(count: int, most: int, unit: int = 1) -> Iterator[tuple[int, int, int]]:
-    """Divide a range into equal spans, multiples of ``unit`` but for the last: (first, span,
-    repeats)."""
-    first = 0
-    for span, repeat in run_lengths(split_evenly(count, most, unit)):
-        yield first, span, repeat
-        first += span * repeat
 
 
 @dataclass(frozen=True)

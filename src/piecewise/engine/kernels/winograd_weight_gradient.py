@@ -33,6 +33,25 @@ _WIDE = vector_of(_LANES)
 _KERNEL, _CELLS = 3, 9
 
 
+class BlockLayout(NamedTuple):
+    """Where blocks of sixteen features lie: [36][block], with an unused cell after each
+    position."""
+
+    blocks: int
+    block: int
+    """Bytes of a block."""
+
+    @property
+    def position(self) -> int:
+        """Bytes from one position to the next."""
+        return self.blocks * self.block + GROUP_BYTES
+
+    @property
+    def size(self) -> int:
+        """Bytes of all values."""
+        return POSITIONS * self.position
+
+
 class GradientLayout(NamedTuple):
     """Where the values and the sums of a weight gradient lie. ``tiles``: the tiles whose values
     are there at once."""
@@ -52,30 +71,20 @@ class GradientLayout(NamedTuple):
         return tiles_of(self.channels, self.tiles, GROUP_BYTES)
 
     @property
-    def upstream_block(self) -> int:
-        """Bytes of the transformed gradients of a block at one position."""
-        return self.tiles * _SQUARE_BYTES
+    def upstream(self) -> BlockLayout:
+        """The transformed gradients: [36][block][tile][16 examples][16]."""
+        return BlockLayout(self.blocks, self.tiles * _SQUARE_BYTES)
 
     @property
-    def upstream(self) -> int:
-        """Bytes of the transformed gradients at one position: [block][tile][16 examples][16]."""
-        return self.blocks * self.upstream_block + GROUP_BYTES
-
-    @property
-    def sums_block(self) -> int:
-        """Bytes of the sums of a block at one position."""
-        return self.channels * GROUP_BYTES
-
-    @property
-    def sums(self) -> int:
-        """Bytes of the sums at one position: [block][channel][16]."""
-        return self.blocks * self.sums_block + GROUP_BYTES
+    def sums(self) -> BlockLayout:
+        """The sums: [36][block][channel][16]."""
+        return BlockLayout(self.blocks, self.channels * GROUP_BYTES)
 
     def product_numbers(self, tiles: int, most_channels: int) -> list[str]:
         """The integers that `multiply_gradients` takes, for the values of ``tiles`` tiles."""
         numbers = (
             tiles * _LANES, self.channels // most_channels, self.blocks,
-            self.source.position, self.upstream, self.sums, self.sums_block,
+            self.source.position, self.upstream.position, self.sums.position, self.sums.block,
         )  # fmt: skip
         return [f"i64 {number}" for number in numbers]
 
@@ -86,7 +95,7 @@ def upstream_numbers(
     """The integers that `transform_upstream` takes, for ``rows`` x ``columns`` output cells."""
     numbers = (
         maps.channels, maps.channel_bytes, maps.row_bytes, rows, columns,
-        -(-columns // TILE), layout.upstream, layout.upstream_block,
+        -(-columns // TILE), layout.upstream.position, layout.upstream.block,
     )  # fmt: skip
     return [f"i64 {number}" for number in numbers]
 

@@ -11,7 +11,7 @@ from ...spec.layers import Convolution
 from ..ir.feature_maps import FeatureMapLayout
 from ..ir.memory_plan import NetworkWriter
 from ..ir.target import Target
-from ..ir.window_terms import split_evenly
+from ..ir.window_terms import runs, split_evenly
 from ..kernels.winograd import (
     PRODUCT_ARGUMENTS,
     SOURCE_ARGUMENTS,
@@ -19,7 +19,6 @@ from ..kernels.winograd import (
     TileLayout,
     TileProducts,
     multiply_tiles,
-    runs,
     tiles_of,
     transform_source,
 )

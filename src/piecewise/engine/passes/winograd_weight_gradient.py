@@ -9,7 +9,7 @@ from typing import NamedTuple
 from ..ir.llvm_text import GROUP_BYTES
 from ..ir.memory_plan import NetworkWriter
 from ..kernels.winograd import SourceTiles
-from ..kernels.winograd_transforms import POSITIONS, TILE
+from ..kernels.winograd_transforms import TILE
 from ..kernels.winograd_weight_gradient import (
     CELLS_BYTES,
     GRADIENT_ARGUMENTS,
@@ -45,9 +45,9 @@ def write_weight_gradient(
     """Write the calls that add the weight gradient of the convolution ``spec`` to ``gradient``."""
     tiles = spec.tile_rows * spec.most_tiles
     layout = GradientLayout(spec.source.channels, spec.output.channels, tiles)
-    sums = writer.buffer(f"{spec.name}.sums", POSITIONS * layout.sums)
+    sums = writer.buffer(f"{spec.name}.sums", layout.sums.size)
     kernel = writer.kernel("clear_sums", (), "sums count:count", clear_sums)
-    writer.call(kernel, sums, f"i64 {POSITIONS * layout.sums // GROUP_BYTES}")
+    writer.call(kernel, sums, f"i64 {layout.sums.size // GROUP_BYTES}")
     pointers = GradientPointers(source, upstream, sums)
     for band, row, rows in _each_band(writer, spec, pointers):
         for moved, segment in _each_segment(writer, spec, band):
@@ -60,7 +60,7 @@ def write_weight_gradient(
         lambda f: add_weight_gradients(f, writer.module),
     )
     lines = writer.buffer(f"{spec.name}.weight_lines", gradient_lines_bytes(layout.channels))
-    numbers = (layout.features, layout.channels, layout.sums, layout.sums_block)
+    numbers = (layout.features, layout.channels, layout.sums.position, layout.sums.block)
     writer.call(kernel, sums, lines, gradient, *[f"i64 {number}" for number in numbers])
 
 
@@ -97,7 +97,7 @@ def _each_segment(
 
 def _values(writer: NetworkWriter, spec: TiledConvolution, layout: GradientLayout) -> list[str]:
     """The pointers to the transformed source and to the transformed gradients of some tiles."""
-    sizes = {"values": layout.source.size, "gradients": POSITIONS * layout.upstream}
+    sizes = {"values": layout.source.size, "gradients": layout.upstream.size}
     return [writer.buffer(f"{spec.name}.{name}", size) for name, size in sizes.items()]
 
 
@@ -139,7 +139,7 @@ def _multiply(
         layout.channels % most,
         lanes == 16 and layout.blocks % 2 == 1,
         layout.source.channel,
-        layout.upstream_block,
+        layout.upstream.block,
     )
     kernel = writer.kernel(
         "multiply_gradients",
