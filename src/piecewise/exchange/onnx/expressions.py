@@ -5,7 +5,7 @@ Numbers are float64, so that sums of whole numbers are exact and every rounding 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -82,6 +82,19 @@ class Expressions:
         return number if isinstance(number, Expression) else self.number(number)
 
 
+Operator = Callable[["Expression", "Expression | float"], "Expression"]
+
+
+def _operator(name: str, dtype: Any = np.float64, *, swapped: bool = False) -> Operator:
+    """The method that adds an operator of two numbers; ``swapped``: of the other number first."""
+
+    def method(own: Expression, other: Expression | float) -> Expression:
+        first, second = (other, own) if swapped else (own, other)
+        return own.make.binary(name, first, second, dtype)
+
+    return method
+
+
 class Expression:
     """A tensor of numbers, or of conditions."""
 
@@ -93,45 +106,22 @@ class Expression:
         """Its sides."""
         return self.value.dims
 
-    def __add__(self, other: Expression | float) -> Expression:
-        return self.make.binary("Add", self, other)
-
-    def __sub__(self, other: Expression | float) -> Expression:
-        return self.make.binary("Sub", self, other)
-
-    def __rsub__(self, other: float) -> Expression:
-        return self.make.binary("Sub", other, self)
-
-    def __mul__(self, other: Expression | float) -> Expression:
-        return self.make.binary("Mul", self, other)
-
-    def __truediv__(self, other: Expression | float) -> Expression:
-        return self.make.binary("Div", self, other)
-
-    def __rtruediv__(self, other: float) -> Expression:
-        return self.make.binary("Div", other, self)
+    __add__ = _operator("Add")
+    __sub__ = _operator("Sub")
+    __rsub__ = _operator("Sub", swapped=True)
+    __mul__ = _operator("Mul")
+    __truediv__ = _operator("Div")
+    __rtruediv__ = _operator("Div", swapped=True)
+    __lt__ = _operator("Less", np.bool_)
+    __gt__ = _operator("Greater", np.bool_)
+    __le__ = _operator("LessOrEqual", np.bool_)
+    __ge__ = _operator("GreaterOrEqual", np.bool_)
+    __and__ = _operator("And", np.bool_)
+    __or__ = _operator("Or", np.bool_)
 
     def __matmul__(self, other: Expression) -> Expression:
         dims = (*_broadcast([self.dims[:-2], other.dims[:-2]]), self.dims[-2], other.dims[-1])
         return self.make.add("MatMul", [self.value, other.value], dims)
-
-    def __lt__(self, other: Expression | float) -> Expression:
-        return self.make.binary("Less", self, other, np.bool_)
-
-    def __gt__(self, other: Expression | float) -> Expression:
-        return self.make.binary("Greater", self, other, np.bool_)
-
-    def __le__(self, other: Expression | float) -> Expression:
-        return self.make.binary("LessOrEqual", self, other, np.bool_)
-
-    def __ge__(self, other: Expression | float) -> Expression:
-        return self.make.binary("GreaterOrEqual", self, other, np.bool_)
-
-    def __and__(self, other: Expression) -> Expression:
-        return self.make.binary("And", self, other, np.bool_)
-
-    def __or__(self, other: Expression) -> Expression:
-        return self.make.binary("Or", self, other, np.bool_)
 
     def __invert__(self) -> Expression:
         return self._unary("Not", np.bool_)

@@ -2,33 +2,33 @@
 
 import { whole } from "app/words/forms.js";
 
-const PICTURES = {
-  translation: ["shift", "of the side"],
-  scale: ["smaller, larger", "more or less"],
-  rotation: ["turn", "degrees"],
-  stroke_width: ["finer, bolder", "pixels"],
-  horizontal_flip: ["mirror", ""],
-  contrast: ["contrast", "of 1"],
-  brightness: ["brightness", "of 1"],
-  noise: ["noise", "of 1"],
-  band_masking: ["cover a band", "of the side"],
-};
-/** The words of each kind of samples; texts have no tricks. @type {Record<Kind, Record<string, string[]>>} */
-const NAMES = {
-  pictures: PICTURES,
-  sounds: {
-    translation: ["earlier, later", "of the length"],
-    scale: ["narrower, wider", "more or less"],
-    rotation: ["turn the spectrogram", "degrees"],
-    stroke_width: ["finer, bolder", "time steps and bands"],
-    horizontal_flip: ["backwards", ""],
-    contrast: ["contrast", "of 1"],
-    brightness: ["quieter, louder", "of 1"],
-    noise: ["noise", "of 1"],
-    band_masking: ["cover bands", "of the time steps, the bands"],
+/**
+ * The name and the unit of each trick, for pictures, and for sounds if theirs are others.
+ * @type {Record<string, Partial<Record<Kind, string[]>> & { pictures: string[] }>}
+ */
+const TRICKS = {
+  translation: { pictures: ["shift", "of the side"], sounds: ["earlier, later", "of the length"] },
+  scale: {
+    pictures: ["smaller, larger", "more or less"],
+    sounds: ["narrower, wider", "more or less"],
   },
-  texts: PICTURES,
+  rotation: { pictures: ["turn", "degrees"], sounds: ["turn the spectrogram", "degrees"] },
+  stroke_width: {
+    pictures: ["finer, bolder", "pixels"],
+    sounds: ["finer, bolder", "time steps and bands"],
+  },
+  horizontal_flip: { pictures: ["mirror", ""], sounds: ["backwards", ""] },
+  contrast: { pictures: ["contrast", "of 1"] },
+  brightness: { pictures: ["brightness", "of 1"], sounds: ["quieter, louder", "of 1"] },
+  noise: { pictures: ["noise", "of 1"] },
+  band_masking: {
+    pictures: ["cover a band", "of the side"],
+    sounds: ["cover bands", "of the time steps, the bands"],
+  },
 };
+
+/** @param {string} name @param {Kind} kind */
+const textsOf = (name, kind) => TRICKS[name][kind] ?? TRICKS[name].pictures;
 
 export const trickWords = {
   tricks: "tricks",
@@ -42,7 +42,7 @@ export const trickWords = {
     "learns what does not matter.",
   chooseTricks: "Choose for me",
   /** @type {(name: string, kind: Kind) => string} */
-  trickName: (name, kind) => NAMES[kind][name][0],
+  trickName: (name, kind) => textsOf(name, kind)[0],
   /** @type {(name: string, kind: Kind) => string} */
-  trickUnit: (name, kind) => NAMES[kind][name][1],
+  trickUnit: (name, kind) => textsOf(name, kind)[1],
 };
