@@ -151,6 +151,23 @@ def test_only_nets_that_read_texts_have_texts_in_a_form(client: TestClient) -> N
         assert ("text" in form) == (status == 200) == (name in {"texts", "one-hot"})
 
 
+def test_only_a_file_that_is_the_whole_request_must_have_bytes(client: TestClient) -> None:
+    document, path = client.get("/openapi.json").json(), path_of("texts")
+    schemas = [body_schema(document, path, kind)
+               for kind in ("application/octet-stream", "application/x-npy")]  # fmt: skip
+    for schema in schemas:
+        validator = jsonschema.Draft202012Validator(schema)
+        assert [validator.is_valid(text) for text in ("", "x")] == [False, True]
+    for content, status in ((b"", 422), (b"x", 200)):
+        assert client.post(path, content=content).status_code == status
+    form = body_schema(document, path, "multipart/form-data")["properties"]["file"]["items"]
+    assert jsonschema.Draft202012Validator(form).is_valid("")
+    parts = [("file", ("a.txt", content)) for content in (b"", b"x")]
+    response = client.post(path, files=parts)
+    assert response.status_code == 200
+    assert ["error" in one for one in response.json()["predictions"]] == [True, False]
+
+
 def test_document_lists_every_route(client: TestClient) -> None:
     document = client.get("/openapi.json").json()
     app: Any = client.app

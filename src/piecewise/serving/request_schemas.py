@@ -14,7 +14,9 @@ Schema = dict[str, Any]
 
 _LARGEST = float(np.nextafter(float(np.finfo(np.float32).max) + 2.0**103, 0))
 """The largest number that is finite when it is rounded to float32."""
-_FILE = {"type": "string", "contentMediaType": "application/octet-stream", "minLength": 1}
+_FILE = {"type": "string", "contentMediaType": "application/octet-stream"}
+_BODY = {**_FILE, "minLength": 1}
+"""A file that is the whole request. In a form, an empty file gets an error of its own."""
 _NUMBER = {"type": "number", "minimum": -_LARGEST, "maximum": _LARGEST}
 
 
@@ -36,10 +38,10 @@ def body_schemas(nets: Sequence[Network]) -> dict[str, Schema]:
     }  # fmt: skip
     return {
         "application/json": {"schema": body},
-        "application/x-npy": {"schema": {**_FILE, "description": "An array (N, ...) in NumPy's "
+        "application/x-npy": {"schema": {**_BODY, "description": "An array (N, ...) in NumPy's "
                                          "file format."}},
         "multipart/form-data": {"schema": _form(any(map(_is_of_texts, nets)))},
-        "application/octet-stream": {"schema": {**_FILE, "description": "One file."}},
+        "application/octet-stream": {"schema": {**_BODY, "description": "One file."}},
     }  # fmt: skip
 
 
