@@ -168,7 +168,8 @@ class _PredictionRun:
 
     def _write_partial(self, path: Path, form: PredictionFormat) -> None:
         sources = list(self._sources())
-        digests = [stamp_digest(raw) for raw, _ in sources]
+        with self.meter:
+            digests = [stamp_digest(raw, self.meter) for raw, _ in sources]
         options = replace(self.options, output=path.suffix.lower())
         identity = run_identity(_file_sha256(options.net_file), options, self.batch, digests)
         try:

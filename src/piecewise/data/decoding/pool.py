@@ -37,7 +37,7 @@ class RawFile(NamedTuple):
     content: bytes
 
 
-File = RawFile | Path
+File = RawFile | Path | str
 """A path is read by the process."""
 Decoded = PreparedInput | PiecewiseError
 """For a file that cannot be read, the reason."""

@@ -138,8 +138,8 @@ class _Pending(NamedTuple):
 def _portions(files: LazyFiles, start: int) -> Iterator[list[File | DataError]]:
     """The files from an index on, some at a time; those in an archive with their contents."""
     some, size = list[File | DataError](), 0
-    for one in islice(files.files, start, None):
-        file = _file(one.path)
+    for path in islice(files.paths(), start, None):
+        file = _file(path)
         some.append(file)
         size += len(file.content) if isinstance(file, RawFile) else 0
         if len(some) == _FILES or size >= _BYTES:
@@ -149,9 +149,9 @@ def _portions(files: LazyFiles, start: int) -> Iterator[list[File | DataError]]:
         yield some
 
 
-def _file(path: Traversable) -> File | DataError:
+def _file(path: Traversable | str) -> File | DataError:
     """A file as a process gets it, or why it cannot be read."""
-    if isinstance(path, Path):
+    if isinstance(path, Path | str):
         return path
     try:
         return RawFile(str(path), path.read_bytes())

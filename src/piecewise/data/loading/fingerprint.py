@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
@@ -65,26 +66,31 @@ def fingerprint_of(
     return Fingerprint(total.hexdigest(), paths, stamps)
 
 
-def stamp_digest(raw: RawDataset) -> str:
+def stamp_digest(raw: RawDataset, on_progress: OnProgress | None = None) -> str:
     """The SHA-256 of the names with the size and modification time of each file, the checksum of
     each file in an archive, or the text. No file is read."""
     total = hashlib.sha256(json.dumps([raw.modality, raw.skipped]).encode())
-    files = _files(raw)
-    entries: Iterable[Any] = (_size_and_time(file.path) for file in files)
-    named = zip(raw.names, entries if files else raw.examples, strict=True)
+    examples: Iterable[Any] = raw.examples
+    if isinstance(raw.examples, LazyFiles):
+        examples = map(_size_and_time, raw.examples.paths())
+    named = zip(raw.names, examples, strict=True)
+    done = 0
     while block := list(islice(named, _ENTRIES)):
         total.update(json.dumps(block).encode())
+        done += len(block)
+        if on_progress:
+            on_progress(Progress(CHECKING, done, len(raw)))
     return total.hexdigest()
 
 
-def _size_and_time(path: Traversable) -> tuple[int, int] | None:
+def _size_and_time(path: Traversable | str) -> tuple[int, int] | None:
     if isinstance(path, ArchiveEntry):
         return (path.info.file_size, path.info.CRC) if path.info else None
-    stamp = _stamp(path) if isinstance(path, Path) else None
+    stamp = _stamp(path) if isinstance(path, Path | str) else None
     return stamp and stamp[1:]
 
 
-def _files(raw: RawDataset) -> list[LabeledFile]:
+def _files(raw: RawDataset) -> Sequence[LabeledFile]:
     return raw.examples.files if isinstance(raw.examples, LazyFiles) else []
 
 
@@ -105,9 +111,9 @@ def _hash(path: Path, on_progress: OnProgress | None = None) -> bytes:
     return digest.digest()
 
 
-def _stamp(path: Path) -> Stamp:
+def _stamp(path: Path | str) -> Stamp:
     try:
-        status = path.stat()
+        status = os.stat(path)  # noqa: PTH116 - a path of a text takes longer than this
     except OSError:
         return None
     return status.st_ino, status.st_size, status.st_mtime_ns

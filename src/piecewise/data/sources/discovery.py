@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from .folder_scan import FolderScanner, Traversable
 from .folder_tables import find_file_tables
 from .folders import FolderListing, LabeledFile, list_files
 from .idx import IdxFiles, describe_idx, find_idx, read_idx_images
+from .name_list import UnlabelledFiles
 from .npz import read_npz
 from .other_files import advice_for
 from .table_columns import TableOptions
@@ -36,11 +37,17 @@ WANTED = (
 class LazyFiles(Sequence[Any]):
     """Files that are read and decoded when they are indexed; DataError if one cannot be read."""
 
-    def __init__(self, files: list[LabeledFile], modality: str) -> None:
+    def __init__(self, files: Sequence[LabeledFile], modality: str) -> None:
         self.files, self._read = files, MODALITIES[modality].preprocessor.read
 
     def __len__(self) -> int:
         return len(self.files)
+
+    def paths(self) -> Iterator[Traversable | str]:
+        """Where each file is; of a list of names, the names, which take less time than paths."""
+        if isinstance(self.files, UnlabelledFiles):
+            return iter(self.files.names)
+        return (file.path for file in self.files)
 
     def size(self, index: int) -> int:
         """The bytes of a file, uncompressed; 0 if unknown."""

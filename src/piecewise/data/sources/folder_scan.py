@@ -48,8 +48,13 @@ class InnerPath:
 
     @property
     def suffix(self) -> str:
-        stem, dot, kind = self.name.rpartition(".")
-        return dot + kind if stem and kind else ""
+        return suffix_of(self.name)
+
+
+def suffix_of(name: str) -> str:
+    """The suffix of a file name with its dot, as `pathlib.Path` finds it; empty if it has none."""
+    stem, dot, kind = name.rpartition(".")
+    return dot + kind if stem and kind else ""
 
 
 def is_user_file(entry: Traversable) -> bool:

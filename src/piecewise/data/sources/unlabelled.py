@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from operator import attrgetter
 from pathlib import Path
 
@@ -18,8 +18,9 @@ from ..file_bytes import check_no_address
 from ..modalities import MODALITIES, MODALITY_OF_SUFFIX
 from . import csv_tables
 from .discovery import LazyFiles, RawDataset
-from .folder_scan import Traversable, is_user_file, is_user_name
+from .folder_scan import is_user_file, is_user_name, suffix_of
 from .folders import LabeledFile
+from .name_list import NameList, UnlabelledFiles
 from .table_columns import TableOptions
 from .zip_archives import ArchiveEntry, open_zip
 
@@ -35,9 +36,9 @@ def list_unlabelled(
     check_no_address(path)
     suffix = path.suffix.lower()
     if _is_folder(path):
-        return _from_files(path, _walk(path), modality)
+        return _from_folder(path, modality)
     if suffix == ".zip":
-        return _from_files(path, _walk_archive(open_zip(path)), modality)
+        return _from_archive(path, modality)
     if suffix in csv_tables.SUFFIXES:
         if modality != "texts":
             raise DataError(f"{path}: got a table of texts, wanted {modality} for this net")
@@ -59,10 +60,10 @@ def listed_inputs(files: Sequence[Path], texts: Sequence[str], modality: str) ->
 
 
 def _raw(
-    modality: str, examples: Sequence[object], names: list[str], skipped: Sequence[str] = ()
+    modality: str, examples: Sequence[object], names: Sequence[str], skipped: Sequence[str] = ()
 ) -> RawDataset:
     """Examples without labels."""
-    splits = np.full(len(names), "test")
+    splits = np.broadcast_to(np.array("test"), len(names))  # takes no memory
     return RawDataset(modality, examples, [""] * len(names), splits, names, skipped=list(skipped))
 
 
@@ -73,29 +74,47 @@ def _is_folder(path: Path) -> bool:
         return False
 
 
-def _from_files(path: Path, files: Iterator[Traversable], modality: str) -> RawDataset:
-    suffixes, every = MODALITIES[modality].suffixes, list(files)
+def _from_folder(path: Path, modality: str) -> RawDataset:
+    suffixes, names, others = MODALITIES[modality].suffixes, NameList(), set[str]()
+    for folder, found in _walk(path):
+        chosen = [name for name in found if suffix_of(name).lower() in suffixes]
+        names.add(folder, chosen)
+        if not names:
+            others.update(suffix_of(name).lower() for name in found)
+    if not names:
+        raise _nothing(path, others, modality)
+    return _raw(modality, LazyFiles(UnlabelledFiles(names), modality), names)
+
+
+def _from_archive(path: Path, modality: str) -> RawDataset:
+    suffixes, every = MODALITIES[modality].suffixes, list(_walk_archive(open_zip(path)))
     chosen = [LabeledFile(file, "", "test") for file in every if file.suffix.lower() in suffixes]
     if not chosen:
-        others = {MODALITY_OF_SUFFIX.get(file.suffix.lower(), "other files") for file in every}
-        found = f"only {' and '.join(sorted(others))}" if others else "it is empty"
-        kinds = " ".join(suffix[1:] for suffix in suffixes)
-        raise DataError(
-            f"{path}: {found}: no {modality} in it, wanted files of these kinds: {kinds}"
-        )
+        raise _nothing(path, {file.suffix.lower() for file in every}, modality)
     return _raw(modality, LazyFiles(chosen, modality), [str(file.path) for file in chosen])
 
 
-def _walk(folder: Path) -> Iterator[Path]:
-    """The regular files of a folder, at any depth, by name; links to folders are not followed."""
-    folders = [str(folder)]
+def _nothing(path: Path, found: Collection[str], modality: str) -> DataError:
+    """The error about a folder or an archive with files of these suffixes only."""
+    others = {MODALITY_OF_SUFFIX.get(suffix, "other files") for suffix in found}
+    what = f"only {' and '.join(sorted(others))}" if others else "it is empty"
+    kinds = " ".join(suffix[1:] for suffix in MODALITIES[modality].suffixes)
+    return DataError(f"{path}: {what}: no {modality} in it, wanted files of these kinds: {kinds}")
+
+
+def _walk(folder: Path) -> Iterator[tuple[str, list[str]]]:
+    """Each folder in a folder, at any depth and by name, with the names of its regular files; links
+    to folders are not followed."""
+    folders = [folder]
     while folders:
-        inner = []
-        for entry in _entries(folders.pop()):
+        inner, names = list[Path](), list[str]()
+        here = folders.pop()
+        for entry in _entries(here):
             if _is(entry.is_dir):
-                inner += [entry.path] * (not entry.is_symlink())
+                inner += [Path(entry.path)] * (not entry.is_symlink())
             elif _is(entry.is_file):
-                yield Path(entry.path)
+                names.append(entry.name)
+        yield "" if here == Path() else str(here), names
         folders += reversed(inner)
 
 
@@ -107,7 +126,7 @@ def _is(check: Callable[[], bool]) -> bool:
         return False
 
 
-def _entries(folder: str) -> list[os.DirEntry[str]]:
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
     """The files and folders of a person in a folder, by name."""
     try:
         with os.scandir(folder) as entries:
