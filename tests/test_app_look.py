@@ -271,25 +271,33 @@ def test_trick_is_turned_off_and_on(own: tuple[Program, AppPage]) -> None:
     assert app.complaints == []
 
 
-def test_words_of_a_text_are_those_that_are_typed(browser: Browser, tmp_path: Path) -> None:
-    for name, word in (("good", "lovely"), ("bad", "awful")):
+@pytest.mark.parametrize(
+    ("unit", "texts", "typed"),
+    [("word", ("the lovely day {}", "the awful day {}"), "day awful the"),
+     ("letter", ("abba{}day", "feef{}day"), "fade")],
+)  # fmt: skip
+def test_positions_of_a_text_are_called_by_what_they_hold(
+    browser: Browser, tmp_path: Path, unit: str, texts: tuple[str, str], typed: str
+) -> None:
+    for name, text in zip(("good", "bad"), texts, strict=True):
         folder = tmp_path / "words" / "train" / name
         folder.mkdir(parents=True)
         for number in range(6):
-            (folder / f"{number}.txt").write_text(f"the {word} day {number}")
+            (folder / f"{number}.txt").write_text(text.format("c" * number))
     with program(tmp_path / "words") as running:
         app = AppPage(browser, running.link)
         page = app.page
         app.wait_for_score()
-        field = page.locator(".draw textarea")
-        for text in ("the lovely day", "day awful the"):
+        field, column = page.locator(".draw textarea"), page.locator(".words-column .words")
+        units = typed.split() if unit == "word" else [*typed]
+        for text in (texts[0].format("").strip(), typed):
             field.fill(text)
-            expect(page.locator(".words-column .words")).to_contain_text(text.replace(" ", ""))
+            expect(column).to_contain_text("".join(text.split()))
         expect(page.locator(".samples .of-text").first).to_contain_text("day")
-        words = page.locator(".words-column .words .opens")
-        for index, word in enumerate(("day", "awful", "the")):
-            said = re.compile(rf"^position {index + 1}, word number \d+ \(\W{word}\W\); open$")
-            expect(words.nth(index)).to_have_attribute("aria-label", said)
+        buttons = column.locator(".opens")
+        for index, one in enumerate(units):
+            said = re.compile(rf"^position {index + 1}, {unit} number \d+ \(\W{one}\W\); open$")
+            expect(buttons.nth(index)).to_have_attribute("aria-label", said)
         assert app.complaints == []
         app.close()
 
@@ -366,3 +374,20 @@ def test_rows_of_vote_column_add_up_to_vote(opened: AppPage) -> None:
     *rows, vote = [float(text.replace("\u2212", "-").replace(",", "")) for text in texts]
     assert sum(rows) == pytest.approx(vote, abs=0.01 * len(rows))
     expect(opened.page.locator(".vote.rest")).to_contain_text("bias")
+
+
+@pytest.mark.parametrize("key", ["Enter", " "])
+def test_vote_row_opens_its_map_by_key(opened: AppPage, key: str) -> None:
+    page = opened.page
+    rows = page.locator(".vote-column .vote[data-map]")
+    rows.first.focus()
+    page.keyboard.press("Tab")  # to the second row
+    row = rows.nth(1)
+    expect(row).to_be_focused()
+    number = int(row.locator(".vote-name").inner_text())
+    expect(row).to_have_accessible_name(re.compile(rf"^Map {number} of \w+, vote \W?[\d.]+; open$"))
+    assert row.evaluate("row => getComputedStyle(row).outlineStyle") == "solid"
+    page.keyboard.press(key)
+    expect(page.locator(".map-row")).to_contain_text(f"Map {number} of")
+    expect(row).to_be_focused()
+    check_axe(opened)

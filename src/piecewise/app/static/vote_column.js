@@ -57,6 +57,8 @@ export class VoteColumn {
     if (!this.isChosen || !this.walk.array(`votes ${this.label}`)) this.label = data.explained;
     this.showChoice();
     const sums = voteSums(this.walk, this.label);
+    const focused = /** @type {HTMLElement | null} */ (document.activeElement);
+    const focusedMap = this.rows.contains(focused) ? focused?.dataset.map : undefined;
     this.rows.replaceChildren();
     if (!sums) return;
     const key = `${this.label} ${/** @type {AnswerData} */ (data).parameters_sha256}`;
@@ -86,6 +88,7 @@ export class VoteColumn {
         element("span", { class: "value", text: aligned(total, 10 * largestOf([total, largest])) }),
       ),
     );
+    if (focusedMap) this.rowElement(Number(focusedMap))?.focus();
   }
 
   showChoice() {
@@ -121,23 +124,42 @@ export class VoteColumn {
   row(map, vote, largest) {
     const bar = element("i", { class: vote < 0 ? "against" : "for" });
     bar.style.width = `${(100 * Math.abs(vote)) / (largest || 1)}%`;
+    const { layer } = this.walk.data.votes;
+    const value = aligned(vote, 10 * largest);
+    const point = () => this.point(map);
+    const leave = () => this.point(null);
     const row = element(
-      "div",
-      { class: vote ? "vote" : "vote nil", "data-map": map },
+      "button",
+      {
+        type: "button",
+        class: vote ? "vote" : "vote nil",
+        "data-map": map,
+        "aria-label": words.voteOfMap(map, layer, value.trim()),
+        onclick: () => chooseMap(layer, map),
+        onpointerenter: point,
+        onpointerleave: leave,
+        onfocus: point,
+        onblur: leave,
+      },
       element("span", { class: "vote-name", text: String(map + 1) }),
       element("span", { class: "vote-track", "aria-hidden": "true" }, bar),
-      element("span", { class: "value", text: aligned(vote, 10 * largest) }),
+      element("span", { class: "value", text: value }),
     );
     row.classList.toggle("hot", map === this.chosen);
-    row.addEventListener("click", () => chooseMap(this.walk.data.votes.layer, map));
-    row.addEventListener("pointerenter", () => this.point(map));
-    row.addEventListener("pointerleave", () => this.point(null));
     return row;
+  }
+
+  /**
+   * @param {number} map
+   * @returns {HTMLElement | null}
+   */
+  rowElement(map) {
+    return this.rows.querySelector(`[data-map="${map}"]`);
   }
 
   /** @param {number} map */
   rowOf(map) {
-    return this.rows.querySelector(`[data-map="${map}"] .vote-track`);
+    return this.rowElement(map)?.querySelector(".vote-track") ?? null;
   }
 }
 

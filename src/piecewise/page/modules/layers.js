@@ -15,7 +15,7 @@ const LAYER_SUMMARIES = {
   pool: "keeps one number of each window",
   full: "every value gets a vote",
   dropout: "passes all values (it drops some only in training)",
-  embed: "turns each word into numbers",
+  embed: "turns each word or letter into numbers",
 };
 
 /**

@@ -16,7 +16,7 @@ const LOGITS_SHOWN = 12;
  * @param {Open} open
  */
 export function wordList(walk, activation, open) {
-  const words = walk.words ?? [];
+  const { words = [], textUnit: unit } = walk;
   const read = walk.words
     ? words.reduce((end, word, position) => (word ? position + 1 : end), 0)
     : Infinity;
@@ -28,8 +28,8 @@ export function wordList(walk, activation, open) {
         type: "button",
         class: "opens",
         text: shownWord(words[position]),
-        title: `position ${position + 1}: word number ${word + 1}`,
-        "aria-label": `position ${position + 1}, word number ${word + 1}${walk.wordAt(position)}; open`,
+        title: `position ${position + 1}: ${unit} number ${word + 1}`,
+        "aria-label": `position ${position + 1}, ${unit} number ${word + 1}${walk.wordAt(position)}; open`,
         onclick: () => open(["input", 0, word, position]),
       }),
     ),

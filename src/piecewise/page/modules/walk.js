@@ -181,6 +181,11 @@ export class Walk {
     return kind === "texts" ? columns.labels : undefined;
   }
 
+  /** What a position of a text holds: a word or a letter. */
+  get textUnit() {
+    return this.data.axes.columns.name;
+  }
+
   /**
    * The word at a position of a text, in quotes; empty for other inputs.
    * @param {number} position

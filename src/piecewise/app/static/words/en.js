@@ -214,6 +214,12 @@ export const words = {
   votes: "votes",
   /** @param {string} layer */
   votesBy: (layer) => `by map of ${layer}`,
+  /**
+   * @param {number} map
+   * @param {string} layer
+   * @param {string} vote
+   */
+  voteOfMap: (map, layer, vote) => `Map ${map + 1} of ${layer}, vote ${vote}; open`,
   votesFor: "Votes for",
   /** @param {string} layer */
   stages: (layer) => `What is shown of ${layer}`,

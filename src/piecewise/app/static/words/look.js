@@ -171,7 +171,7 @@ export const lookWords = {
     features: "features",
     kernel: "kernel",
     neurons: "neurons",
-    channels: "numbers of a word",
+    channels: "numbers of a word or letter",
     window: "window of the pooling",
   },
   /** @param {string} name */

@@ -14,12 +14,13 @@ export function terms(walk, layer, [, map, , position]) {
 /** @type {View<EmbedLayer>["show"]} */
 export function show(walk, layer, position, terms, open) {
   const [term] = terms;
+  const unit = walk.textUnit;
   const line = element(
     "p",
     { class: "step" },
-    `Position ${position[3] + 1} holds word number ${(term.position?.[2] ?? 0) + 1}${walk.wordAt(position[3]) || " (no word)"}: its input is `,
+    `Position ${position[3] + 1} holds ${unit} number ${(term.position?.[2] ?? 0) + 1}${walk.wordAt(position[3]) || ` (no ${unit})`}: its input is `,
     openButton(term, open, walk),
-    `, that of all other words is 0. The number of this word for map ${position[1] + 1} is in the table ${layer.name}.weight.`,
+    `, that of all other ${unit}s is 0. The number of this ${unit} for map ${position[1] + 1} is in the table ${layer.name}.weight.`,
   );
   return [line, resultLine(term.name, walk.value(position))];
 }

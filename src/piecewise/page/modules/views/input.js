@@ -10,10 +10,11 @@ export function terms() {
 
 /** @type {View<InputLayer>["show"]} */
 export function show(walk, layer, position) {
+  const [, , row, column] = position;
+  const holds = walk.value(position) ? "holds" : "does not hold";
   const words = walk.readsWords
-    ? `The text as a one-hot array: a row for each word, a column for each position. Word number ${position[2] + 1} ` +
-      `${walk.value(position) ? "is" : "is not"} at position ${position[3] + 1}${walk.wordAt(position[3])}.`
-    : `A number of the input: ${walk.cellWords(position[2], position[3])}. ` +
-      "The walk starts here.";
+    ? `The text as a one-hot array: a row for each ${walk.textUnit}, a column for each position. ` +
+      `Position ${column + 1}${walk.wordAt(column)} ${holds} ${walk.textUnit} number ${row + 1}.`
+    : `A number of the input: ${walk.cellWords(row, column)}. ` + "The walk starts here.";
   return [element("p", { class: "step", text: words }), resultLine("input", walk.value(position))];
 }
