@@ -225,4 +225,7 @@ def test_ci_runs_the_targets_that_people_run() -> None:
     script = (ROOT / ".ci" / "run").read_text()
     assert "make check test test-toolkits" in script
     assert {"make build", "make test-arm"} <= set(script.splitlines())
+    serial = '-m "serial and not long" $(grep -l "pytest.mark.serial" tests/*.py)\n'
+    assert serial in (ROOT / ".github" / "workflows" / "ci.yml").read_text()  # it has no make
+    assert serial in (ROOT / "Makefile").read_text().replace("$$", "$")
     subprocess.run(["make", "-n", "-B", "help"], cwd=ROOT, capture_output=True, check=True)
