@@ -125,6 +125,10 @@ class AppPage:
         self.page.wait_for_selector('.state[data-state="score"]')
         expect(self.page.locator(".score .method")).to_contain_text("never saw")
 
+    def wait_for_answers(self) -> None:
+        """Until the page has the answer to its last question."""
+        self.page.evaluate("import('app/live.js').then(live => live.answered())")
+
     def says(self) -> str:
         return self.page.locator(".says-label").inner_text()
 

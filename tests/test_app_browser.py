@@ -147,7 +147,7 @@ def test_person_draws_letters_and_net_knows_those_of_others(
                 page.page.keyboard.press("c")
                 page.draw(row["strokes"])
                 expect(page.page.locator(".bench > .says .status")).to_contain_text("sure")
-                page.page.wait_for_timeout(500)
+                page.wait_for_answers()
                 right += page.says() == name
         assert right >= 6
         assert page.complaints == []
@@ -179,7 +179,7 @@ def test_every_number_is_that_of_the_walk(opened: AppPage, shared: Program) -> N
     opened.page.keyboard.press("c")
     opened.draw(CROSS)
     expect(opened.page.locator(".says-label")).to_have_text("X")
-    opened.page.wait_for_timeout(500)
+    opened.wait_for_answers()
     walk = walked(shared, opened.page, asked[-1])
     random = Random(3)
     for name in walk:
@@ -294,7 +294,7 @@ def test_pad_draws_by_keys_and_undoes(opened: AppPage) -> None:
     page.locator(".draw .pad").focus()
     for key in (" ", "ArrowDown", "ArrowDown", "ArrowRight", " "):
         page.keyboard.press(key)
-    page.wait_for_timeout(500)
+    opened.wait_for_answers()
     assert asked[-1]["strokes"] == [[[56, 56], [56, 60], [56, 64], [60, 64]]]
     page.keyboard.press("z")
     page.keyboard.press("z")

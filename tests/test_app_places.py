@@ -72,7 +72,7 @@ def test_saved_nets_answer_as_the_page(opened: AppPage, tmp_path: Path) -> None:
     asked = answers(page)
     opened.draw(CROSS)
     expect(page.locator(".says-label")).to_have_text("X")
-    page.wait_for_timeout(500)
+    opened.wait_for_answers()
     shown = probabilities_of(page)
     picture = draw(checked_drawing(asked[-1]["strokes"], asked[-1]["width"]))[None, :, :, None]
     go(page, "take")

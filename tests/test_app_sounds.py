@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from piecewise.app.project import Project
 
-from .app_page import AppPage, Program, program
+from .app_page import AppPage, Program, program, wait_until
 from .browser import chromium
 from .programs import needs_chromium
 from .test_app_gather_page import DEVICES
@@ -61,12 +61,7 @@ def record(page: Page, place: str) -> None:
     stop.click()
     expect(page.locator(place).get_by_role("button", name="Record", exact=True)).to_be_visible()
     expect(page.locator(f"{place} audio")).to_have_attribute("src", re.compile("^blob:"))
-    page.wait_for_timeout(100)
-    for _ in range(100):
-        if page.evaluate("piecewise.walk.data.walk") != before:
-            return
-        page.wait_for_timeout(100)
-    raise AssertionError("no answer to what was recorded")
+    wait_until(page, lambda: page.evaluate("piecewise.walk.data.walk") != before)
 
 
 def test_recorded_sound_is_answered_in_try(opened: tuple[Program, AppPage]) -> None:

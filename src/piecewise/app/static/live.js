@@ -17,6 +17,8 @@ const EMPTY = {
 /** @type {Question | null} */
 let waiting = null;
 let isAsking = false;
+/** Ends when all questions are answered. @type {Promise<void>} */
+let asking = Promise.resolve();
 /** The parameters of the net of the last answer, so that they are sent once. @type {Memory} */
 let known = { sha256: "", arrays: new Map() };
 
@@ -27,13 +29,16 @@ let known = { sha256: "", arrays: new Map() };
 export function askAbout(question) {
   update({ question });
   waiting = question;
-  if (!isAsking) askAll();
+  if (!isAsking) asking = askAll();
 }
 
 /** Ask the same again, after the net has changed. */
 export function askAgain() {
   if (state.question) askAbout(state.question);
 }
+
+/** Wait until all questions are answered. */
+export const answered = () => asking;
 
 async function askAll() {
   isAsking = true;
