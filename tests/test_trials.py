@@ -13,7 +13,7 @@ import piecewise as pw
 from piecewise.data.images.preprocessor import ImagePreprocessor
 from piecewise.data.text.preprocessor import TextPreprocessor
 from piecewise.training import candidates as listed
-from piecewise.training.candidates import Candidate, TrainingTask, candidates_for
+from piecewise.training.candidates import TRIAL_EPOCHS, Candidate, TrainingTask, candidates_for
 from piecewise.training.plan import TrainingPlan
 from piecewise.training.recipe import Recipe
 from piecewise.training.splits import Split
@@ -21,7 +21,7 @@ from piecewise.training.trials import NEAR, mirrored_twins, run_trials
 
 PHOTO = (3, 16, 16)
 LAYERS = "conv 8 3 pad=same, norm, relu, pool 4, full"
-SHORT: dict[str, Any] = {"layers": LAYERS, "epochs": 24, "batch_size": 32}
+SHORT: dict[str, Any] = {"layers": LAYERS, "epochs": TRIAL_EPOCHS, "batch_size": 32}
 
 
 def arrows(count: int, seed: int, *, right: bool = True) -> tuple[Any, Any]:

@@ -30,7 +30,7 @@ from .effort import EFFORTS
 from .recipe import Recipe
 from .splits import Split
 
-TRIAL_EPOCHS = 24
+TRIAL_EPOCHS = 48
 """With fewer epochs and normal effort, photos have no trials."""
 AFTER_TRIALS = 0.6
 """The part of the useful work of photos that is left for the net. The trials take a third of it,

@@ -29,7 +29,7 @@ MIN_EPOCHS = 15
 more."""
 THOROUGH_EPOCHS = 8
 """The same for the layers of thorough trainings of photos."""
-PHOTO_WORK = 2.8e11
+PHOTO_WORK = 6e11
 """The work after which more epochs of photos change little, if there are `MIN_EPOCHS` already."""
 
 LARGE_BATCH = 128

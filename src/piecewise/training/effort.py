@@ -29,7 +29,7 @@ class Effort:
 
 
 EFFORTS = {
-    "quick": Effort(1.4e11, 1e11, 0.5, 0.2, 150, 1),
+    "quick": Effort(1.4e11, 1e11, 0.5, 0.1, 150, 1),
     "normal": Effort(0.8e12, 0.8e12, 1, 1, 150, 2),
     "thorough": Effort(8e12, 8e12, 3, 10, 300, 2),
 }
