@@ -6,10 +6,11 @@ import asyncio
 import json
 import queue
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import pytest
 from starlette.types import Message
 
 from piecewise.app.news import News
@@ -136,6 +137,14 @@ def pack(files: dict[str, bytes]) -> bytes:
     """Files in one body, as the page sends them."""
     head = json.dumps([[name, len(content)] for name, content in files.items()]).encode()
     return b"".join([len(head).to_bytes(4, "little"), head, *files.values()])
+
+
+@pytest.fixture
+def room(tmp_path: Path) -> Iterator[Room]:
+    """A room with a project of its own, six samples of each class."""
+    opened = Room(tmp_path / "project")
+    yield opened
+    opened.close()
 
 
 def got(room: Room, method: str, path: str, **values: Any) -> Any:

@@ -7,7 +7,6 @@ import copy
 import io
 import json
 import wave
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -30,14 +29,9 @@ from piecewise.lessons.knob_trial import knob_trial
 from piecewise.lessons.learner import project_learner
 from piecewise.lessons.order_trial import TRIALS
 
-from .app_room import Room, got
+from .app_room import Room, got, room
 
-
-@pytest.fixture
-def room(tmp_path: Path) -> Iterator[Room]:
-    opened = Room(tmp_path / "project")
-    yield opened
-    opened.close()
+__all__ = ["room"]
 
 
 def small_walk(room: Room, **values: Any) -> dict[str, Any]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,21 +24,10 @@ from piecewise.lessons.learner import project_learner
 from piecewise.lessons.partner import seat_partner
 from piecewise.lessons.seat_swap import SeatSwap
 
-from .app_room import Room, line
+from .app_room import Room, got, line, room
 from .seats import archive, letter_seat
 
-
-@pytest.fixture
-def room(tmp_path: Path) -> Iterator[Room]:
-    opened = Room(tmp_path / "project")
-    yield opened
-    opened.close()
-
-
-def got(room: Room, method: str, path: str, **values: Any) -> Any:
-    status, answer = room.ask(method, path, values)
-    assert status == 200, answer
-    return answer
+__all__ = ["room"]
 
 
 def slanted_seat(path: Path, first: int = 20, *, turned: bool = False) -> Path:
