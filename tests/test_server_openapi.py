@@ -141,6 +141,8 @@ def test_coverage_of_each_net_is_what_the_server_accepts(client: TestClient) -> 
             response = client.post(f"{path_of(name)}?coverage={value}", json=body)
             assert response.status_code == (200 if is_allowed else 422), (name, value)
         assert ("enum" in schema) == (name not in CALIBRATED)
+        both = client.post(f"{path_of(name)}?coverage=1", json={**body, "coverage": 0.5})
+        assert both.status_code == (200 if name in CALIBRATED else 422)
 
 
 def test_only_nets_that_read_texts_have_texts_in_a_form(client: TestClient) -> None:

@@ -58,6 +58,7 @@ def values_of_json(net: Network, body: bytes) -> RequestValues:
     if unknown := sorted(values.keys() - {"inputs", "coverage"}):
         raise DataError(f"JSON: got {shown(unknown[0])}, wanted inputs and coverage only")
     inputs, coverage = values["inputs"], _coverage(values.get("coverage", 1.0))
+    net.calibration.threshold_for(coverage)  # LimitError, also if the query has another one
     if isinstance(inputs, list) and inputs and all(isinstance(one, str) for one in inputs):
         return values_of_texts(net, inputs)._replace(coverage=coverage)
     if "true" in text or "false" in text:  # NumPy would read them as 1 and 0
