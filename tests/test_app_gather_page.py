@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Locator, Page, expect
 
 pytest.importorskip("starlette", reason="the app's server is an extra")
@@ -18,6 +17,7 @@ from piecewise.app.project import Project
 from piecewise.app.strokes import checked_drawing, to_png
 
 from .app_page import AppPage, Program, program, wait_until
+from .axe import violations
 from .browser import WINDOWS, chromium
 from .long import now_and_long
 from .programs import needs_chromium
@@ -321,8 +321,7 @@ def test_gather_is_accessible(judged: tuple[Program, AppPage], width: int, schem
     page = judged[1].page
     page.set_viewport_size({"width": width, "height": 900})
     page.emulate_media(color_scheme=scheme)
-    found = Axe().run(page)
-    assert found.violations_count == 0, found.generate_report()
+    assert violations(page) == []
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
@@ -334,8 +333,7 @@ def test_start_is_accessible(empty: tuple[Program, AppPage]) -> None:
         expect(app.page.locator(".welcome:visible")).to_have_count(1)
         for width in (390, 1600):
             app.page.set_viewport_size({"width": width, "height": 900})
-            found = Axe().run(app.page)
-            assert found.violations_count == 0, found.generate_report()
+            assert violations(app.page) == []
             assert app.page.evaluate("document.documentElement.scrollWidth") <= width
     app.page.locator(".welcome:visible .example").first.click()
     expect(app.samples("X")).to_have_count(16)

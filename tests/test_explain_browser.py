@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
 import piecewise as pw
@@ -21,6 +20,7 @@ from piecewise.trace.arithmetic import Position
 from piecewise.trace.walk import Walk
 from piecewise.training.defaults import drawing_layers
 
+from .axe import violations
 from .browser import Opened, chromium
 from .naughty import naughty
 from .networks import PICTURES, TEXTS, random_input, random_layers
@@ -131,11 +131,6 @@ def test_report_of_digits_is_small_and_complete(
     walk = net.walk(layer_inputs(net, example[None])[0])
     check_terms(opened.page, walk, places(walk, 100, 1))
     opened.close()
-
-
-def violations(page: Page) -> list[str]:
-    found = Axe().run(page).response["violations"]
-    return [f"{one['id']}: {one['nodes'][0]['html'][:200]}" for one in found]
 
 
 @pytest.fixture(scope="module")

@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser
 
 import piecewise as pw
 from piecewise.exchange.readable import readable
 from piecewise.spec.calibration import ConfidenceThreshold
 
+from .axe import violations
 from .browser import chromium
 from .exchange_nets import randomized
 from .export_page import DRAWINGS, KINDS, draw, fill, give, shown
@@ -39,11 +39,6 @@ def calibrated(net: pw.Network) -> pw.Network:
     thresholds = (ConfidenceThreshold(0.9, 0.4, 0.8), ConfidenceThreshold(0.1, 0.9999, 1.0))
     net.calibration = replace(net.calibration, n=100, thresholds=thresholds)
     return net
-
-
-def violations(page: Page) -> list[str]:
-    found = Axe().run(page).response["violations"]
-    return [f"{one['id']}: {one['nodes'][0]['html'][:200]}" for one in found]
 
 
 def test_threshold_turns_an_answer_into_dont_know(browser: Browser, tmp_path: Path) -> None:
