@@ -16,6 +16,8 @@ from .app_process import started
 from .steps import HANG
 
 Strokes = Sequence[Sequence[Sequence[float]]]
+NEVER_IDLE = "window.requestIdleCallback = () => 0"
+"""A script: the page loads no place before it is opened."""
 
 
 class Program:
@@ -57,15 +59,25 @@ class AppPage:
     """The page in a window, with all that it asked for and complained about."""
 
     def __init__(
-        self, browser: Browser, link: str, *, width: int = 1600, like: AppPage | None = None
+        self,
+        browser: Browser,
+        link: str,
+        *,
+        width: int = 1600,
+        like: AppPage | None = None,
+        idle: bool = False,
     ) -> None:
-        """``like``: a window whose token this one takes; the code of a link is valid once."""
+        """``like``: a window whose token this one takes; the code of a link is valid once.
+        ``idle``: whether the browser says when it has nothing to do. The page then loads all
+        places, and half of what a short test takes would be spent on places that it never opens."""
         size: Any = {"width": width, "height": 1000}
         self.context = browser.new_context(viewport=size, reduced_motion="reduce")
         if like is not None:
             token = like.page.evaluate("sessionStorage.getItem('piecewise token')")
             script = f"sessionStorage.setItem('piecewise token', {json.dumps(token)})"
             self.context.add_init_script(script)
+        if not idle:
+            self.context.add_init_script(NEVER_IDLE)
         self.context.set_default_timeout(1_000 * HANG)
         expect.set_options(timeout=1_000 * HANG)
         self.complaints: list[str] = []

@@ -48,6 +48,15 @@ def go(page: Page, place: str) -> None:
     page.wait_for_selector("main > :not([hidden])")  # it is loaded
 
 
+def test_places_are_loaded_while_the_browser_has_nothing_to_do(
+    browser: Browser, shared: Program, opened: AppPage
+) -> None:
+    app = AppPage(browser, shared.link, like=opened, idle=True)
+    expect(app.page.locator("main > *")).to_have_count(5)
+    assert [one for one in app.complaints if "/api/enter" not in one] == []  # the link was used
+    app.close()
+
+
 def saved(page: Page, name: str) -> bytes:
     """What the page saves when a button is pressed."""
     with page.expect_download() as download:
