@@ -17,9 +17,9 @@ from piecewise.insight.reason import percent
 from piecewise.page.evaluate import evaluate_page
 from piecewise.page.explain import explain_html
 
+from .axe import violations
 from .browser import Opened, chromium
 from .programs import needs_chromium
-from .test_explain_browser import violations
 
 pytestmark = needs_chromium
 
