@@ -359,35 +359,3 @@ def test_name_of_class_is_not_broken(browser: Browser, tmp_path: Path, width: in
         }"""
         wait_until(app.page, lambda: label.evaluate(tops) == 1)
         app.close()
-
-
-def test_rows_of_vote_column_have_the_numbers_of_the_maps(opened: AppPage) -> None:
-    rows = opened.page.locator(".vote-column .vote[data-map]")
-    names = rows.locator(".vote-name").all_text_contents()
-    maps = rows.evaluate_all("rows => rows.map((row) => Number(row.dataset.map))")
-    assert len(names) > 1
-    assert names == [str(index + 1) for index in maps]  # indices count from 0, people from 1
-
-
-def test_rows_of_vote_column_add_up_to_vote(opened: AppPage) -> None:
-    texts = opened.page.locator(".vote-column .vote .value").all_text_contents()
-    *rows, vote = [float(text.replace("\u2212", "-").replace(",", "")) for text in texts]
-    assert sum(rows) == pytest.approx(vote, abs=0.01 * len(rows))
-    expect(opened.page.locator(".vote.rest")).to_contain_text("bias")
-
-
-@pytest.mark.parametrize("key", ["Enter", " "])
-def test_vote_row_opens_its_map_by_key(opened: AppPage, key: str) -> None:
-    page = opened.page
-    rows = page.locator(".vote-column .vote[data-map]")
-    rows.first.focus()
-    page.keyboard.press("Tab")  # to the second row
-    row = rows.nth(1)
-    expect(row).to_be_focused()
-    number = int(row.locator(".vote-name").inner_text())
-    expect(row).to_have_accessible_name(re.compile(rf"^Map {number} of \w+, vote \W?[\d.]+; open$"))
-    assert row.evaluate("row => getComputedStyle(row).outlineStyle") == "solid"
-    page.keyboard.press(key)
-    expect(page.locator(".map-row")).to_contain_text(f"Map {number} of")
-    expect(row).to_be_focused()
-    check_axe(opened)
