@@ -69,7 +69,7 @@ class AppPage:
     ) -> None:
         """``like``: a window whose token this one takes; the code of a link is valid once.
         ``idle``: whether the browser says when it has nothing to do. The page then loads all
-        places, and half of what a short test takes would be spent on places that it never opens."""
+        places, also those that a test never opens."""
         size: Any = {"width": width, "height": 1000}
         self.context = browser.new_context(viewport=size, reduced_motion="reduce")
         if like is not None:

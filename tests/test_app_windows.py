@@ -12,6 +12,7 @@ from piecewise.app.project_files import OWN
 
 from .app_page import AppPage, Program, wait_until
 from .programs import needs_chromium
+from .steps import HANG
 from .test_app_browser import CROSS, browser, own
 
 pytestmark = needs_chromium
@@ -153,6 +154,29 @@ def test_tricks_turned_before_the_first_is_answered_all_count(
     assert [box.is_checked() for box in (shift, bolder)] == wanted
     expect(page.locator(".conflict")).to_be_hidden()
     assert app.complaints == []
+
+
+def test_turn_after_a_refused_one_is_no_conflict(own: tuple[Program, AppPage]) -> None:
+    running, app = own
+    page = app.page
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/api/project", hold, times=1)
+    for value in ("0", "4"):  # no training has 0 epochs
+        knob(page).fill(value)
+        knob(page).press("Enter")
+    wait_until(page, lambda: bool(held))
+    with page.expect_response("**/api/project", timeout=1_000 * HANG):
+        held[0].continue_()
+    expect(page.locator(".loss figcaption")).to_contain_text("4 epochs")
+    expect(page.locator(".conflict")).to_have_count(0)
+    assert recipe(running)["epochs"] == 4
+    [refused] = app.complaints
+    assert "422" in refused
+    app.complaints.clear()
 
 
 def test_window_that_comes_back_asks_for_what_it_missed(

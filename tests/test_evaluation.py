@@ -62,6 +62,15 @@ def test_digest_is_that_of_the_bytes() -> None:
     assert digests_of(np.asfortranarray(rows)).tolist() == digests_of(rows).tolist()
 
 
+def test_digests_of_many_inputs_are_those_of_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    inputs = np.random.default_rng(0).random((5, 2, 3))
+    each = [int(digests_of(one[None])[0]) for one in inputs]
+    monkeypatch.setattr(training_digests, "_ROWS", 2)
+    for same in (inputs, inputs.astype(np.float32), np.asfortranarray(inputs)):
+        assert digests_of(same).tolist() == each
+    assert len(digests_of(np.empty((3, 0, 2), np.float32))) == 3
+
+
 def test_evaluate_counts_training_examples_apart() -> None:
     net = trained()
     mixed = evaluated(net, data_of((XO, "train"), (OTHERS, "train")))

@@ -13,9 +13,8 @@ import numpy as np
 import pytest
 
 pytest.importorskip("starlette", reason="the server is an extra")
-pytest.importorskip("jsonschema")
 
-import jsonschema  # type: ignore[import-untyped]
+import jsonschema
 from starlette.testclient import TestClient
 
 import piecewise as pw

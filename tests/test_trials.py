@@ -86,6 +86,13 @@ def test_other_classes_may_be_mirrored() -> None:
     assert sum(trial.chosen for trial in plan.trials) == 1
 
 
+def test_photos_with_few_epochs_have_no_trial() -> None:
+    for epochs, count in ((TRIAL_EPOCHS - 1, 1), (TRIAL_EPOCHS, 2)):
+        task = task_of(photos(), layers=LAYERS, epochs=epochs)
+        assert len(candidates_for(task)) == count
+    assert TRIAL_EPOCHS == 48  # with fewer, the net needs all of the work
+
+
 def test_twins_need_two_examples_and_a_majority() -> None:
     labels = np.repeat([0, 1], 4)
     right = np.eye(2, dtype=np.float32)[labels]

@@ -27,8 +27,9 @@ def openapi_document(settings: ServerSettings, nets: Sequence[LoadedNet]) -> dic
               "description": "The net that predicts. Leave it out if there is one only."}
     any_net = _predict("Predict the class of each input.", settings, nets, [chosen])
     of_one = {f"/v1/nets/{quote(one.name, safe='')}/predict":
-              {"post": _predict(f"Predict with the net {one.name}.", settings, [one], [])}
-              for one in nets}
+              {"post": {"operationId": f"predictWith{number}",
+                        **_predict(f"Predict with the net {one.name}.", settings, [one], [])}}
+              for number, one in enumerate(nets, 1)}
     return {
         "openapi": "3.1.0",
         "info": {"title": "piecewise prediction server", "version": __version__},
@@ -105,7 +106,7 @@ def _predict(
     nets: Sequence[LoadedNet],
     parameters: list[dict[str, Any]],
 ) -> dict[str, Any]:
-    """A route that predicts with one of some nets."""
+    """A route that predicts with at least one of these nets."""
     networks = [one.net for one in nets]
     # fmt: off
     coverage = {"name": "coverage", "in": "query", "schema": coverage_schema(networks),
@@ -125,7 +126,7 @@ def _predict(
         },
         **_errors(404, 429, 503),
         **_ALWAYS,
-    }  # fmt: skip
+    }
     return {
         "summary": summary,
         "description": f"A request has at most {MAX_INPUTS:,} inputs and "

@@ -21,14 +21,14 @@ _NUMBER = {"type": "number", "minimum": -_LARGEST, "maximum": _LARGEST}
 
 
 def coverage_schema(nets: Sequence[Network]) -> Schema:
-    """The coverages that one of some nets accepts: without confidence thresholds, 0 and 1 only."""
+    """The coverages that at least one of these nets accepts; 0 and 1 need no thresholds."""
     if any(net.calibration.confidences for net in nets):
         return {"type": "number", "minimum": 0, "maximum": 1}
     return {"type": "number", "enum": [0, 1]}
 
 
 def body_schemas(nets: Sequence[Network]) -> dict[str, Schema]:
-    """The bodies that one of some nets accepts, by content type."""
+    """The bodies that at least one of these nets accepts, by content type."""
     inputs: list[Schema] = []
     for schema in (one for net in nets for one in _input_schemas(net)):
         inputs += [schema] * (schema not in inputs)  # several nets may accept the same

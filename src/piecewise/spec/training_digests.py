@@ -76,14 +76,14 @@ class TrainingDigests:
     @classmethod
     def from_bytes(cls, table: Uint8, *, is_complete: bool = True) -> TrainingDigests:
         """The digests of a table of bytes (N, 6); ValueError if they are not in order."""
-        digests = _numbers(table)
+        digests = _from_table(table)
         if (digests[1:] <= digests[:-1]).any():
             raise ValueError("the digests of training examples are not in ascending order")
         return cls(digests, is_complete)
 
 
 _ROWS = 1_024
-"""Inputs that are copied at a time, if their numbers are stored in another way."""
+"""Inputs that are converted at a time."""
 
 
 def digests_of(inputs: Array) -> Uint64:
@@ -96,14 +96,14 @@ def digests_of(inputs: Array) -> Uint64:
     for first in range(0, len(inputs), _ROWS):
         rows = np.ascontiguousarray(inputs[first : first + _ROWS], dtype)
         content = rows.reshape(-1).view(np.uint8).data
-        for start in range(0, size * len(rows), size):
+        for row in range(len(rows)):
             digest = empty.copy()
-            digest.update(content[start : start + size])
+            digest.update(content[row * size : (row + 1) * size])
             table += digest.digest()
-    return _numbers(np.frombuffer(table, np.uint8).reshape(-1, DIGEST_BYTES))
+    return _from_table(np.frombuffer(table, np.uint8).reshape(-1, DIGEST_BYTES))
 
 
-def _numbers(table: Uint8) -> Uint64:
+def _from_table(table: Uint8) -> Uint64:
     """The digests of a table of bytes (N, 6)."""
     padded = np.zeros((len(table), 8), np.uint8)
     padded[:, 8 - DIGEST_BYTES :] = table

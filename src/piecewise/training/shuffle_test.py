@@ -136,8 +136,8 @@ def shuffle_test(
     Raises
     ------
     DataError
-        If there are not two classes with two examples each, or if the groups cannot be divided into
-        two parts with two classes each.
+        If there are not two classes with two examples each, or if the groups, divided by size,
+        leave a part with a single class.
 
     Examples
     --------

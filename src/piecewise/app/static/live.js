@@ -17,7 +17,7 @@ const EMPTY = {
 /** @type {Question | null} */
 let waiting = null;
 let isAsking = false;
-/** Ends when all questions are answered. @type {Promise<void>} */
+/** Ends when no question is asked any more. @type {Promise<void>} */
 let asking = Promise.resolve();
 /** The parameters of the net of the last answer, so that they are sent once. @type {Memory} */
 let known = { sha256: "", arrays: new Map() };
@@ -37,7 +37,7 @@ export function askAgain() {
   if (state.question) askAbout(state.question);
 }
 
-/** Wait until all questions are answered. */
+/** Wait until no question is asked any more, as tests do. */
 export const answered = () => asking;
 
 async function askAll() {

@@ -9,7 +9,12 @@ import { words } from "app/words/en.js";
 
 /** The turns before. @type {Promise<unknown>} */
 let last = Promise.resolve();
-/** The last turn of each knob that is not answered yet. @type {Map<string, { value: any }>} */
+/**
+ * A turn: what it sets, what the page knew before, the turn of the same knob before it if that was
+ * not answered yet, and whether it was refused.
+ * @typedef {{ value: any, known: any, earlier?: Turn, isRefused?: boolean }} Turn
+ */
+/** The last turn of each knob that is not answered yet. @type {Map<string, Turn>} */
 const unanswered = new Map();
 
 /**
@@ -32,30 +37,32 @@ export function knobValue(name) {
  * @returns {Promise<string | null>}
  */
 export function turnKnob(name, value, known = knobValue(name)) {
-  const turned = { value };
+  const turned = { value, known, earlier: unanswered.get(name) };
   unanswered.set(name, turned);
-  const forget = () => unanswered.get(name) === turned && unanswered.delete(name);
-  const turn = last.then(() => send(name, value, known, forget));
+  const turn = last.then(() => send(name, turned));
   last = turn.catch(() => {});
   return turn;
 }
 
 /**
  * @param {string} name
- * @param {any} value
- * @param {any} known
- * @param {() => unknown} forget is called when the turn is answered
+ * @param {Turn} turned
  */
-async function send(name, value, known, forget) {
+async function send(name, turned) {
+  const { value, earlier } = turned;
+  if (earlier?.isRefused) turned.known = earlier.known; // nothing has changed
+  turned.earlier = undefined;
+  const forget = () => unanswered.get(name) === turned && unanswered.delete(name);
   try {
-    const turned = ask("PATCH", "/api/project", body(name, value, known));
-    const answer = await turned.finally(forget);
+    const sent = ask("PATCH", "/api/project", body(name, value, turned.known));
+    const answer = await sent.finally(forget);
     const { project } = state;
     if (project) update({ project: { ...project, settings: answer.settings } });
     return "";
   } catch (error) {
+    turned.isRefused = !(error instanceof Refused) || error.status !== 409;
     if (!(error instanceof Refused)) return words.stopped;
-    if (error.status !== 409) return error.message;
+    if (turned.isRefused) return error.message;
     const project = await ask("GET", "/api/project");
     update({ project });
     const { showConflict } = await import("app/conflict.js");

@@ -88,7 +88,7 @@ export class VoteColumn {
         element("span", { class: "value", text: aligned(total, 10 * largestOf([total, largest])) }),
       ),
     );
-    if (focusedMap) this.rowElement(Number(focusedMap))?.focus();
+    if (focusedMap) this.rowElement(Number(focusedMap))?.focus({ preventScroll: true });
   }
 
   showChoice() {

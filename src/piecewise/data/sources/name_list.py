@@ -21,7 +21,9 @@ class NameList(Sequence[str]):
 
     def __init__(self) -> None:
         self._blocks, self._starts = list[tuple[str, str]](), list[int]()
-        self._count, self._last = 0, (-1, list[str]())
+        self._count = 0
+        self._recent = tuple[tuple[int, list[str]], ...]()
+        """The paths of the last two blocks that were read, because two readers may take turns."""
 
     def add(self, folder: str, names: Sequence[str]) -> None:
         """Append the files of a folder."""
@@ -43,9 +45,12 @@ class NameList(Sequence[str]):
             return [self[one] for one in range(*index.indices(self._count))]
         at = range(self._count)[index]  # IndexError, and indices from the end
         number = bisect_right(self._starts, at) - 1
-        if self._last[0] != number:
-            self._last = number, self._paths(number)
-        return self._last[1][at - self._starts[number]]
+        recent = self._recent  # other threads may replace it
+        paths = next((paths for block, paths in recent if block == number), None)
+        if paths is None:
+            paths = self._paths(number)
+            self._recent = (number, paths), *recent[:1]
+        return paths[at - self._starts[number]]
 
     def _paths(self, number: int) -> list[str]:
         folder, names = self._blocks[number]

@@ -3,7 +3,7 @@
 import { whole } from "app/words/forms.js";
 
 /**
- * The name and the unit of each trick, for pictures, and for sounds if theirs are others.
+ * The name and the unit of each trick, for pictures, and for sounds if they differ.
  * @type {Record<string, Partial<Record<Kind, string[]>> & { pictures: string[] }>}
  */
 const TRICKS = {
@@ -28,7 +28,7 @@ const TRICKS = {
 };
 
 /** @param {string} name @param {Kind} kind */
-const textsOf = (name, kind) => TRICKS[name][kind] ?? TRICKS[name].pictures;
+const wordsOf = (name, kind) => TRICKS[name][kind] ?? TRICKS[name].pictures;
 
 export const trickWords = {
   tricks: "tricks",
@@ -42,7 +42,7 @@ export const trickWords = {
     "learns what does not matter.",
   chooseTricks: "Choose for me",
   /** @type {(name: string, kind: Kind) => string} */
-  trickName: (name, kind) => textsOf(name, kind)[0],
+  trickName: (name, kind) => wordsOf(name, kind)[0],
   /** @type {(name: string, kind: Kind) => string} */
-  trickUnit: (name, kind) => textsOf(name, kind)[1],
+  trickUnit: (name, kind) => wordsOf(name, kind)[1],
 };
